@@ -1,0 +1,1 @@
+"""HTTP, SQL, settings, the processes, the command line and the page."""

@@ -1,0 +1,1 @@
+"""One router per resource, with its request and response models."""

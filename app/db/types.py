@@ -1,0 +1,168 @@
+"""What the stores give: frozen records of rows, and pages of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, NewType, TypeAlias, TypeVar
+
+from ingestion.types import BlobKey, DocumentId, JobId, Metadata, VersionId, VersionStatus
+from retrieval.types import ChunkId, CollectionId, Region
+
+KeyId = NewType("KeyId", str)
+ConversationId = NewType("ConversationId", str)
+AnswerId = NewType("AnswerId", str)
+
+Role: TypeAlias = Literal["admin", "reader"]
+KeyKind: TypeAlias = Literal["api", "session", "login"]
+JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Paged(Generic[T]):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    rows: tuple[T, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """A collection with the number of its documents."""
+
+    id: CollectionId
+    name: str
+    generation: int
+    fingerprint: str
+    documents: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """A document as the API shows it: file facts of the version that serves, or of the latest while none serves yet.
+
+    `version` is the serving version's number, None while there is none; `status` and the error are the serving
+    version's or, without one, the latest's.
+    """
+
+    id: DocumentId
+    collection: str
+    name: str
+    title: str
+    media_type: str
+    size: int
+    sha256: str
+    blob_key: BlobKey
+    language: str | None
+    metadata: Metadata
+    version: int | None
+    latest_version: int
+    latest_status: VersionStatus
+    pages: int | None
+    chunks: int | None
+    warnings: tuple[str, ...]
+    status: VersionStatus
+    error_code: str | None
+    error_message: str | None
+    job_id: JobId | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One version of a document; `live` says that it is the one that answers."""
+
+    id: VersionId
+    number: int
+    status: VersionStatus
+    live: bool
+    title: str
+    media_type: str
+    size: int
+    sha256: str
+    blob_key: BlobKey
+    pages: int | None
+    chunks: int | None
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A chunk of a document's serving version, in reading order."""
+
+    id: ChunkId
+    ordinal: int
+    text: str
+    headings: tuple[str, ...]
+    pages: tuple[int, ...]
+    tokens: int
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as the API shows it."""
+
+    id: JobId
+    document_id: DocumentId
+    status: JobStatus
+    stage: str
+    progress: float
+    attempts: int
+    error_code: str | None
+    error_message: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """Who asks: a credential's owner, role and grants. `collections` is None where the key is not limited.
+
+    `id` is the API key's own, also when a session or a login made from it was presented; `credential` is the row's.
+    """
+
+    id: KeyId
+    credential: KeyId
+    kind: KeyKind
+    name: str
+    role: Role
+    collections: frozenset[CollectionId] | None
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRecord:
+    """A conversation's head; its messages come on their own."""
+
+    id: ConversationId
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """A question and the whole body of its answer."""
+
+    id: AnswerId
+    conversation_id: ConversationId | None
+    question: str
+    answer: Mapping[str, Any]
+    rating: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A stored reply to an idempotent request; status None while the first one is still being worked on."""
+
+    request: str
+    status: int | None
+    body: Mapping[str, Any] | None

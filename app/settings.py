@@ -1,0 +1,75 @@
+"""All that can be set, from `OPENBOOK_*` in the environment; units are in the names, combinations are checked here."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One frozen set of settings per process; the README's table names each."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENBOOK_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("data")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    admin_key: SecretStr | None = None
+    samples: bool = True
+    embedded_worker: bool = True
+
+    embedder: str = "packaged-minilm"
+    embedder_url: str | None = None
+    embedder_api_key: SecretStr | None = None
+    vector_device: Literal["cpu", "gpu"] = "cpu"
+    lexical_index: Literal["tantivy", "rank_bm25"] = "tantivy"
+    reranker: Literal["sentence", "none"] = "sentence"
+    blob_store: Literal["filesystem", "s3"] = "filesystem"
+    s3_bucket: str | None = None
+    s3_endpoint_url: str | None = None
+
+    generator_url: str | None = None
+    generator_model: str | None = None
+    generator_api_key: SecretStr | None = None
+    generator_timeout_seconds: float = Field(60.0, gt=0)
+    generator_connections: int = Field(64, ge=1, le=1024)
+
+    upload_max_mebibytes: int = Field(100, ge=1, le=4096)
+    upload_max_files: int = Field(1000, ge=1, le=10_000)
+    queue_max_jobs: int = Field(10_000, ge=1)
+    job_lease_seconds: float = Field(60.0, gt=0)
+    job_max_attempts: int = Field(3, ge=1, le=20)
+    parse_processes: int = Field(2, ge=1, le=64)
+    parse_timeout_seconds: float = Field(120.0, gt=0)
+    parse_memory_mebibytes: int = Field(1024, ge=128)
+
+    search_candidates: int = Field(50, ge=10, le=1000)
+    search_wait_seconds: float = Field(2.0, ge=0)
+    context_tokens: int = Field(2048, ge=128, le=131_072)
+    abstain_below: float = Field(0.35, ge=0, le=1)
+    index_idle_seconds: float = Field(3600.0, gt=0)
+
+    requests_per_minute: int = Field(600, ge=1)
+    session_hours: float = Field(168.0, gt=0)
+    header_seconds: float = Field(10.0, gt=0)
+    stall_seconds: float = Field(30.0, gt=0)
+    shutdown_seconds: float = Field(15.0, gt=0)
+    metrics_port: int | None = Field(None, ge=1, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy address of the database: as set, else SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'openbook.db'}"
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        if self.blob_store == "s3" and not self.s3_bucket:
+            raise ValueError("OPENBOOK_BLOB_STORE=s3 needs OPENBOOK_S3_BUCKET")
+        if self.embedder.startswith("openai:") and not self.embedder_url:
+            raise ValueError("OPENBOOK_EMBEDDER=openai:MODEL needs OPENBOOK_EMBEDDER_URL")
+        if self.generator_url and not self.generator_model:
+            raise ValueError("OPENBOOK_GENERATOR_URL needs OPENBOOK_GENERATOR_MODEL")
+        return self

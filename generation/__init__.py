@@ -1,0 +1,1 @@
+"""Context → cited answer: retrieve, pack, prompt, generate, verify and cite."""

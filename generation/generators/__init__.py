@@ -1,0 +1,1 @@
+"""Context → text: one file per backend."""

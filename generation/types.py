@@ -1,0 +1,128 @@
+"""What flows through generation: a question with its history becomes a context, text, and an answer that cites."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from retrieval.types import Box, Context, Filter, Source, Vector
+
+Language: TypeAlias = Literal["en", "zh"]
+"""The languages that Openbook itself speaks: those of prompts, abstentions and the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier question with the answer that was given, or an abstention's words."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """What an asker may choose for one answer; None means the service's setting."""
+
+    k: int | None = None
+    context_tokens: int | None = None
+    compress: bool = True
+    rerank: bool = True
+    queries: int = 1
+    generator: str | None = None
+    temperature: float = 0.0
+    max_tokens: int = 512
+    filter: Filter = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerationRequest:
+    """All that a generator sees; it is never told of anything that the asker may not read."""
+
+    question: str
+    query_vector: Vector | None
+    context: Context
+    history: tuple[Turn, ...]
+    language: Language
+    temperature: float
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedText:
+    """A piece of the generator's text, labels like [2] included, in order."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer. A generator reports prompt and completion, once, after the last piece of text."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+GeneratorEvent: TypeAlias = GeneratedText | Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A label resolved by code: the quote occurs verbatim in the chunk; boxes are (page, box) on a paged document."""
+
+    label: int
+    source: Source
+    version: int
+    chunk_id: int
+    page: int | None
+    quote: str
+    boxes: tuple[tuple[int, Box], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """A sentence of the answer by code points, the labels it carries, and how well its quotes support it (0..1)."""
+
+    start: int
+    end: int
+    labels: tuple[int, ...]
+    support: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """A finished answer: every label in the text has its citation; an abstention has none."""
+
+    question: str
+    text: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    sentences: tuple[AnswerSentence, ...]
+    support: float
+    generator: str
+    degraded: tuple[str, ...]
+    context: Context
+    usage: Usage
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContextReady:
+    """First event: the passages that the answer will be made from."""
+
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A checked sentence, released; the deltas of an answer joined are its text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """Last event: the whole answer."""
+
+    answer: Answer
+
+
+AnswerEvent: TypeAlias = ContextReady | Delta | Answered

@@ -1,0 +1,1 @@
+"""Where original files lie: one file per backend."""

@@ -1,0 +1,203 @@
+"""Blocks → chunk drafts: by heading, then by the embedder's token budget, cut where the content itself says.
+
+The cut is content-defined (after Muthitacharoen, Chen and Mazières, "A low-bandwidth network file system", 2001):
+among the boundaries that give a chunk of fitting size, the one whose following text hashes lowest, paragraphs before
+sentences. An edit moves the boundaries near it and none further on: all other chunks keep their keys, ids and vectors.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+from ingestion.language import UNKNOWN, language_of
+from ingestion.types import Block, ChunkDraft, ParsedDocument
+from retrieval.sentences import line_spans, sentence_spans
+from retrieval.types import Region, Span
+
+TokenCounter = Callable[[Sequence[str]], list[int]]
+
+BETWEEN_BLOCKS = "\n\n"
+_PREFIX_SHARE = 4  # the headings may take a quarter of the window
+_SMALLEST_SHARE = 3  # a chunk is at least a third of the budget, unless its section is smaller
+_WIDEST_HEADING = 200  # code points
+
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    """The smallest stretch that a chunk may be cut from: a sentence, or a line of a table or of code."""
+
+    block: Block
+    position: int  # the block's among those of its section
+    start: int
+    end: int
+    tokens: int
+    opens_block: bool
+
+    @property
+    def text(self) -> str:
+        return self.block.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The blocks under one path of headings; a heading without text below it is its own block."""
+
+    headings: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tuple[ChunkDraft, ...]:
+    """Drafts in reading order that together hold all text of the document once; none passes `window` tokens."""
+    language = language_of(" ".join(block.text for block in parsed.blocks[:50]))
+    drafts: list[ChunkDraft] = []
+    for section in _sections(parsed):
+        headings = _with_title(parsed.title, section.headings)
+        prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
+        budget = window - (count_tokens([prefix])[0] if prefix else 0)
+        atoms = _atoms(section.blocks, budget, count_tokens)
+        drafts.extend(_draft(atoms[start:end], headings, prefix, language) for start, end in _cut(atoms, budget))
+    return tuple(drafts)
+
+
+def document_language(drafts: Sequence[ChunkDraft]) -> str:
+    """The language that most text of a document is in."""
+    weights: dict[str, int] = {}
+    for draft in drafts:
+        weights[draft.language] = weights.get(draft.language, 0) + len(draft.text)
+    return max(weights, key=lambda language: weights[language], default=UNKNOWN)
+
+
+def _sections(parsed: ParsedDocument) -> Iterator[_Section]:
+    path: list[Block] = []
+    body: list[Block] = []
+    bare = False  # the last heading has no text below it yet
+    for block in parsed.blocks:
+        if block.kind != "heading":
+            body.append(block)
+            bare = False
+            continue
+        if body:
+            yield _Section(_texts(path), tuple(body))
+            body = []
+        deeper = bool(path) and block.level > path[-1].level
+        if bare and not deeper:
+            yield _Section(_texts(path[:-1]), (path[-1],))
+        path = [heading for heading in path if heading.level < block.level]
+        path.append(block)
+        bare = True
+    if body:
+        yield _Section(_texts(path), tuple(body))
+    elif bare:
+        yield _Section(_texts(path[:-1]), (path[-1],))
+
+
+def _texts(headings: Sequence[Block]) -> tuple[str, ...]:
+    return tuple(" ".join(heading.text.split())[:_WIDEST_HEADING] for heading in headings)
+
+
+def _with_title(title: str, headings: tuple[str, ...]) -> tuple[str, ...]:
+    title = " ".join(title.split())[:_WIDEST_HEADING]
+    return headings if not title or title in headings[:1] else (title, *headings)
+
+
+def _prefix(headings: tuple[str, ...], budget: int, count_tokens: TokenCounter) -> str:
+    """The headings as the model reads them before the text; the outermost go first when they are too long together."""
+    for start in range(len(headings)):
+        prefix = " > ".join(headings[start:]) + "\n"
+        if count_tokens([prefix])[0] <= budget:
+            return prefix
+    return ""
+
+
+def _atoms(blocks: Sequence[Block], budget: int, count_tokens: TokenCounter) -> list[_Atom]:
+    spans = [
+        (block, position, span, index == 0)
+        for position, block in enumerate(blocks)
+        for index, span in enumerate(line_spans(block.text) if _is_lined(block) else sentence_spans(block.text))
+    ]
+    tokens = count_tokens([block.text[start:end] for block, _, (start, end), _ in spans])
+    atoms: list[_Atom] = []
+    for (block, position, (start, end), opens), count in zip(spans, tokens, strict=True):
+        if count <= budget:
+            atoms.append(_Atom(block, position, start, end, count, opens))
+            continue
+        pieces = _split(block.text, start, end, budget, count_tokens)
+        atoms.extend(_Atom(block, position, *span, size, opens and i == 0) for i, (span, size) in enumerate(pieces))
+    return atoms
+
+
+def _is_lined(block: Block) -> bool:
+    return block.kind in {"table", "code"}
+
+
+def _split(text: str, start: int, end: int, budget: int, count_tokens: TokenCounter) -> list[tuple[Span, int]]:
+    """Halve a stretch that no chunk can hold, at white space where there is some near the middle."""
+    count = count_tokens([text[start:end]])[0]
+    if count <= budget or end - start <= 1:
+        return [((start, end), min(count, budget))]
+    middle = (start + end) // 2
+    space = text.rfind(" ", start + (end - start) // 4, middle)
+    cut = space if space > start else middle
+    right = cut + 1 if text[cut] == " " else cut
+    return _split(text, start, cut, budget, count_tokens) + _split(text, right, end, budget, count_tokens)
+
+
+def _cut(atoms: Sequence[_Atom], budget: int) -> Iterator[Span]:
+    """Ranges of atoms, one per chunk, in order and without gaps."""
+    totals = [0, *accumulate(atom.tokens for atom in atoms)]
+    start = 0
+    while start < len(atoms):
+        end = len(atoms)
+        if totals[end] - totals[start] > budget:
+            end = _boundary(atoms, totals, start, budget)
+        yield start, end
+        start = end
+
+
+def _boundary(atoms: Sequence[_Atom], totals: Sequence[int], start: int, budget: int) -> int:
+    last = bisect_right(totals, totals[start] + budget) - 1
+    smallest = budget // _SMALLEST_SHARE
+    fitting = [end for end in range(start + 1, last + 1) if totals[end] - totals[start] >= smallest]
+    leaving_enough = [end for end in fitting if totals[-1] - totals[end] >= smallest]
+    choices = leaving_enough or fitting or [max(last, start + 1)]
+    return min(choices, key=lambda end: (not atoms[end].opens_block, _hash(atoms[end].text)))
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+
+def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, language: str) -> ChunkDraft:
+    text = ""
+    sentences: list[Span] = []
+    regions: list[Region] = []
+    for run in _runs(atoms):
+        block, start, end = run[0].block, run[0].start, run[-1].end
+        text += BETWEEN_BLOCKS if text else ""
+        shift = len(text) - start
+        text += block.text[start:end]
+        sentences.extend((atom.start + shift, atom.end + shift) for atom in run)
+        regions.extend(
+            Region(max(region.start, start) + shift, min(region.end, end) + shift, region.page, region.box)
+            for region in block.regions
+            if region.start < end and region.end > start
+        )
+    return ChunkDraft(
+        key=hashlib.sha256((prefix + text).encode()).hexdigest(),
+        prefix=prefix,
+        text=text,
+        headings=headings,
+        sentences=tuple(sentences),
+        regions=tuple(regions),
+        pages=tuple(sorted({region.page for region in regions})),
+        language=language_of(text, otherwise=language),
+        tokens=sum(atom.tokens for atom in atoms),
+    )
+
+
+def _runs(atoms: Sequence[_Atom]) -> Iterator[list[_Atom]]:
+    """The atoms of one block each: what lies between two of them belongs to the chunk as well."""
+    for _, run in groupby(atoms, key=lambda atom: atom.position):
+        yield list(run)

@@ -1,0 +1,1 @@
+"""Media type → Parser: one file per format."""

@@ -1,0 +1,1 @@
+"""Chunks ⇄ indexes → hits → context. The centre: it imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Best matching terms: one file per backend."""

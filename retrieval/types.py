@@ -1,0 +1,200 @@
+"""What flows through retrieval: ids, scopes, filters, chunks, scores, hits and the packed context."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NewType, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+ChunkId = NewType("ChunkId", int)
+CollectionId = NewType("CollectionId", int)
+
+Vector: TypeAlias = NDArray[np.float32]  # (dim,), L2-normalised
+Matrix: TypeAlias = NDArray[np.float32]  # (n, dim), rows L2-normalised
+HalfMatrix: TypeAlias = NDArray[np.float16]  # (n, dim), rows L2-normalised, as stored
+ChunkIds: TypeAlias = NDArray[np.int64]  # (n,)
+Span: TypeAlias = tuple[int, int]  # [start, end) in code points
+Box: TypeAlias = tuple[float, float, float, float]  # x0, y0, x1, y1 in points from the top left of the rotated crop box
+
+SearchMode: TypeAlias = Literal["hybrid", "lexical", "dense"]
+Operator: TypeAlias = Literal["eq", "ne", "in", "lt", "lte", "gt", "gte", "exists"]
+Scalar: TypeAlias = str | int | float | bool
+MetadataValue: TypeAlias = Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The collections that the asker may read, already narrowed to those asked for; an empty scope finds nothing."""
+
+    collections: frozenset[CollectionId]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test on a field: `metadata.<key>`, `document.id`, `media_type`, `language` or `created_at`."""
+
+    field: str
+    op: Operator
+    value: MetadataValue | None
+
+
+Filter: TypeAlias = tuple[Condition, ...]
+"""All conditions must hold; the empty filter lets everything through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a span of a text stands on a page; the page is 1-based."""
+
+    start: int
+    end: int
+    page: int
+    box: Box | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of text that is indexed, found and cited as one; shared by all places in which it stands unchanged."""
+
+    id: ChunkId
+    text: str
+    headings: tuple[str, ...]
+    sentences: tuple[Span, ...]
+    language: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a chunk stands in one version of a document."""
+
+    version: int
+    ordinal: int
+    pages: tuple[int, ...]
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The document that a chunk was found in, as far as a reader may see it."""
+
+    id: str
+    name: str
+    title: str
+    collection: str
+    media_type: str
+    metadata: Mapping[str, MetadataValue]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedChunk:
+    """A live chunk read from the database: its text, its place, its document and its sentences' vectors, in order."""
+
+    chunk: Chunk
+    placement: Placement
+    source: Source
+    sentence_vectors: HalfMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedText:
+    """What a lexical index keeps of a chunk."""
+
+    id: ChunkId
+    headings: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A chunk's id with its score; higher is better, always."""
+
+    id: ChunkId
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A hit's score at each stage; None where a stage did not find the chunk or did not run."""
+
+    lexical: float | None
+    dense: float | None
+    fused: float
+    reranked: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A found chunk; rank 1 is best."""
+
+    rank: int
+    chunk: Chunk
+    placement: Placement
+    source: Source
+    scores: Scores
+    sentence_vectors: HalfMatrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """The hits of one query, best first, with the query as the dense side saw it and how long each stage took."""
+
+    hits: tuple[Hit, ...]
+    query_vector: Vector | None
+    timings_ms: Mapping[str, float]
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """A hit as a model is shown it: under a label, and maybe with only some of its sentences."""
+
+    label: int
+    hit: Hit
+    text: str
+    kept: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """The passages that fit the token budget, in label order from 1."""
+
+    passages: tuple[Passage, ...]
+    tokens: int
+    tokens_uncompressed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassageInput:
+    """What an embedder is given of a chunk: the model sees `prefix + text`; sentence spans are in `text`."""
+
+    prefix: str
+    text: str
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PassageEmbedding:
+    """One vector for the chunk and one per sentence, in order; a sentence past the model's window has a zero vector."""
+
+    vector: Vector
+    sentence_vectors: HalfMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a collection's change log has come: the generation that serves, its embedder and the last seq."""
+
+    generation: int
+    fingerprint: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """One row of the change log: the chunks that came alive and those that no live version holds any more."""
+
+    seq: int
+    added: ChunkIds
+    removed: ChunkIds

@@ -1,0 +1,1 @@
+"""Nearest vectors: one file per backend."""
