@@ -1,0 +1,25 @@
+"""The order that every index gives its results in: best first, ties by id."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.types import ChunkId, ChunkIds, Scored
+
+TIE = 3e-6  # of the best score; sums of 32-bit floats in another order differ by less
+
+
+def best(ids: ChunkIds, scores: NDArray[np.floating], k: int) -> list[Scored]:
+    """At most k of the candidates; neighbours closer than `TIE` are one tie, at its highest score.
+
+    Engines add up the same numbers in different orders, so equal chunks differ in the last bits of a float.
+    """
+    if k <= 0 or not len(ids):
+        return []
+    tolerance = TIE * float(np.abs(scores).max())
+    order = np.argsort(-scores, kind="stable")
+    ids, scores = ids[order], scores[order]
+    starts = np.concatenate(([True], scores[:-1] - scores[1:] > tolerance))
+    tie = np.cumsum(starts) - 1
+    top = scores[starts][tie]
+    order = np.lexsort((ids, tie))[:k]
+    return [Scored(ChunkId(int(ids[i])), float(top[i])) for i in order]
