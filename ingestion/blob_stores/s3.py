@@ -1,0 +1,72 @@
+"""Original files in an S3 bucket (or what speaks its protocol), for services on several machines."""
+
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, cast
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ingestion.errors import BlobMissing, TooLarge
+from ingestion.ports import BlobStore
+from ingestion.types import Blob, BlobKey
+from retrieval.types import CollectionId
+
+_PIECE = 1 << 20
+_IN_MEMORY = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class S3BlobStore(BlobStore):
+    """One object per blob; S3 acknowledges an object only when it is whole and durable."""
+
+    client: Any  # boto3 makes its clients' classes at run time
+    bucket: str
+
+    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int) -> Blob:
+        key = BlobKey(f"{collection}/{secrets.token_hex(16)}")
+        digest = hashlib.sha256()
+        size = 0
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+            while piece := content.read(_PIECE):
+                size += len(piece)
+                if size > max_bytes:
+                    raise TooLarge(f"the file is larger than {max_bytes >> 20} MiB (OPENBOOK_UPLOAD_MAX_MEBIBYTES)")
+                digest.update(piece)
+                spool.write(piece)
+            spool.seek(0)
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=spool, ContentLength=size)
+        return Blob(key, digest.hexdigest(), size)
+
+    def open(self, key: BlobKey) -> BinaryIO:
+        try:
+            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"NoSuchKey", "404"}:
+                message = f"the original {key} is not in the bucket {self.bucket}: restore it from a backup"
+                raise BlobMissing(message) from error
+            raise
+        spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the caller closes it
+        for piece in body.iter_chunks(_PIECE):
+            spool.write(piece)
+        spool.seek(0)
+        return spool  # pyright: ignore[reportReturnType]  # a BinaryIO in all but name
+
+    def delete(self, key: BlobKey) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=key)
+
+    def stored(self) -> Iterator[tuple[BlobKey, float]]:
+        now = datetime.now(UTC)
+        for listing in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
+            for found in listing.get("Contents", []):
+                yield BlobKey(found["Key"]), (now - found["LastModified"]).total_seconds()
+
+
+def connect(bucket: str, endpoint_url: str | None) -> S3BlobStore:
+    """Credentials and region come from where boto3 looks for them: environment, files, instance role."""
+    client = cast("Any", boto3).client("s3", endpoint_url=endpoint_url)
+    return S3BlobStore(client, bucket)

@@ -1,0 +1,70 @@
+"""ParsedDocument ⇄ compact JSON bytes: what crosses the sandbox's pipe and what the database keeps, compressed."""
+
+from typing import Any, cast
+
+import orjson
+
+from ingestion.types import Block, BlockKind, Page, ParsedDocument
+from retrieval.types import MetadataValue, Region
+
+_KINDS: tuple[BlockKind, ...] = ("heading", "paragraph", "list", "table", "code")
+
+
+def dump(parsed: ParsedDocument) -> bytes:
+    """Return the document as compact JSON: blocks, regions and pages are arrays, not objects."""
+    return orjson.dumps(
+        {
+            "title": parsed.title,
+            "blocks": [
+                [_KINDS.index(block.kind), block.level, block.text, [_flat(region) for region in block.regions]]
+                for block in parsed.blocks
+            ],
+            "pages": [[page.number, page.width, page.height, page.label] for page in parsed.pages],
+            "metadata": dict(parsed.metadata),
+            "warnings": parsed.warnings,
+        }
+    )
+
+
+def load(content: bytes) -> ParsedDocument:
+    """Return the document that `dump` wrote; raises ValueError for bytes that it cannot have written."""
+    try:
+        tree = cast("dict[str, Any]", orjson.loads(content))
+        return ParsedDocument(
+            title=str(tree["title"]),
+            blocks=tuple(
+                Block(_KINDS[int(kind)], str(text), int(level), tuple(_region(flat) for flat in regions))
+                for kind, level, text, regions in tree["blocks"]
+            ),
+            pages=tuple(
+                Page(int(number), float(width), float(height), None if label is None else str(label))
+                for number, width, height, label in tree["pages"]
+            ),
+            metadata={str(key): _value(value) for key, value in tree["metadata"].items()},
+            warnings=tuple(str(warning) for warning in tree["warnings"]),
+        )
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(f"no parsed document: {error!r}") from error
+
+
+def _flat(region: Region) -> list[float | int]:
+    place: list[float | int] = [region.start, region.end, region.page]
+    return place if region.box is None else [*place, *region.box]
+
+
+def _region(flat: list[float]) -> Region:
+    start, end, page, *box = flat
+    sides = None if not box else (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
+    return Region(int(start), int(end), int(page), sides)
+
+
+def _value(value: object) -> MetadataValue:
+    if isinstance(value, list):
+        return tuple(_scalar(part) for part in cast("list[object]", value))
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str | int | float | bool:
+    if isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"no metadata value: {value!r}")

@@ -1,0 +1,30 @@
+"""The part of lxml's elements that the parsers use; lxml itself comes without types."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Element(Protocol):
+    """An XML element; iterating gives its children, comments and processing instructions among them."""
+
+    @property
+    def tag(self) -> object: ...  # a string, but for comments and processing instructions
+
+    text: str | None
+    tail: str | None
+
+    def __iter__(self) -> Iterator["Element"]: ...
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+    def find(self, path: str) -> "Element | None": ...
+    def iter(self, *tags: str) -> Iterator["Element"]: ...
+    def itertext(self) -> Iterator[str]: ...
+
+
+def w(name: str) -> str:
+    """The full name of an element or attribute in Word's namespace."""
+    return f"{{http://schemas.openxmlformats.org/wordprocessingml/2006/main}}{name}"
+
+
+def name_of(element: Element) -> str:
+    """The element's name without its namespace; empty for comments and processing instructions."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -1,0 +1,62 @@
+"""The ingestion core on its real parts: SQLite, files, a parsing child, the hashing embedder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.db.collections import CollectionStore
+from app.db.documents import DocumentStore
+from app.db.jobs import JobStore
+from app.db.publications import PublicationStore
+from app.db.session import Database
+from ingestion.blob_stores.filesystem import FilesystemBlobStore
+from ingestion.intake import Intake
+from ingestion.parsers.version import PARSER_VERSION
+from ingestion.pipeline import Pipeline
+from ingestion.sandbox import Sandbox
+from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.types import CollectionId, Scope
+
+LEASE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Everything between an upload and a published version, around one collection."""
+
+    collection: CollectionId
+    documents: DocumentStore
+    jobs: JobStore
+    blobs: FilesystemBlobStore
+    intake: Intake
+    pipeline: Pipeline
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(frozenset({self.collection}))
+
+    def stored(self) -> int:
+        return len(list(self.blobs.stored()))
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One parsing child for all tests: starting one costs more than most files."""
+    started = Sandbox(1, 20.0, 512 << 20, 64 << 20)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def library(sqlite_url: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Library]:
+    database = Database(sqlite_url)
+    embedder = HashingEmbedder()
+    collection = CollectionStore(database).ensure("default", embedder.fingerprint).id
+    documents = DocumentStore(database, 100, 3)
+    jobs = JobStore(database, LEASE_SECONDS, 3)
+    blobs = FilesystemBlobStore(tmp_path / "blobs")
+    pipeline = Pipeline(jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, embedder)
+    yield Library(collection, documents, jobs, blobs, Intake(documents, blobs, sandbox, 1 << 20), pipeline)
+    database.dispose()

@@ -1,0 +1,118 @@
+"""Files to parse, written by hand: small PDFs and Word archives whose every byte is known."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+CONTENT_TYPES = (
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/><Override PartName="/word/document.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
+)
+RELATIONS = (
+    '<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="rId1" Target="word/document.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>'
+)
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A line of a PDF page; x and y are the baseline's start in the page's own coordinates, y upwards."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 10
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PdfPage:
+    texts: Sequence[Text] = ()
+    media: tuple[float, float, float, float] = (0, 0, 612, 792)
+    crop: tuple[float, float, float, float] | None = None
+    rotate: int = 0
+
+
+def pdf(*pages: PdfPage, info: Mapping[str, str] | None = None) -> bytes:
+    """A PDF in Helvetica, with a cross-reference table that holds."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"",
+        _font("Helvetica"),
+        _font("Helvetica-Bold"),
+        ("<< " + " ".join(f"/{key} ({value})" for key, value in (info or {}).items()) + " >>").encode("latin-1"),
+    ]
+    kids: list[int] = []
+    for page in pages:
+        stream = "\n".join(_shown(text) for text in page.texts).encode("cp1252")
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        crop = f"/CropBox [{_numbers(page.crop)}]" if page.crop else ""
+        objects.append(
+            (
+                f"<< /Type /Page /Parent 2 0 R /MediaBox [{_numbers(page.media)}] {crop} /Rotate {page.rotate} "
+                f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> /Contents {len(objects)} 0 R >>"
+            ).encode()
+        )
+        kids.append(len(objects))
+    objects[1] = f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(f'{kid} 0 R' for kid in kids)}] >>".encode()
+    return _file(objects)
+
+
+def lines(*texts: str, x: float = 72, top: float = 720, leading: float = 12, size: float = 10) -> list[Text]:
+    """Texts one below the other."""
+    return [Text(x, top - leading * number, text, size) for number, text in enumerate(texts)]
+
+
+def word_archive(body: str, **parts: str) -> bytes:
+    """A Word file with that body; `parts` are more entries by name, "/" written as "__"."""
+    document = f'<?xml version="1.0"?><w:document {W}><w:body>{body}</w:body></w:document>'
+    return archive(
+        {
+            "[Content_Types].xml": CONTENT_TYPES,
+            "_rels/.rels": RELATIONS,
+            "word/document.xml": document,
+            **{name.replace("__", "/"): content for name, content in parts.items()},
+        }
+    )
+
+
+def archive(entries: Mapping[str, str | bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as writer:
+        for name, content in entries.items():
+            writer.writestr(name, content)
+    return packed.getvalue()
+
+
+def _font(name: str) -> bytes:
+    return f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>".encode()
+
+
+def _numbers(box: Sequence[float]) -> str:
+    return " ".join(map(str, box))
+
+
+def _shown(text: Text) -> str:
+    escaped = text.text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+    return f"BT /F{2 if text.bold else 1} {text.size} Tf 1 0 0 1 {text.x} {text.y} Tm ({escaped}) Tj ET"
+
+
+def _file(objects: Sequence[bytes]) -> bytes:
+    content, offsets = b"%PDF-1.7\n", list[int]()
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"trailer << /Size %d /Root 1 0 R /Info 5 0 R >>" % (len(objects) + 1)
+    start = len(content)
+    return content + b"xref\n0 %d\n0000000000 65535 f \n%s%s\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        table,
+        trailer,
+        start,
+    )

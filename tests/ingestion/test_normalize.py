@@ -1,0 +1,126 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.normalize import clean, decode, fold_glyphs, hyphen_joint, line_joint, one_line, tidy, verbatim
+
+
+@given(st.text())
+def test_clean_text_is_nfc_and_stays_as_it_is_when_cleaned_again(text: str) -> None:
+    once = clean(text)
+
+    assert unicodedata.is_normalized("NFC", once)
+    assert clean(once) == once
+
+
+@given(st.text())
+def test_one_line_has_no_line_ends_and_no_space_at_its_ends(text: str) -> None:
+    line = one_line(text)
+
+    assert line == " ".join(line.split())
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", categories=["L", "N", "P"])))
+def test_letters_digits_and_signs_are_all_kept(text: str) -> None:
+    visible = unicodedata.normalize("NFC", text)
+    hangul_fillers = "\u115f\u1160\u3164\uffa0"
+
+    assert clean(text) == visible.translate(dict.fromkeys(map(ord, hangul_fillers)))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u200b",
+        "\u00ad",
+        "\ufeff",
+        "\u2060",
+        "\u202e",
+        "\u2066",
+        "\u200e",
+        "\u200d",
+        "\U000e0041",
+        "\U000e0100",
+        "\x00",
+    ],
+)
+def test_what_cannot_be_seen_is_removed(hidden: str) -> None:
+    assert clean(f"pass{hidden}word") == "password"
+
+
+def test_tags_that_spell_an_instruction_are_removed() -> None:
+    smuggled = "".join(chr(0xE0000 + ord(letter)) for letter in "obey me")
+
+    assert clean(f"harmless{smuggled}") == "harmless"
+
+
+def test_joiners_stay_where_they_are_spelling() -> None:
+    assert clean("می‌خواهم") == "می‌خواهم"
+    assert clean("👩‍👧") == "👩‍👧"
+
+
+def test_superscripts_and_fractions_keep_their_meaning() -> None:
+    assert clean("10² ½ Ａ") == "10² ½ Ａ"
+
+
+def test_line_ends_and_spaces_become_plain() -> None:
+    assert clean("a\r\nb\rc\u2028d\u00a0e\u3000f") == "a\nb\nc\nd e f"
+
+
+def test_tidy_keeps_paragraphs_and_drops_ragged_spaces() -> None:
+    assert tidy("  one  two \n three\n\n\n\nfour ") == "one two\nthree\n\nfour"
+
+
+def test_code_keeps_its_indentation() -> None:
+    assert verbatim("\n\ndef f():\n\treturn  1  \n\n") == "def f():\n    return  1"
+
+
+def test_what_a_font_did_to_letters_is_undone() -> None:
+    assert fold_glyphs("eﬃcient ﬂow ⼤模型 ⻅⻓ 𝗆𝗈𝗎𝗌𝖾") == "efficient flow 大模型 见长 mouse"
+    assert fold_glyphs("x² ½") == "x² ½"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "joint"),
+    [
+        ("difficult to com", "pile than", ""),
+        ("from a third", "party", "-"),
+        ("Jean", "Paul", "-"),
+        ("page 10", "12", "-"),
+    ],
+)
+def test_a_broken_word_keeps_its_hyphen_only_if_it_had_one(left: str, right: str, joint: str) -> None:
+    assert hyphen_joint(left, right, {"third-party", "compile"}) == joint
+
+
+def test_chinese_lines_join_without_a_space() -> None:
+    assert line_joint("字符串的形", "式存在") == ""
+    assert line_joint("字符串", "the") == " "
+    assert line_joint("a", "b") == " "
+
+
+@pytest.mark.parametrize(
+    ("content", "declared", "text"),
+    [
+        ("naïve".encode(), None, "naïve"),
+        (b"\xef\xbb\xbfnaive", None, "naive"),
+        (b"\xff\xfe" + "naïve".encode("utf-16-le"), None, "naïve"),
+        (b"\xfe\xff" + "naïve".encode("utf-16-be"), None, "naïve"),
+        ("中文编码".encode("gbk"), "gb2312", "中文编码"),
+        ("naïve “quoted”".encode("cp1252"), "ISO-8859-1", "naïve “quoted”"),
+        ("naïve".encode(), "base64", "naïve"),
+        ("Привет, как дела? Сегодня хорошая погода, и мы идём гулять.".encode("cp1251"), "no-such-charset",
+         "Привет, как дела? Сегодня хорошая погода, и мы идём гулять."),
+    ],
+)  # fmt: skip
+def test_bytes_are_read_by_mark_then_utf8_then_declaration_then_looks(
+    content: bytes, declared: str | None, text: str
+) -> None:
+    assert decode(content, declared) == text
+
+
+@given(st.binary(max_size=200), st.none() | st.text(max_size=12))
+def test_any_bytes_give_some_text(content: bytes, declared: str | None) -> None:
+    assert isinstance(decode(content, declared), str)

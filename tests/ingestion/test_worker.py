@@ -1,0 +1,147 @@
+"""The worker takes uploads all the way, drops what was cancelled, outlives faults, and stops in order."""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.db.errors import DatabaseUnavailable
+from ingestion.intake import IncomingFile
+from ingestion.types import Accepted, DocumentId, WorkerId
+from ingestion.worker import Worker
+from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.errors import ModelUnavailable
+from tests.ingestion.conftest import LEASE_SECONDS, Library
+
+PATIENCE = 15.0
+
+
+@contextmanager
+def working(library: Library, **parts: Any) -> Generator[Worker]:
+    worker = Worker(
+        WorkerId("tested"),
+        parts.get("jobs", library.jobs),
+        parts.get("pipeline", library.pipeline),
+        library.documents,
+        library.blobs,
+        LEASE_SECONDS,
+    )
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    yield worker
+    worker.stop()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def upload(library: Library, *texts: str) -> list[DocumentId]:
+    files = [IncomingFile(f"{number}.txt", io.BytesIO(text.encode()), {}) for number, text in enumerate(texts)]
+    outcomes = library.intake.accept_all(files, library.collection)
+    return [outcome.document for outcome in outcomes if isinstance(outcome, Accepted)]
+
+
+def statuses(library: Library) -> set[str]:
+    return {document.status for document in library.documents.page(library.scope, None, None, 100, None).rows}
+
+
+def test_uploads_become_ready(library: Library) -> None:
+    ids = upload(library, *(f"Fact number {n}." for n in range(40)))
+
+    with working(library):
+        wait_for(lambda: statuses(library) == {"ready"})
+
+    assert library.jobs.depth()["succeeded"] == len(ids)
+
+
+def test_a_file_that_cannot_be_read_fails_alone(library: Library) -> None:
+    good, bad = upload(library, "A fact.", "Another fact.")
+    library.blobs.delete(library.documents.get(bad, library.scope).blob_key)
+
+    with working(library):
+        wait_for(lambda: statuses(library) == {"ready", "failed"})
+
+    assert library.documents.get(good, library.scope).status == "ready"
+    failed = library.documents.get(bad, library.scope)
+    assert failed.error_code == "blob_missing"
+
+
+def test_what_a_stopped_worker_had_claimed_is_due_again(library: Library) -> None:
+    upload(library, "A fact.")
+    library.jobs.claim(WorkerId("tested"), 1, 1 << 20)
+    library.jobs.release(WorkerId("tested"))
+
+    with working(library):
+        wait_for(lambda: statuses(library) == {"ready"})
+
+
+def test_a_lost_database_is_waited_out(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(library, "A fact.")
+    failures = iter([DatabaseUnavailable("gone"), DatabaseUnavailable("still gone")])
+    monkeypatch.setattr("ingestion.worker._BACK_OFF_SECONDS", 0.05)
+
+    class Flaky:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(library.jobs, name)
+
+        def claim(self, *arguments: Any) -> Any:
+            for failure in failures:
+                raise failure
+            return library.jobs.claim(*arguments)
+
+    with working(library, jobs=Flaky()):
+        wait_for(lambda: statuses(library) == {"ready"})
+
+
+def test_a_model_that_is_away_is_tried_again(library: Library) -> None:
+    upload(library, "A fact.")
+    failures = iter([ModelUnavailable("away")])
+
+    class Flaky(HashingEmbedder):
+        def embed_passages(self, passages: Any) -> Any:
+            for failure in failures:
+                raise failure
+            return super().embed_passages(passages)
+
+    with working(library, pipeline=replace(library.pipeline, embedder=Flaky())):
+        wait_for(lambda: statuses(library) == {"ready"})
+
+
+def test_a_deleted_document_is_dropped_in_mid_work(library: Library) -> None:
+    (document,) = upload(library, "A fact.")
+    in_the_model = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(HashingEmbedder):
+        def embed_passages(self, passages: Any) -> Any:
+            in_the_model.set()
+            go_on.wait(PATIENCE)
+            return super().embed_passages(passages)
+
+    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+        assert in_the_model.wait(PATIENCE)
+        library.pipeline.forget(document)
+        go_on.set()
+        wait_for(lambda: library.stored() == 0)
+
+    assert library.documents.page(library.scope, None, None, 10, None).rows == ()
+
+
+def test_originals_without_a_version_are_swept(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(library, "A fact.")
+    library.blobs.put(io.BytesIO(b"left by a crash"), library.collection, 1 << 20)
+    monkeypatch.setattr("ingestion.worker._ORPHAN_SECONDS", -1.0)
+
+    with working(library):
+        wait_for(lambda: library.stored() == 1)
