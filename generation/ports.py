@@ -1,9 +1,10 @@
 """What generation needs of the world; the docstrings are the contracts that every backend is tested against."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from generation.types import GenerationRequest, GeneratorEvent
+from retrieval.types import Filter, Scope, SearchMode, SearchResult
 
 
 class Generator(Protocol):
@@ -18,7 +19,7 @@ class Generator(Protocol):
         """What the answer says of who wrote it: "extractive", or the model's name."""
         ...
 
-    def stream(self, request: GenerationRequest) -> AsyncIterator[GeneratorEvent]:
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[GeneratorEvent, None]:
         """Pieces of text in order, then one Usage."""
         ...
 
@@ -28,4 +29,20 @@ class Completer(Protocol):
 
     async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
         """What the model makes of `text`; raises GeneratorUnavailable when it does not answer in time."""
+        ...
+
+
+class Searcher(Protocol):
+    """The part of retrieval's front door that an answer needs; blocks, so it is called from a thread."""
+
+    def search(
+        self,
+        query: str,
+        scope: Scope,
+        k: int,
+        filter: Filter = (),
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,  # noqa: FBT001, FBT002 — the signature is retrieval's
+    ) -> SearchResult:
+        """At most k hits that the scope allows, best first."""
         ...

@@ -48,9 +48,13 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedText:
-    """A piece of the generator's text, labels like [2] included, in order."""
+    """A piece of the generator's text, labels like [2] included, in order.
+
+    `quoted`: one whole sentence in a document's own words with its labels; addresses in it are the document's.
+    """
 
     text: str
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

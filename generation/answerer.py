@@ -1,0 +1,200 @@
+"""A question → a cited answer or an honest abstention: retrieve, weigh, pack, generate, check, cite."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from generation.draft import Draft
+from generation.errors import GeneratorUnavailable, UnknownGenerator
+from generation.grounding import evidence
+from generation.language import language_of
+from generation.ports import Generator, Searcher
+from generation.prompts import ABSTENTION
+from generation.query import StandaloneQuestion
+from generation.types import (
+    Answer,
+    Answered,
+    AnswerEvent,
+    AnswerOptions,
+    ContextReady,
+    Delta,
+    GenerationRequest,
+    Turn,
+    Usage,
+)
+from retrieval.context import pack
+from retrieval.fusion import dense_weight
+from retrieval.types import Context, Scope, SearchResult, Vector
+
+NO_OPTIONS = AnswerOptions()
+_NOTHING = Context(passages=(), tokens=0, tokens_uncompressed=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Answers from the documents in scope alone; `languages` are those that the embedder knows."""
+
+    retriever: Searcher
+    generators: Mapping[str, Generator]
+    default_generator: str
+    fallback: Generator
+    rewriter: StandaloneQuestion
+    count_tokens: Callable[[Sequence[str]], list[int]]
+    languages: frozenset[str]
+    abstain_below: float
+    context_tokens: int
+    k: int = 10
+
+    def stream(
+        self, question: str, scope: Scope, history: tuple[Turn, ...] = (), options: AnswerOptions = NO_OPTIONS
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """ContextReady, the checked text as Deltas, then Answered. Closing it frees the generator at once.
+
+        Raises UnknownGenerator at once; within the stream what retrieval raises, and GeneratorUnavailable when the
+        generator fails after text was released (before that, the fallback answers and `degraded` says so).
+        """
+        name = options.generator or self.default_generator
+        if name not in self.generators:
+            raise UnknownGenerator(f"{name}: expected one of {', '.join(sorted(self.generators))}")
+        return self._events(question, scope, history, options, self.generators[name])
+
+    async def answer(
+        self, question: str, scope: Scope, history: tuple[Turn, ...] = (), options: AnswerOptions = NO_OPTIONS
+    ) -> Answer:
+        """The stream's last event, waited for."""
+        async with aclosing(self.stream(question, scope, history, options)) as events:
+            async for event in events:
+                if isinstance(event, Answered):
+                    return event.answer
+        raise GeneratorUnavailable("the answer ended before it was whole")
+
+    async def _events(
+        self, question: str, scope: Scope, history: tuple[Turn, ...], options: AnswerOptions, generator: Generator
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        watch = _Stopwatch()
+        asked = await self.rewriter.rewrite(question, history)
+        grounds = await asyncio.to_thread(self._grounds, asked, scope, options)
+        watch.timings |= {"retrieve": grounds.retrieve_ms, "pack": grounds.pack_ms}
+        yield ContextReady(grounds.context)
+        writing = _Writing(Draft(grounds.context), generator)
+        if grounds.context.passages:
+            request = GenerationRequest(
+                asked,
+                grounds.query_vector,
+                grounds.context,
+                history,
+                language_of(question),
+                options.temperature,
+                options.max_tokens,
+            )
+            async with aclosing(self._written(request, writing, watch)) as texts:
+                async for text in texts:
+                    yield Delta(text)
+        if not writing.draft.text:
+            yield Delta(ABSTENTION[language_of(question)])
+        yield Answered(_answer(question, grounds, writing, watch))
+
+    def _grounds(self, asked: str, scope: Scope, options: AnswerOptions) -> "_Grounds":
+        """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
+        start = time.perf_counter()
+        found = self.retriever.search(asked, scope, options.k or self.k, options.filter, rerank=options.rerank)
+        # a vector from a model that does not know the language says nothing, and says it with confidence
+        vector = found.query_vector if dense_weight(asked, self.languages) else None
+        weak = not found.hits or evidence(asked, vector, found.hits) < self.abstain_below
+        searched = time.perf_counter()
+        context = _NOTHING if weak else self._packed(found, vector, asked, options)
+        packed = time.perf_counter()
+        return _Grounds(context, vector, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
+
+    def _packed(self, found: SearchResult, vector: Vector | None, asked: str, options: AnswerOptions) -> Context:
+        budget = options.context_tokens or self.context_tokens
+        return pack(found.hits, vector, asked, budget, options.compress, self.count_tokens)
+
+    async def _written(
+        self, request: GenerationRequest, writing: "_Writing", watch: "_Stopwatch"
+    ) -> AsyncGenerator[str, None]:
+        """Released text of the generator, or of the fallback if it fails with nothing released."""
+        try:
+            async with aclosing(_released(request, writing, watch)) as texts:
+                async for text in texts:
+                    yield text
+        except GeneratorUnavailable:
+            if writing.draft.text or writing.generator is self.fallback:
+                raise
+            writing.degraded = ("generator",)
+            writing.generator = self.fallback
+            writing.draft = Draft(request.context)
+        else:
+            return
+        async with aclosing(_released(request, writing, watch)) as texts:
+            async for text in texts:
+                yield text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grounds:
+    """What retrieval gave for one question."""
+
+    context: Context
+    query_vector: Vector | None
+    degraded: tuple[str, ...]
+    retrieve_ms: float
+    pack_ms: float
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Who writes, and how far the draft has come."""
+
+    draft: Draft
+    generator: Generator
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Stopwatch:
+    """Milliseconds since the question came, by stage."""
+
+    start: float = field(default_factory=time.perf_counter)
+    timings: dict[str, float] = field(default_factory=dict[str, float])
+
+    def since(self, moment: float) -> float:
+        return (time.perf_counter() - moment) * 1000
+
+
+async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopwatch) -> AsyncGenerator[str, None]:
+    """Checked text as it comes; what never ends is cut."""
+    draft = writing.draft
+    start = time.perf_counter()
+    async with aclosing(writing.generator.stream(request)) as events:
+        async for event in events:
+            watch.timings.setdefault("first_token", watch.since(start))
+            if isinstance(event, Usage):
+                draft.usage = event
+            elif text := draft.add(event):
+                yield text
+            if draft.overflows:
+                break
+    if text := draft.finish():
+        yield text
+    watch.timings["generate"] = watch.since(start)
+
+
+def _answer(question: str, grounds: _Grounds, writing: _Writing, watch: _Stopwatch) -> Answer:
+    draft = writing.draft
+    timings = {"first_token": 0.0, "generate": 0.0} | watch.timings
+    return Answer(
+        question=question,
+        text=draft.text or ABSTENTION[language_of(question)],
+        abstained=not draft.text,
+        citations=draft.citations,
+        sentences=tuple(draft.sentences),
+        support=draft.support,
+        generator=writing.generator.name,
+        degraded=(*grounds.degraded, *writing.degraded),
+        context=grounds.context,
+        usage=draft.usage,
+        timings_ms=timings | {"total": watch.since(watch.start)},
+    )

@@ -1,0 +1,16 @@
+"""Which of our own two languages to reply in, judged by the script that a text is written in."""
+
+import re
+
+from generation.types import Language
+
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_WORD = re.compile("[^\\W\\d_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_CHINESE_SHARE = 0.3  # a Chinese question about FastAPI and SQLAlchemy is still a Chinese question
+
+
+def language_of(text: str) -> Language:
+    """Chinese when enough of the words are Han characters, one word each; English for all else."""
+    han = len(_HAN.findall(text))
+    words = len(_WORD.findall(text))
+    return "zh" if han and han / (han + words) >= _CHINESE_SHARE else "en"

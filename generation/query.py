@@ -1,0 +1,127 @@
+"""A follow-up → a question that stands alone: by a model where there is one, else by carrying terms over."""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from generation.errors import GeneratorUnavailable
+from generation.language import language_of
+from generation.ports import Completer
+from generation.prompts import rewrite_prompt
+from generation.types import Turn
+from generation.wording import content_terms
+
+TURNS = 6  # how far back a follow-up may reach
+_LONGEST = 400  # characters of a rewritten question
+_CARRIED = 200  # characters of carried terms
+_REWRITE_TOKENS = 128
+
+_PRONOUN = re.compile(
+    r"\b(?:it|its|itself|they|them|their|theirs|he|she|him|his|her|hers|those|these|the (?:same|former|latter)|"
+    r"the (?:other|first|second|third|last|next) one|that one|this one|(?:this|that)(?=\s*[?.!,]|$|\s+(?:is|was|does|"
+    r"did|can|could|will|would|should|has|have|mean|work|happen|cost|take|apply|the case)\b))\b",
+    re.IGNORECASE,
+)
+_PRONOUN_ZH = re.compile(
+    "[它她]们?|(?<!其)他们?|这个|那个|这些|那些|这种|那种|这样|此事|前者|后者|上述|同样的|(?:这|那)(?=是|有|会|能|要|怎|为|吗|呢|可)|"
+    "其(?![他中实它余次])|(?<![应活])该(?=[\u4e00-\u9fff])"
+)
+_CONTINUES = re.compile(
+    r"^\W*(?:and|but|or|what about|how about|what else|anything else|same|then|also|so)\b", re.IGNORECASE
+)
+_CONTINUES_ZH = re.compile("^(?:那么|那(?=[，,\\s\\d])|还有|另外|然后|以及|而|换成|如果是)|呢[？?]?$")
+_ASKS = re.compile(
+    r"\b(?:is|are|was|were|am|be|been|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b",
+    re.IGNORECASE,
+)
+_INTERROGATIVE = re.compile(
+    r"^\W*(?:who|whom|whose|what|when|where|which|why|how|is|are|do|does|did|can|should|will)\b", re.I
+)
+_NAME = re.compile(r"(?<=\s)(?:[A-Z][\w.+#-]+|\d[\w.]*)")
+_WORD = re.compile(r"[^\W_][\w.+#'’-]*")
+_QUESTION_WORDS_ZH = re.compile(
+    "请问|请告诉我|为什么|为何|是什么|在哪里|在哪儿|在哪|什么时候|什么样|什么|怎么样|怎么办|怎么|怎样|如何|哪一个|哪一年|哪些|哪个|哪里|哪年|多少个|多少|几个|"
+    "是不是|是否|有没有|能不能|能否|有哪|谁|吗|呢|的|了|[它他她]们?|这个|那个|这些|那些"
+)
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_DIGIT = re.compile(r"\d")
+
+
+@dataclass(frozen=True, slots=True)
+class StandaloneQuestion:
+    """Makes a follow-up stand alone; a model that is slow, down or rambling is never waited for twice."""
+
+    completer: Completer | None = None
+    timeout_seconds: float = 3.0
+
+    async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """The question as one would ask it without the history; never fails."""
+        carried = carry_over(question, history)
+        if self.completer is None or not history:
+            return carried
+        instruction, text = rewrite_prompt(question, history[-TURNS:], language_of(question))
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                reply = await self.completer.complete(instruction, text, _REWRITE_TOKENS)
+        except (GeneratorUnavailable, TimeoutError):
+            return carried
+        return _one_line(reply) or carried
+
+
+def carry_over(question: str, history: Sequence[Turn]) -> str:
+    """The question with the salient words of the one before it, if it leans on that one; else the question itself."""
+    recent = tuple(history[-TURNS:])
+    if not recent or not leans_back(question):
+        return question
+    before = carry_over(recent[-1].question, recent[:-1])
+    words = _salient(before, question)
+    return f"{question} ({words})" if words else question
+
+
+def leans_back(question: str) -> bool:
+    """Whether a question cannot be understood without the one before: a pronoun, an ellipsis, a fragment."""
+    if language_of(question) == "zh":
+        stripped = question.strip()
+        return bool(
+            _PRONOUN_ZH.search(stripped) or _CONTINUES_ZH.search(stripped) or not content_terms(_bare_zh(stripped))
+        )
+    pronoun = _PRONOUN.search(question)
+    if pronoun:
+        return _NAME.search(question, 0, pronoun.start()) is None
+    about = len(content_terms(question))
+    if about == 0:
+        return True
+    if _ASKS.search(question):
+        return bool(_CONTINUES.search(question)) and about <= 2
+    if _INTERROGATIVE.search(question) and not _CONTINUES.search(question):
+        return about <= 1
+    return about <= 3
+
+
+def _salient(before: str, question: str) -> str:
+    """Words of the earlier question that say what it is about and that the new one lacks."""
+    if _DIGIT.search(question):  # «and in 2020?» replaces the year that was asked for
+        before = re.sub(r"\b\d[\d.,]*\b|\d{4}年?", " ", before)
+    known = content_terms(question)
+    pieces = _QUESTION_WORDS_ZH.sub(" ", before) if _HAN.search(before) else before
+    words = [word.strip(".-'’") for word in _WORD.findall(pieces)]
+    kept: list[str] = []
+    for word in words:
+        about = content_terms(word)
+        if about and not about <= known and word not in kept:
+            kept.append(word)
+    return " ".join(kept)[:_CARRIED].strip()
+
+
+def _bare_zh(question: str) -> str:
+    return _QUESTION_WORDS_ZH.sub(" ", question)
+
+
+def _one_line(reply: str) -> str:
+    """A model's reply if it looks like one question, else nothing."""
+    lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
+    if len(lines) != 1 or len(lines[0]) > _LONGEST:
+        return ""
+    return "".join(char for char in lines[0] if unicodedata.category(char)[0] != "C").strip("\"'“”「」 ")

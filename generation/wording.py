@@ -1,0 +1,41 @@
+"""The words that carry what a text is about: its terms without those that any question or sentence has."""
+
+import re
+
+from retrieval.tokenizer import terms
+
+_STOP_WORDS = (
+    "a about after again all also am an and any are as at be because been before being between both but by can could "
+    "did do does doing done down during each either else ever few for from further get gets getting give given go goes "
+    "had has have having he her here hers him his how however i if in into is it its itself just know let like ll made "
+    "make makes many may me might more most much must my name need neither no nor not now of off on once one only or "
+    "other our out over own per please s same shall she should since so some such t tell than that the their them then "
+    "there these they this those through to too two under until up upon us use used uses using ve very want was way "
+    "we were what when where whether which while who whom whose why will with within without would yes yet you your "
+    "d m re don doesn didn isn aren wasn weren won wouldn couldn shouldn can't don't"
+)
+_QUESTION_MARKS_ZH = re.compile(
+    "请问|请告诉我|告诉我|为什么|为何|是什么|有什么|什么时候|什么样|什么|怎么样|怎么办|怎么|怎样|如何|哪一个|哪一年|哪些|哪个|哪里|哪儿|哪年|"
+    "多少个|多少|几个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|的|了|是|在|和|与|及|或|被|把|从|对于|关于|以及|因为|所以|但是|"
+    "这个|那个|这些|那些|它们|他们|她们|它|他|她|这|那|其中|一个|有|会|也|都|就|而|并|等|为|于|之|以"
+)
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_STOP_TERMS = frozenset(terms(_STOP_WORDS))
+
+
+def content_terms(text: str) -> frozenset[str]:
+    """Terms that tell what the text is about; of Chinese those of two characters, single ones only where alone."""
+    found = [term for term in terms(_QUESTION_MARKS_ZH.sub(" ", text)) if term not in _STOP_TERMS]
+    pairs = "".join(term for term in found if len(term) > 1)
+    return frozenset(term for term in found if not _HAN.fullmatch(term) or term not in pairs)
+
+
+def numbers(text: str) -> frozenset[str]:
+    """The numbers of a text, without the commas that group their digits."""
+    return frozenset(number.replace(",", "") for number in _NUMBER.findall(text))
+
+
+def share(wanted: frozenset[str], held: frozenset[str]) -> float:
+    """How much of what is wanted is held, 0..1; of nothing, nothing."""
+    return len(wanted & held) / len(wanted) if wanted else 0.0

@@ -1,0 +1,115 @@
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from generation.draft import Draft
+from generation.generators.extractive import ExtractiveGenerator
+from generation.types import GeneratedText, GenerationRequest
+from tests.contracts.generator import GeneratorContract
+from tests.generation.given import CHINESE, PARIS, context, count_tokens, hit, request
+
+
+def pieces(asked: GenerationRequest) -> list[str]:
+    async def collected() -> list[str]:
+        generator = ExtractiveGenerator(count_tokens)
+        return [event.text async for event in generator.stream(asked) if isinstance(event, GeneratedText)]
+
+    return asyncio.run(collected())
+
+
+class TestExtractiveGenerator(GeneratorContract):
+    @asynccontextmanager
+    async def new_generator(self) -> AsyncGenerator[ExtractiveGenerator, None]:
+        yield ExtractiveGenerator(count_tokens)
+
+
+def test_the_sentence_nearest_to_the_question_answers_it() -> None:
+    asked = request("What is the capital of France?", hit(PARIS, near=[0.1, 0.9, 0.2]))
+    assert pieces(asked) == ["The capital of France is Paris. [1]"]
+
+
+def test_sentences_come_in_reading_order_and_not_by_score() -> None:
+    text = "The tax rose in May. Bread was cheap. The tax fell again in June."
+    asked = request("When did the tax fall?", hit(text, near=[0.7, 0.0, 0.9]))
+    assert pieces(asked) == ["The tax rose in May. [1]", " The tax fell again in June. [1]"]
+
+
+def test_a_sentence_far_behind_the_best_is_left_out() -> None:
+    asked = request(
+        "capital of France", hit(PARIS, near=[0.0, 0.95, 0.0]), hit("Bread is baked.", 2, near=0.0, score=0.1)
+    )
+    assert pieces(asked) == ["The capital of France is Paris. [1]"]
+
+
+def test_without_a_vector_shared_terms_decide() -> None:
+    asked = request("Where is the capital of France?", hit(PARIS, near=[0.99, 0.0, 0.99]), vector=None)
+    assert "The capital of France is Paris. [1]" in "".join(pieces(asked))
+
+
+def test_a_chinese_question_is_answered_by_its_terms() -> None:
+    asked = request("香港第六届立法会有多少个议席？", hit(CHINESE), vector=None)
+    assert pieces(asked)[0] == "香港第六届立法会共有70个议席。[1]"
+
+
+def test_a_question_in_the_document_gives_way_to_what_follows_it() -> None:
+    text = "What is the capital of France? It is Paris, on the Seine. Bread is baked there."
+    asked = request("What is the capital of France?", hit(text, near=[0.99, 0.4, 0.1]))
+    assert pieces(asked) == ["It is Paris, on the Seine. [1]"]
+
+
+def test_a_heading_gives_way_to_a_sentence() -> None:
+    text = "The capital of France\n\nThe capital of France is Paris, a city of two million."
+    asked = request("capital of France", hit(text, near=[0.9, 0.88]))
+    assert pieces(asked) == ["The capital of France is Paris, a city of two million. [1]"]
+
+
+def test_a_row_of_a_table_is_quoted_whole() -> None:
+    table = "Country | Capital | Inhabitants\nFrance | Paris | 2100000\nSpain | Madrid | 3300000"
+    asked = request("capital of France", hit(table, near=[0.1, 0.9, 0.1], lines=True))
+    assert pieces(asked) == ["France | Paris | 2100000 [1]"]
+
+
+def test_a_block_of_code_is_quoted_whole_and_keeps_its_lines() -> None:
+    code = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef root():\n    return {'rows': rows[1]}"
+    asked = request("How do I declare a route?", hit(code, near=[0.2, 0.2, 0.9, 0.3, 0.1], lines=True))
+    assert pieces(asked) == [code.replace("[1]", "[ 1 ]") + " [1]"]
+
+
+def test_brackets_of_the_document_are_never_taken_for_labels() -> None:
+    text = "The tax was raised in 1999 [2], as [3, 4] and 【5】 say."
+    asked = request("When was the tax raised?", hit(text), hit("Bread is baked.", 2, near=0.0, score=0.1))
+    draft = Draft(asked.context)
+    for piece in pieces(asked):
+        draft.add(GeneratedText(piece, quoted=True))
+    draft.finish()
+    assert re.findall(r"\[(\d+)\]", draft.text) == ["1"]
+    assert [citation.quote for citation in draft.citations] == [text]
+
+
+def test_the_same_sentence_in_two_passages_is_said_once() -> None:
+    asked = request(
+        "capital of France", hit("The capital of France is Paris."), hit("The capital of France is Paris!", 2)
+    )
+    assert pieces(asked) == ["The capital of France is Paris. [1]"]
+
+
+def test_the_answer_stays_short() -> None:
+    sentences = [
+        f"The tax of {word} was raised by the council {'and again ' * 30}." for word in ("salt", "bread", "wine")
+    ]
+    asked = request("Which tax was raised?", hit(" ".join(sentences)))
+    assert len(pieces(asked)) == 1
+
+
+@pytest.mark.parametrize("text", [PARIS, CHINESE, "x = 1\ny = 2", "a | b\nc | d", "One\nline that wraps over\ntwo."])
+def test_extracts_support_themselves_wholly(text: str) -> None:
+    asked = request("capital 议席 x a line", hit(text))
+    draft = Draft(context(hit(text)))
+    for piece in pieces(asked):
+        draft.add(GeneratedText(piece, quoted=True))
+    draft.finish()
+    assert [sentence.support for sentence in draft.sentences] == [1.0] * len(draft.sentences)
+    assert draft.support == 1.0

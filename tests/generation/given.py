@@ -1,0 +1,125 @@
+"""Contexts, requests and doubles of retrieval for the tests of generation."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from generation.errors import GeneratorUnavailable
+from generation.ports import Generator, Searcher
+from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
+from retrieval.sentences import line_spans, sentence_spans
+from retrieval.types import (
+    Box,
+    Chunk,
+    ChunkId,
+    CollectionId,
+    Context,
+    Filter,
+    Hit,
+    Passage,
+    Placement,
+    Region,
+    Scope,
+    Scores,
+    SearchMode,
+    SearchResult,
+    Source,
+    Vector,
+)
+
+SCOPE = Scope(frozenset({CollectionId(1)}))
+QUERY: Vector = np.array([1, 0], dtype=np.float32)
+PARIS = "France lies in western Europe. The capital of France is Paris. It has 2,100,000 inhabitants."
+CHINESE = "香港第六届立法会共有70个议席。选举于2016年9月4日举行。"
+
+
+def count_tokens(texts: Sequence[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+def hit(
+    text: str,
+    rank: int = 1,
+    near: Sequence[float] | float = 0.9,
+    score: float = 1.0,
+    lines: bool = False,
+    headings: tuple[str, ...] = (),
+    regions: tuple[Region, ...] = (),
+    pages: tuple[int, ...] = (),
+) -> Hit:
+    """A hit whose sentences are `near` (a cosine for each, or one for all) to the query vector."""
+    spans = tuple(line_spans(text) if lines else sentence_spans(text))
+    cosines = np.broadcast_to(np.array(near, dtype=np.float64), len(spans))
+    vectors = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float16)
+    chunk = Chunk(ChunkId(rank * 100), text, headings, spans, "en", len(text.split()))
+    source = Source(f"doc_{rank}", f"file{rank}.md", f"Title {rank}", "default", "text/markdown", {})
+    return Hit(rank, chunk, Placement(1, rank, pages, regions), source, Scores(None, None, score, None), vectors)
+
+
+def context(*hits: Hit) -> Context:
+    passages = tuple(
+        Passage(label, one, one.chunk.text, tuple(range(len(one.chunk.sentences)))) for label, one in enumerate(hits, 1)
+    )
+    return Context(passages, 10 * len(hits), 10 * len(hits))
+
+
+def request(
+    question: str = "What is the capital of France?",
+    *hits: Hit,
+    vector: Vector | None = QUERY,
+    history: tuple[Turn, ...] = (),
+    max_tokens: int = 512,
+) -> GenerationRequest:
+    return GenerationRequest(question, vector, context(*(hits or (hit(PARIS),))), history, "en", 0.0, max_tokens)
+
+
+def region(start: int, end: int, page: int, box: Box | None = (1.0, 2.0, 3.0, 4.0)) -> Region:
+    return Region(start, end, page, box)
+
+
+@dataclass
+class FixedSearch(Searcher):
+    """Finds the same hits whatever is asked, and remembers what was."""
+
+    hits: tuple[Hit, ...] = ()
+    vector: Vector | None = field(default_factory=lambda: QUERY)
+    degraded: tuple[str, ...] = ()
+    queries: list[str] = field(default_factory=list[str])
+
+    def search(
+        self,
+        query: str,
+        scope: Scope,
+        k: int,
+        filter: Filter = (),
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+    ) -> SearchResult:
+        self.queries.append(query)
+        return SearchResult(self.hits[:k], self.vector, {}, self.degraded)
+
+
+@dataclass
+class ScriptedGenerator(Generator):
+    """Says its pieces, then breaks if it is told to; counts calls and streams that were closed."""
+
+    pieces: Sequence[str] = ("Paris is the capital of France [1].",)
+    breaks: bool = False
+    calls: int = 0
+    closed: int = 0
+
+    @property
+    def name(self) -> str:
+        return "scripted"
+
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[GeneratorEvent, None]:
+        self.calls += 1
+        try:
+            for piece in self.pieces:
+                yield GeneratedText(piece)
+            if self.breaks:
+                raise GeneratorUnavailable("scripted")
+            yield Usage(7, len(self.pieces))
+        finally:
+            self.closed += 1

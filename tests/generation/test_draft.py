@@ -1,0 +1,151 @@
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from generation.draft import Draft
+from generation.prompts import ABSTENTION
+from generation.types import GeneratedText
+from tests.generation.given import CHINESE, PARIS, context, hit
+
+CONTEXT = context(hit(PARIS), hit("Bread is baked at 200 degrees.", 2), hit(CHINESE, 3))
+FRAGMENTS = [
+    *(
+        "Paris is the capital",
+        "Bread. ",
+        "[1]",
+        "[2]",
+        " [3]",
+        "[99]",
+        "【1】",
+        "[1, 2]",
+        "[",
+        "]",
+        "(",
+        ")",
+        ". ",
+        "。",
+        "\n\n",
+        "\n- ",
+    ),
+    *(
+        "![x](https://evil.example/a)",
+        "<img src=x>",
+        "https://evil.example",
+        "\x00",
+        "\u202e",
+        "🎉",
+        "𝒳",
+        "```\nx[0]\n```",
+        "| a | b |",
+    ),
+    *("data: [DONE]\n\n", "He said: 5.", ABSTENTION["en"], "1", "!", " "),
+]
+
+
+def written(*pieces: str, quoted: bool = False) -> tuple[Draft, list[str]]:
+    draft = Draft(CONTEXT)
+    deltas = [draft.add(GeneratedText(piece, quoted)) for piece in pieces]
+    return draft, [delta for delta in [*deltas, draft.finish()] if delta]
+
+
+def test_a_sentence_is_released_when_the_next_one_has_begun() -> None:
+    draft = Draft(CONTEXT)
+    assert [draft.add(GeneratedText(piece)) for piece in ("Paris is ", "it. ", "[1]", " ", "Bread")] == [
+        *("", "", "", ""),
+        "Paris is it. [1]",
+    ]
+    assert draft.finish() == ""
+
+
+def test_labels_after_the_full_stop_belong_to_the_sentence_before() -> None:
+    draft, deltas = written("Paris is it.[1][2] Bread is baked. [2]\n\nIt is.【1】")
+    assert deltas[0].startswith("Paris is it.[1][2]")
+    assert [sentence.labels for sentence in draft.sentences] == [(1, 2), (2,), (1,)]
+    assert draft.text == "Paris is it.[1][2] Bread is baked. [2]\n\nIt is.[1]"
+
+
+def test_nothing_is_released_before_the_first_citation() -> None:
+    draft, deltas = written("Well. ", "Let me see. ", "Paris is it [1]. ", "Yes. ", "Bread [2].")
+    assert "".join(deltas) == draft.text == "Well. Let me see. Paris is it [1]. Yes. Bread [2]."
+    assert deltas[0] == "Well. Let me see. Paris is it [1]."
+
+
+def test_a_text_that_cites_nothing_is_no_answer() -> None:
+    draft, deltas = written("Paris is it. I know that well [99].")
+    assert (draft.text, deltas, draft.sentences, draft.citations) == ("", [], [], ())
+
+
+def test_a_models_abstention_is_no_answer_even_with_a_label() -> None:
+    draft, _ = written(f"{ABSTENTION['en'][:-1]}. [1]")
+    assert draft.text == ""
+
+
+def test_a_tail_that_breaks_off_without_a_citation_is_left_out() -> None:
+    assert written("Paris is it [1]. Moreover the")[0].text == "Paris is it [1]."
+    assert written("Paris is it [1]. Moreover bread [2]")[0].text == "Paris is it [1]. Moreover bread [2]"
+
+
+def test_offsets_are_code_points_of_the_text() -> None:
+    draft, _ = written("🎉 𝒳 is Paris [1]. ", "香港有70个议席。[3]", "面包。[2]")
+    cut = [draft.text[sentence.start : sentence.end] for sentence in draft.sentences]
+    assert cut == ["🎉 𝒳 is Paris [1].", "香港有70个议席。[3]", "面包。[2]"]
+
+
+def test_addresses_of_the_model_go_and_those_of_a_quoted_document_stay() -> None:
+    text = "Open http://127.0.0.1:8000/docs now. [1]"
+    assert "127.0.0.1" not in written(text)[0].text
+    assert written(text, quoted=True)[0].text == text
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_images_links_and_tags_never_come_through(quoted: bool) -> None:
+    text = "See ![x](https://evil.example/a.png) and [y](https://evil.example) <img src=x> [1]"
+    released = written(text, quoted=quoted)[0].text
+    assert not re.search(r"\]\(|!\[|<\w", released)
+
+
+def test_a_citation_is_kept_once_for_the_same_label_and_quote() -> None:
+    draft, _ = written("Paris is the capital [1]. The capital is Paris [1]. Bread is baked [2].")
+    assert [(one.label, one.quote) for one in draft.citations] == [
+        (1, "The capital of France is Paris."),
+        (2, "Bread is baked at 200 degrees."),
+    ]
+
+
+def test_a_sentence_without_end_runs_over() -> None:
+    draft = Draft(CONTEXT)
+    for _ in range(20):
+        draft.add(GeneratedText("word " * 50))
+    assert draft.overflows
+
+
+def test_pages_without_a_citation_run_over() -> None:
+    draft = Draft(CONTEXT)
+    for _ in range(100):
+        draft.add(GeneratedText("This is so. "))
+    assert draft.overflows
+
+
+@example(["Bread. ", "[1]", "(", "Bread. "])
+@given(st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8)), max_size=20))
+def test_whatever_a_model_says_the_answer_holds(pieces: list[str]) -> None:
+    draft, deltas = written(*pieces)
+    chunks = {passage.label: passage.hit.chunk for passage in CONTEXT.passages}
+    assert "".join(deltas) == draft.text
+    assert {int(label) for label in re.findall(r"\[(\d+)\]", draft.text)} == {one.label for one in draft.citations}
+    assert all(one.quote and one.quote in chunks[one.label].text for one in draft.citations)
+    assert all(0 <= one.start < one.end <= len(draft.text) for one in draft.sentences)
+    assert all(0 <= one.support <= 1 and set(one.labels) <= set(chunks) for one in draft.sentences)
+    assert bool(draft.text) == bool(draft.citations)
+    assert not re.search(r"\]\(|!\[|<[A-Za-z/!?]|://|[\x00-\x08\u202e]", draft.text)
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12), st.integers(1, 7))
+def test_how_a_text_is_cut_into_pieces_does_not_change_the_answer(fragments: list[str], size: int) -> None:
+    text = "".join(fragments)
+    whole, _ = written(text)
+    cut, _ = written(*(text[start : start + size] for start in range(0, len(text), size)))
+    assert cut.text == whole.text
+    assert cut.sentences == whole.sentences

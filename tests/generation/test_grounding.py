@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.citations import cite
+from generation.grounding import evidence, support
+from tests.generation.given import CHINESE, PARIS, QUERY, context, hit
+
+THRESHOLD = 0.48
+
+
+def test_nothing_found_is_no_evidence() -> None:
+    assert evidence("What is the capital of France?", QUERY, ()) == 0.0
+
+
+def test_a_near_sentence_with_the_terms_is_evidence() -> None:
+    assert evidence("What is the capital of France?", QUERY, [hit(PARIS, near=0.8)]) > THRESHOLD
+
+
+def test_neither_near_nor_in_the_terms_is_none() -> None:
+    assert evidence("Who won the match?", QUERY, [hit(PARIS, near=0.2)]) < THRESHOLD
+
+
+def test_the_best_of_many_hits_counts() -> None:
+    far, near = hit("Bread is baked.", 1, near=0.1), hit(PARIS, 2, near=0.8)
+    question = "What is the capital of France?"
+    assert evidence(question, QUERY, [far, near]) == evidence(question, QUERY, [near])
+
+
+def test_terms_in_the_headings_count() -> None:
+    question = "How are route parameters declared?"
+    plain, headed = hit("They are declared so."), hit("They are declared so.", headings=("Route parameters",))
+    assert evidence(question, QUERY, [headed]) > evidence(question, QUERY, [plain])
+
+
+def test_without_a_vector_terms_alone_decide() -> None:
+    asked, other = "香港第六届立法会有多少个议席？", "贝多芬出生在哪个城市？"
+    assert evidence(asked, None, [hit(CHINESE, near=0.0)]) > THRESHOLD
+    assert evidence(other, None, [hit(CHINESE, near=0.99)]) < THRESHOLD
+
+
+def test_vectors_that_are_not_finite_are_no_evidence() -> None:
+    assert evidence("Who won?", np.array([np.nan, 0], dtype=np.float32), [hit(PARIS, near=0.9)]) == 0.0
+
+
+@given(st.text(max_size=40), st.floats(-1, 1), st.booleans())
+def test_evidence_lies_between_nothing_and_one(question: str, near: float, dense: bool) -> None:
+    assert 0.0 <= evidence(question, QUERY if dense else None, [hit(PARIS, near=near)]) <= 1.0
+
+
+def supported(sentence: str, text: str = PARIS) -> float:
+    found = {passage.label: passage for passage in context(hit(text)).passages}
+    return support(sentence, cite(sentence, [1], found))
+
+
+def test_a_documents_own_sentence_is_wholly_supported() -> None:
+    assert supported("The capital of France is Paris. [1]") == 1.0
+
+
+def test_a_sentence_without_citation_has_no_support() -> None:
+    assert support("The capital of France is Paris.", ()) == 0.0
+
+
+def test_what_the_quote_does_not_say_lowers_the_support() -> None:
+    assert supported("Paris is the capital of France [1].") == 1.0
+    assert 0.0 < supported("Paris is the richest and coldest capital [1].") < 0.7
+    assert supported("Bananas grow slowly [1].") == 0.0
+
+
+def test_a_number_that_no_quote_holds_halves_it() -> None:
+    true, false = supported("It has 2,100,000 inhabitants [1]."), supported("It has 3,100,000 inhabitants [1].")
+    assert true == 1.0
+    assert false <= 0.5
+
+
+@pytest.mark.parametrize("sentence", ["It is. [1]", "[1]", ""])
+def test_a_sentence_that_says_nothing_is_not_supported(sentence: str) -> None:
+    assert supported(sentence) == 0.0

@@ -1,0 +1,137 @@
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.errors import GeneratorUnavailable
+from generation.query import StandaloneQuestion, carry_over
+from generation.types import Turn
+
+OBAMA = Turn("Who is Barack Obama?", "The 44th president [1].")
+HISTORY = (OBAMA,)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How old is he?",
+        "What about his wife?",
+        "And in 2020?",
+        "Why?",
+        "How many children?",
+        "the second one?",
+        "When did that happen?",
+        "Where was he born and when?",
+    ],
+)
+def test_a_follow_up_takes_the_words_of_the_question_before(question: str) -> None:
+    assert carry_over(question, HISTORY) == f"{question} (Barack Obama)"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of France?",
+        "What is tantivy?",
+        "Who invented the telephone?",
+        "Which version supports TLS?",
+        "How do I declare an optional query parameter?",
+        "What does the function that returns rows cost?",
+        "When was Angela Merkel born and where did she study?",
+        "Is there a limit on uploads?",
+    ],
+)
+def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
+    assert carry_over(question, HISTORY) == question
+
+
+@pytest.mark.parametrize(
+    "question", ["它的面积是多少？", "那2020年呢？", "为什么？", "还有其他的吗？", "其人口是多少？", "这个怎么样？"]
+)
+def test_a_chinese_follow_up_takes_the_words_of_the_question_before(question: str) -> None:
+    carried = carry_over(question, (Turn("香港在哪里？", "在中国南部。"),))
+    assert carried.startswith(question)
+    assert "香港" in carried.removeprefix(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "香港第六届立法会有多少个议席？",
+        "其他国家的首都在哪里？",
+        "应该如何申请签证？",
+        "什么是向量数据库？",
+        "那不勒斯有多少人口？",
+    ],
+)
+def test_a_chinese_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
+    assert carry_over(question, (Turn("上海在哪里？", "在中国东部。"),)) == question
+
+
+def test_a_chain_of_follow_ups_reaches_back_to_its_beginning() -> None:
+    history = (OBAMA, Turn("How old is he?", "61 [1]."))
+    assert carry_over("And his wife?", history) == "And his wife? (old Barack Obama)"
+
+
+def test_a_new_year_takes_the_place_of_the_old_one() -> None:
+    assert "2019" not in carry_over("And in 2020?", (Turn("What was the revenue of Apple in 2019?", "Much."),))
+
+
+def test_words_already_there_are_not_said_twice() -> None:
+    assert carry_over("Is Obama his name?", HISTORY).count("Obama") == 1
+
+
+def test_without_history_nothing_is_carried() -> None:
+    assert carry_over("How old is he?", ()) == "How old is he?"
+
+
+@given(st.text(max_size=80), st.lists(st.text(max_size=80), max_size=8))
+def test_the_question_itself_always_comes_first(question: str, before: list[str]) -> None:
+    assert carry_over(question, [Turn(one, "") for one in before]).startswith(question)
+
+
+@dataclass
+class Rewriter:
+    """A completer that replies as it is told; None: it fails."""
+
+    reply: str | None
+    seconds: float = 0.0
+    asked: str = ""
+
+    async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
+        self.asked = f"{instruction}\n{text}"
+        await asyncio.sleep(self.seconds)
+        if self.reply is None:
+            raise GeneratorUnavailable("down")
+        return self.reply
+
+
+def rewritten(rewriter: Rewriter | None, question: str = "How old is he?", history: tuple[Turn, ...] = HISTORY) -> str:
+    return asyncio.run(StandaloneQuestion(rewriter, timeout_seconds=0.2).rewrite(question, history))
+
+
+def test_a_model_rewrites_where_there_is_one() -> None:
+    rewriter = Rewriter(' "How old is Barack Obama?"\n')
+    assert rewritten(rewriter) == "How old is Barack Obama?"
+    assert "Who is Barack Obama?" in rewriter.asked
+
+
+@pytest.mark.parametrize(
+    "rewriter",
+    [None, Rewriter(None), Rewriter("late", seconds=5), Rewriter("two\nlines"), Rewriter(""), Rewriter("x" * 500)],
+    ids=["none", "down", "slow", "rambling", "silent", "endless"],
+)
+def test_terms_are_carried_over_when_the_model_does_not_help(rewriter: Rewriter | None) -> None:
+    assert rewritten(rewriter) == "How old is he? (Barack Obama)"
+
+
+def test_a_first_question_is_never_sent_to_the_model() -> None:
+    rewriter = Rewriter("something else")
+    assert rewritten(rewriter, history=()) == "How old is he?"
+    assert rewriter.asked == ""
+
+
+def test_control_characters_in_a_reply_are_dropped() -> None:
+    assert rewritten(Rewriter("How old\x00 is \u202eObama?")) == "How old is Obama?"

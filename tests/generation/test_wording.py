@@ -1,0 +1,29 @@
+from generation.wording import content_terms, numbers, share
+
+
+def test_words_that_any_question_has_are_no_content() -> None:
+    assert content_terms("What is the capital of France?") == content_terms("capital, France")
+    assert content_terms("What is it and how does it do that?") == frozenset()
+
+
+def test_forms_of_a_word_are_one_term() -> None:
+    assert content_terms("declared parameters") == content_terms("declare a parameter")
+
+
+def test_chinese_content_is_pairs_of_characters_without_question_words() -> None:
+    terms = content_terms("香港有多少个议席？")
+    assert {"香港", "议席"} <= terms
+    assert not {"多少", "少个", "香"} & terms
+
+
+def test_a_single_character_counts_where_it_stands_alone() -> None:
+    assert content_terms("什么是茶？") == {"茶"}
+
+
+def test_numbers_are_the_same_with_and_without_grouping() -> None:
+    assert numbers("1,000 people, 3.5 % at 10:30") == {"1000", "3.5", "10:30"}
+
+
+def test_the_share_of_nothing_is_nothing() -> None:
+    assert share(frozenset(), frozenset({"a"})) == 0.0
+    assert share(frozenset({"a", "b"}), frozenset({"a"})) == 0.5
