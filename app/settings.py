@@ -15,7 +15,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     database_url: str | None = None
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=65535)
     admin_key: SecretStr | None = None
     samples: bool = True
     embedded_worker: bool = True
@@ -33,30 +33,31 @@ class Settings(BaseSettings):
     generator_url: str | None = None
     generator_model: str | None = None
     generator_api_key: SecretStr | None = None
-    generator_timeout_seconds: float = Field(60.0, gt=0)
-    generator_connections: int = Field(64, ge=1, le=1024)
+    generator_timeout_seconds: float = Field(default=60.0, gt=0)
+    generator_connections: int = Field(default=64, ge=1, le=1024)
 
-    upload_max_mebibytes: int = Field(100, ge=1, le=4096)
-    upload_max_files: int = Field(1000, ge=1, le=10_000)
-    queue_max_jobs: int = Field(10_000, ge=1)
-    job_lease_seconds: float = Field(60.0, gt=0)
-    job_max_attempts: int = Field(3, ge=1, le=20)
-    parse_processes: int = Field(2, ge=1, le=64)
-    parse_timeout_seconds: float = Field(120.0, gt=0)
-    parse_memory_mebibytes: int = Field(1024, ge=128)
+    upload_max_mebibytes: int = Field(default=100, ge=1, le=4096)
+    upload_max_files: int = Field(default=1000, ge=1, le=10_000)
+    queue_max_jobs: int = Field(default=10_000, ge=1)
+    job_lease_seconds: float = Field(default=60.0, gt=0)
+    job_max_attempts: int = Field(default=3, ge=1, le=20)
+    parse_processes: int = Field(default=2, ge=1, le=64)
+    parse_timeout_seconds: float = Field(default=120.0, gt=0)
+    parse_memory_mebibytes: int = Field(default=1024, ge=128)
 
-    search_candidates: int = Field(50, ge=10, le=1000)
-    search_wait_seconds: float = Field(2.0, ge=0)
-    context_tokens: int = Field(2048, ge=128, le=131_072)
-    abstain_below: float = Field(0.35, ge=0, le=1)
-    index_idle_seconds: float = Field(3600.0, gt=0)
+    search_candidates: int = Field(default=50, ge=10, le=1000)
+    search_wait_seconds: float = Field(default=2.0, ge=0)
+    context_tokens: int = Field(default=2048, ge=128, le=131_072)
+    abstain_below: float = Field(default=0.48, ge=0, le=1)
+    index_idle_seconds: float = Field(default=3600.0, gt=0)
 
-    requests_per_minute: int = Field(600, ge=1)
-    session_hours: float = Field(168.0, gt=0)
-    header_seconds: float = Field(10.0, gt=0)
-    stall_seconds: float = Field(30.0, gt=0)
-    shutdown_seconds: float = Field(15.0, gt=0)
-    metrics_port: int | None = Field(None, ge=1, le=65535)
+    trusted_proxies: str = ""
+    requests_per_minute: int = Field(default=600, ge=1)
+    session_hours: float = Field(default=168.0, gt=0)
+    header_seconds: float = Field(default=10.0, gt=0)
+    stall_seconds: float = Field(default=30.0, gt=0)
+    shutdown_seconds: float = Field(default=15.0, gt=0)
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

@@ -1,7 +1,7 @@
 """Two persisted steps: parse; then chunk, embed and publish. A crash repeats the step that it fell into, no more."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -21,6 +21,7 @@ StillHeld = Callable[[Job], bool]
 logger = logging.getLogger(__name__)
 
 _EMBED_AT_ONCE = 128  # chunks between two looks at whether the job is still ours
+_PUBLISH_AT_ONCE = 128  # chunks past which a document waits for the next transaction
 _PARSED_PROGRESS = 0.2
 
 
@@ -57,16 +58,9 @@ class Pipeline:
         return [self._chunked(job, document) for job, document in parsed if job.id in held]
 
     def publish(self, parsed: Sequence[Parsed], still_held: StillHeld = lambda _: True) -> None:
-        """Step two: embed what the collection has no embedding of, and publish the group in one transaction."""
-        try:
-            embeddings = self._embed(parsed, still_held)
-        except ModelUnavailable as error:
-            for each in parsed:
-                self.queue.fail(each.job, Failure("model_unavailable", str(error), transient=True))
-            return
-        publications = [self._publication(each, embeddings) for each in parsed if still_held(each.job)]
-        if publications:
-            self.versions.publish(publications)
+        """Step two: embed what the collection has no embedding of, and publish; small documents in one transaction."""
+        for group in _groups(parsed):
+            self._publish_together([each for each in group if still_held(each.job)], still_held)
 
     def forget(self, document: DocumentId) -> None:
         """Delete a document: gone from answers when this returns. Raises UnknownDocument."""
@@ -91,6 +85,17 @@ class Pipeline:
     def _chunked(self, job: Job, document: ParsedDocument) -> Parsed:
         titled = replace(document, title=document.title or PurePath(job.name).stem)
         return Parsed(job, titled, chunk(titled, self.embedder.window, self.embedder.count_tokens))
+
+    def _publish_together(self, group: Sequence[Parsed], still_held: StillHeld) -> None:
+        try:
+            embeddings = self._embed(group, still_held)
+        except ModelUnavailable as error:
+            for each in group:
+                self.queue.fail(each.job, Failure("model_unavailable", str(error), transient=True))
+            return
+        publications = [self._publication(each, embeddings) for each in group if still_held(each.job)]
+        if publications:
+            self.versions.publish(publications)
 
     def _embed(self, parsed: Sequence[Parsed], still_held: StillHeld) -> dict[tuple[int, str], PassageEmbedding]:
         """By collection and key; large documents are embedded piece by piece, showing progress."""
@@ -135,3 +140,17 @@ class Pipeline:
                 if (job.collection, draft.key) in embeddings
             },
         )
+
+
+def _groups(parsed: Sequence[Parsed]) -> Iterator[list[Parsed]]:
+    """Whole documents, in order, that are published together: what a crash repeats, and what waits for the rest."""
+    group: list[Parsed] = []
+    chunks = 0
+    for each in parsed:
+        if group and chunks + len(each.drafts) > _PUBLISH_AT_ONCE:
+            yield group
+            group, chunks = [], 0
+        group.append(each)
+        chunks += len(each.drafts)
+    if group:
+        yield group

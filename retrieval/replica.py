@@ -77,6 +77,12 @@ class Replica:
             raise SearchUnavailable(f"collection {collection}: its index is being built; try again")
         return follower.current
 
+    def seqs(self) -> dict[CollectionId, int]:
+        """How far along the change log the indexes have come that are open in this process."""
+        with self._lock:
+            followers = list(self._followers.items())
+        return {collection: follower.current.seq for collection, follower in followers if follower.current is not None}
+
     def discard(self, collection: CollectionId) -> None:
         """Let go of a collection's indexes as they are: the next search opens them anew."""
         with self._lock:

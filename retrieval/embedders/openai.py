@@ -1,0 +1,140 @@
+"""Vectors by any server that speaks OpenAI's /v1/embeddings: vLLM, text-embeddings-inference, a cloud.
+
+It gives no token embeddings, so each sentence is a text of its own. Retries answer what passes (429, 5xx, a broken
+connection) and nothing else. What it does not know is the server's tokenizer: tokens are estimated, on the high side.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+
+import httpx
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from retrieval.embedders.parts import parted
+from retrieval.errors import ModelUnavailable
+from retrieval.ports import Embedder
+from retrieval.types import Matrix, PassageEmbedding, PassageInput
+
+BATCH_TEXTS = 128
+ATTEMPTS = 3
+FIRST_WAIT_SECONDS = 0.5  # doubled each time, at most MOST_WAIT_SECONDS, half of it by chance
+MOST_WAIT_SECONDS = 8.0
+SPELLED = 4  # letters of a word that make one token, about
+_WORDS = re.compile(r"[a-zA-Z]+|[^\sa-zA-Z]")
+
+
+class _Row(BaseModel):
+    index: int
+    embedding: list[float]
+
+
+class _Reply(BaseModel):
+    data: list[_Row]
+
+
+class OpenAIEmbedder(Embedder):
+    """`url` is the server's base, with or without /v1; `dim` is asked of the server when it is not given."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None = None,
+        dim: int | None = None,
+        window: int = 512,
+        languages: frozenset[str] = frozenset(),
+        timeout_seconds: float = 30.0,
+        wait_seconds: float = FIRST_WAIT_SECONDS,
+    ) -> None:
+        self._model = model
+        self._dim = dim
+        self._window = window
+        self._languages = languages
+        self._wait_seconds = wait_seconds
+        self._url = url.rstrip("/").removesuffix("/v1") + "/v1/embeddings"
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._client = httpx.Client(timeout=timeout_seconds, headers=headers, follow_redirects=False)
+
+    @property
+    def fingerprint(self) -> str:
+        return f"openai:{self._model}|{self._window}"
+
+    @property
+    def dim(self) -> int:
+        if self._dim is None:
+            self._dim = len(self._ask(["dimension"])[0])
+        return self._dim
+
+    @property
+    def window(self) -> int:
+        return self._window
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return self._languages
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [sum(-(-len(word) // SPELLED) for word in _WORDS.findall(text)) for text in texts]
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        vectors = np.zeros((len(texts), self.dim), np.float32)
+        asked = [row for row, text in enumerate(texts) if text.strip()]  # servers refuse an empty text
+        for rows in _batches(asked):
+            vectors[rows] = self._ask([texts[row].encode("utf-8", "replace").decode() for row in rows])
+        return vectors
+
+    def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageEmbedding]:
+        whole = [passage.prefix + passage.text for passage in passages]
+        sentences = [passage.text[start:end] for passage in passages for start, end in passage.sentences]
+        return parted(self.embed_queries([*whole, *sentences]), [len(passage.sentences) for passage in passages])
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _ask(self, texts: Sequence[str]) -> Matrix:
+        reply = self._post({"model": self._model, "input": list(texts), "encoding_format": "float"})
+        try:
+            rows = sorted(_Reply.model_validate_json(reply.content).data, key=lambda row: row.index)
+            vectors = np.array([row.embedding for row in rows], np.float32)
+        except (ValidationError, ValueError) as error:
+            raise self._unavailable("its reply is not a list of embeddings") from error
+        if [row.index for row in rows] != list(range(len(texts))) or vectors.ndim != 2:
+            raise self._unavailable(f"it gave {len(rows)} embeddings for {len(texts)} texts")
+        if self._dim is not None and vectors.shape[1] != self._dim:
+            raise self._unavailable(f"it gave {vectors.shape[1]} numbers per embedding, not {self._dim}")
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not (np.isfinite(lengths).all() and lengths.all()):
+            raise self._unavailable("it gave an embedding without a direction")
+        return vectors / lengths
+
+    def _post(self, body: dict[str, object]) -> httpx.Response:
+        why = ""
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                wait = min(self._wait_seconds * 2 ** (attempt - 1), MOST_WAIT_SECONDS)
+                time.sleep(wait * (0.5 + random.random() / 2))  # noqa: S311 - spreads the retries, keeps no secret
+            try:
+                reply = self._client.post(self._url, json=body)
+            except httpx.TransportError as error:
+                why = f"{type(error).__name__}: {error}"
+                continue
+            if reply.status_code == 200:
+                return reply
+            why = f"it answered {reply.status_code}"
+            if reply.status_code != 429 and reply.status_code < 500:
+                break
+        raise self._unavailable(why)
+
+    def _unavailable(self, why: str) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"embedding model {self._model!r} at {self._url}: {why}. Check OPENBOOK_EMBEDDER_URL and "
+            "OPENBOOK_EMBEDDER_API_KEY, or set OPENBOOK_EMBEDDER to another model."
+        )
+
+
+def _batches(rows: Sequence[int]) -> Iterator[list[int]]:
+    for start in range(0, len(rows), BATCH_TEXTS):
+        yield list(rows[start : start + BATCH_TEXTS])
