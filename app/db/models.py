@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RowId = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is a rowid on SQLite
+NEVER_REUSED = {"sqlite_autoincrement": True}
+"""SQLite gives the highest id out again once its row is gone; indexes and citations would take the new for the old."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,6 +60,7 @@ class Collection(Base):
     """A set of documents that is searched, permitted and re-indexed as one. `seq` counts its change log."""
 
     __tablename__ = "collections"
+    __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
@@ -88,7 +91,7 @@ class Version(Base):
     """One state of a document's file; placements and metadata values hang on it."""
 
     __tablename__ = "versions"
-    __table_args__ = (UniqueConstraint("document_id", "number"), Index(None, "blob_key"))
+    __table_args__ = (UniqueConstraint("document_id", "number"), Index(None, "blob_key"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
@@ -114,10 +117,10 @@ class MetadataValue(Base):
     """One value of one metadata key of a version, as a filter compares it; a list has a row per element."""
 
     __tablename__ = "metadata_values"
-    __table_args__ = (Index(None, "key", "text"), Index(None, "key", "number"))
+    __table_args__ = (Index(None, "version_id", "key"), Index(None, "key", "text"), Index(None, "key", "number"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), index=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(64))
     text: Mapped[str | None] = mapped_column(String(1024))
     number: Mapped[float | None]
@@ -139,7 +142,7 @@ class Embedding(Base):
     """Vectors of exactly one model input: the chunk's and, concatenated, its sentences', little-endian fp16."""
 
     __tablename__ = "embeddings"
-    __table_args__ = (UniqueConstraint("collection_id", "fingerprint", "key"),)
+    __table_args__ = (UniqueConstraint("key", "collection_id", "fingerprint"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
@@ -153,7 +156,7 @@ class Chunk(Base):
     """A text that is found as one; the same input in one collection and generation is one chunk, wherever it stands."""
 
     __tablename__ = "chunks"
-    __table_args__ = (UniqueConstraint("collection_id", "generation", "key"),)
+    __table_args__ = (UniqueConstraint("key", "collection_id", "generation"), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
@@ -197,7 +200,7 @@ class Job(Base):
     """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "status", "run_after"), Index(None, "document_id"))
+    __table_args__ = (Index(None, "status", "priority", "id"), Index(None, "document_id"))
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))

@@ -1,0 +1,99 @@
+"""The database as an index follows it: the log of changes, and what a rebuild starts from."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import models
+from app.db.session import Database
+from app.db.sql import among
+from retrieval.errors import UnknownCollection
+from retrieval.ports import ChangeLog
+from retrieval.types import Change, ChunkId, ChunkIds, CollectionId, Head, IndexedText, Matrix
+
+BATCH: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStore(ChangeLog):
+    """Reads only; publications write the log."""
+
+    db: Database
+
+    def head(self, collection: CollectionId) -> Head:
+        with self.db.read() as session:
+            return _head(session, collection)
+
+    def changes(self, collection: CollectionId, generation: int, after: int, limit: int) -> list[Change]:
+        statement = (
+            select(models.Change.seq, models.Change.added, models.Change.removed)
+            .where(models.Change.collection_id == collection, models.Change.generation == generation)
+            .where(models.Change.seq > after)
+            .order_by(models.Change.seq)
+            .limit(limit)
+        )
+        with self.db.read() as session:
+            rows = session.execute(statement).all()
+            if not rows:
+                _head(session, collection)
+        return [Change(seq, _unpacked(added), _unpacked(removed)) for seq, added, removed in rows]
+
+    def live(self, collection: CollectionId, generation: int) -> tuple[int, ChunkIds]:
+        statement = (
+            select(models.Placement.chunk_id)
+            .join(models.Document, models.Document.live_version_id == models.Placement.version_id)
+            .where(models.Document.collection_id == collection, models.Placement.generation == generation)
+            .distinct()
+            .order_by(models.Placement.chunk_id)
+        )
+        with self.db.snapshot() as session:
+            seq = _head(session, collection).seq
+            ids = session.connection().execute(statement).scalars().all()
+        return seq, np.array(ids, dtype=np.int64)
+
+    def texts(self, ids: ChunkIds) -> list[IndexedText]:
+        statement = select(models.Chunk.id, models.Chunk.headings, models.Chunk.text)
+        found: list[IndexedText] = []
+        with self.db.read() as session:
+            for some in _batches(ids):
+                rows = session.connection().execute(statement.where(among(models.Chunk.id, some)))
+                found += [IndexedText(ChunkId(chunk), tuple(headings), text) for chunk, headings, text in rows]
+        return found
+
+    def vectors(self, ids: ChunkIds) -> tuple[ChunkIds, Matrix]:
+        statement = select(models.Chunk.id, models.Embedding.vector).join(
+            models.Embedding, models.Embedding.id == models.Chunk.embedding_id
+        )
+        found: list[int] = []
+        vectors: list[bytes] = []
+        with self.db.read() as session:
+            for some in _batches(ids):
+                for chunk, vector in session.connection().execute(statement.where(among(models.Chunk.id, some))):
+                    found.append(chunk)
+                    vectors.append(vector)
+        half: NDArray[np.float16] = np.frombuffer(b"".join(vectors), dtype="<f2")
+        matrix = half.reshape(len(found), -1) if found else half.reshape(0, 0)
+        return np.array(found, dtype=np.int64), matrix.astype(np.float32)
+
+
+def _head(session: Session, collection: CollectionId) -> Head:
+    row = session.execute(
+        select(models.Collection.generation, models.Collection.fingerprint, models.Collection.seq).where(
+            models.Collection.id == collection
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownCollection(f"there is no collection {collection}")
+    return Head(row.generation, row.fingerprint, row.seq)
+
+
+def _unpacked(content: bytes) -> ChunkIds:
+    return np.frombuffer(content, dtype="<i8").astype(np.int64)
+
+
+def _batches(ids: ChunkIds) -> list[list[int]]:
+    return [ids[start : start + BATCH].tolist() for start in range(0, len(ids), BATCH)]

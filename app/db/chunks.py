@@ -1,0 +1,152 @@
+"""Hits as they are read from the database, the only judge of what is live, in scope and passes the filter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Row, Select, func, select
+
+from app.db import filters, models
+from app.db.document_rows import regions
+from app.db.metadata import from_json
+from app.db.session import Database
+from app.db.sql import among, ints, unindexed
+from retrieval.ports import ChunkSource
+from retrieval.types import (
+    Chunk,
+    ChunkId,
+    ChunkIds,
+    CollectionId,
+    Filter,
+    HalfMatrix,
+    PlacedChunk,
+    Placement,
+    Scope,
+    Source,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStore(ChunkSource):
+    """Live chunks; a placement's `version` is the document's version number, as the API counts."""
+
+    db: Database
+
+    def placed(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> list[PlacedChunk]:
+        """As the port says; a chunk that stands in several documents is given in the oldest that passes."""
+        statement = _placed(()) if not filter else _hydrated(filter)
+        if not ids or not scope.collections:
+            return []
+        wanted = {"ids": [int(chunk) for chunk in ids], "collections": sorted(scope.collections)}
+        with self.db.read() as session:
+            found = {row.id: row for row in session.connection().execute(statement, wanted)}
+        return [_placed_chunk(found[chunk]) for chunk in dict.fromkeys(wanted["ids"]) if chunk in found]
+
+    def allowed(self, collection: CollectionId, filter: Filter) -> ChunkIds:
+        statement = _live().where(models.Document.collection_id == collection, *filters.of_all(filter)).distinct()
+        with self.db.read() as session:
+            ids = session.connection().execute(statement).scalars().all()
+        return np.sort(np.array(ids, dtype=np.int64))
+
+
+def _live() -> Select[int]:
+    """The chunk of every place in which one is live."""
+    return (
+        select(models.Placement.chunk_id)
+        .join(models.Document, models.Document.live_version_id == models.Placement.version_id)
+        .join(models.Version, models.Version.id == models.Placement.version_id)
+        .join(models.Collection, models.Collection.id == models.Document.collection_id)
+        .where(models.Placement.generation == models.Collection.generation)
+    )
+
+
+def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
+    """First the one place of each chunk, from narrow rows; then its texts, by primary keys."""
+    order = func.row_number().over(
+        partition_by=models.Placement.chunk_id, order_by=(models.Document.id, models.Placement.ordinal)
+    )
+    places = (
+        _live()
+        .where(*filters.of_each(filter))
+        .add_columns(models.Placement.version_id, models.Placement.generation, models.Placement.ordinal)
+        .add_columns(models.Document.id.label("document_id"), order.label("place"))
+        .where(among(models.Placement.chunk_id, ints(name="ids")))
+        .where(among(unindexed(models.Document.collection_id), ints(name="collections")))
+        .subquery()
+    )
+    return (
+        select(
+            models.Chunk.id,
+            models.Chunk.text,
+            models.Chunk.headings,
+            models.Chunk.sentences,
+            models.Chunk.language,
+            models.Chunk.tokens,
+            models.Embedding.sentence_vectors,
+            models.Version.number,
+            models.Placement.ordinal,
+            models.Placement.pages,
+            models.Placement.regions,
+            models.Document.id.label("document"),
+            models.Document.name,
+            models.Version.title,
+            models.Collection.name.label("collection"),
+            models.Version.media_type,
+            models.Version.metadata_.label("metadata"),
+        )
+        .select_from(places)
+        .join(
+            models.Placement,
+            (models.Placement.version_id == places.c.version_id)
+            & (models.Placement.generation == places.c.generation)
+            & (models.Placement.ordinal == places.c.ordinal),
+        )
+        .join(models.Chunk, models.Chunk.id == places.c.chunk_id)
+        .join(models.Embedding, models.Embedding.id == models.Chunk.embedding_id)
+        .join(models.Version, models.Version.id == places.c.version_id)
+        .join(models.Document, models.Document.id == places.c.document_id)
+        .join(models.Collection, models.Collection.id == models.Chunk.collection_id)
+        .where(places.c.place == 1)
+    )
+
+
+@lru_cache(maxsize=1)
+def _placed(filter: tuple[()]) -> Select[*tuple[Any, ...]]:
+    """The statement of every unfiltered search, built once."""
+    return _hydrated(filter)
+
+
+def _placed_chunk(row: Row[*tuple[Any, ...]]) -> PlacedChunk:
+    return PlacedChunk(
+        chunk=Chunk(
+            id=ChunkId(row.id),
+            text=row.text,
+            headings=tuple(row.headings),
+            sentences=tuple(cast("list[tuple[int, int]]", [(start, end) for start, end in row.sentences])),
+            language=row.language,
+            tokens=row.tokens,
+        ),
+        placement=Placement(
+            version=row.number,
+            ordinal=row.ordinal,
+            pages=tuple(row.pages),
+            regions=regions(row.regions),
+        ),
+        source=Source(
+            id=row.document,
+            name=row.name,
+            title=row.title,
+            collection=row.collection,
+            media_type=row.media_type,
+            metadata=from_json(row.metadata),
+        ),
+        sentence_vectors=_half_matrix(row.sentence_vectors, len(row.sentences)),
+    )
+
+
+def _half_matrix(content: bytes, rows: int) -> HalfMatrix:
+    flat: NDArray[np.float16] = np.frombuffer(content, dtype="<f2")
+    return flat.reshape(rows, -1) if rows else flat.reshape(0, 0)

@@ -1,0 +1,115 @@
+"""Collections: made, listed, and deleted with all that is in them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import models
+from app.db.clock import Clock, utc_now
+from app.db.errors import Conflict
+from app.db.session import Database
+from app.db.sql import among, changed, insert_if_new
+from app.db.types import CollectionRecord
+from ingestion.types import BlobKey
+from retrieval.errors import UnknownCollection
+from retrieval.types import CollectionId
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStore:
+    """Every collection, by name; narrowing to what an asker may see is `only`."""
+
+    db: Database
+    clock: Clock = utc_now
+
+    def list(self, only: frozenset[CollectionId] | None = None) -> "list[CollectionRecord]":
+        """Those in `only`, or all where it is None, by name."""
+        statement = _records().order_by(models.Collection.name)
+        if only is not None:
+            statement = statement.where(among(models.Collection.id, only))
+        with self.db.read() as session:
+            return [_record(row) for row in session.execute(statement)]
+
+    def ids(self, only: frozenset[CollectionId] | None = None) -> dict[str, CollectionId]:
+        """Those in `only`, or all where it is None, by name; every search asks, so nothing is counted."""
+        statement = select(models.Collection.name, models.Collection.id)
+        if only is not None:
+            statement = statement.where(among(models.Collection.id, only))
+        with self.db.read() as session:
+            return {row.name: CollectionId(row.id) for row in session.execute(statement)}
+
+    def by_name(self, name: str) -> CollectionRecord | None:
+        with self.db.read() as session:
+            row = session.execute(_records().where(models.Collection.name == name)).first()
+        return None if row is None else _record(row)
+
+    def ensure(self, name: str, fingerprint: str) -> CollectionRecord:
+        """The collection of that name, made if it is not there; an existing one keeps its own fingerprint."""
+        return self.by_name(name) or self._make(name, fingerprint)[0]
+
+    def create(self, name: str, fingerprint: str) -> CollectionRecord:
+        """Raises Conflict when the name is taken."""
+        record, is_new = self._make(name, fingerprint)
+        if not is_new:
+            raise Conflict(f"a collection named {name!r} is already there")
+        return record
+
+    def delete(self, name: str) -> "list[BlobKey]":
+        """Delete it with everything in it; gives the blobs left without a reference. Raises UnknownCollection."""
+        with self.db.write() as session:
+            found = select(models.Collection.id).where(models.Collection.name == name).with_for_update()
+            collection = session.execute(found).scalar_one_or_none()
+            if collection is None:
+                raise UnknownCollection(f"there is no collection named {name!r}")
+            return _delete(session, collection)
+
+    def _make(self, name: str, fingerprint: str) -> tuple[CollectionRecord, bool]:
+        row = {"name": name, "fingerprint": fingerprint, "generation": 1, "seq": 0, "created_at": self.clock()}
+        with self.db.write() as session:
+            is_new = insert_if_new(session, models.Collection, row)
+            return _record(session.execute(_records().where(models.Collection.name == name)).one()), is_new
+
+
+def _delete(session: Session, collection: int) -> list[BlobKey]:
+    """From the leaves to the root, jobs first: the order in which every other transaction locks."""
+    documents = select(models.Document.id).where(models.Document.collection_id == collection)
+    versions = select(models.Version.id).where(models.Version.document_id.in_(documents))
+    blobs = set(session.scalars(select(models.Version.blob_key).where(models.Version.document_id.in_(documents))))
+    mine = models.Document.collection_id == collection
+    session.execute(delete(models.Job).where(models.Job.document_id.in_(documents)))
+    session.execute(update(models.Document).where(mine).values(live_version_id=None))
+    session.execute(delete(models.Placement).where(models.Placement.version_id.in_(versions)))
+    session.execute(delete(models.MetadataValue).where(models.MetadataValue.version_id.in_(versions)))
+    session.execute(delete(models.Version).where(models.Version.document_id.in_(documents)))
+    session.execute(delete(models.Document).where(mine))
+    for model in (models.Chunk, models.Embedding, models.ParsedBlob, models.Change, models.KeyCollection):
+        session.execute(delete(model).where(model.collection_id == collection))
+    if changed(session.execute(delete(models.Collection).where(models.Collection.id == collection))) != 1:
+        raise UnknownCollection(f"collection {collection} is gone")
+    kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
+    return [BlobKey(key) for key in sorted(blobs - kept)]
+
+
+def _records() -> Select[*tuple[Any, ...]]:
+    documents = select(func.count()).where(models.Document.collection_id == models.Collection.id).scalar_subquery()
+    return select(
+        models.Collection.id,
+        models.Collection.name,
+        models.Collection.generation,
+        models.Collection.fingerprint,
+        models.Collection.created_at,
+        documents.label("documents"),
+    )
+
+
+def _record(row: Row[Any]) -> CollectionRecord:
+    return CollectionRecord(
+        id=CollectionId(row.id),
+        name=row.name,
+        generation=row.generation,
+        fingerprint=row.fingerprint,
+        documents=row.documents,
+        created_at=row.created_at,
+    )

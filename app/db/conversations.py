@@ -1,0 +1,139 @@
+"""Conversations, answers and what askers thought of them; each key sees its own alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.orm import Session
+
+from app.db import models
+from app.db.clock import Clock, utc_now
+from app.db.errors import UnknownAnswer, UnknownConversation
+from app.db.ids import new_id
+from app.db.session import Database
+from app.db.sql import changed, insert_all, storable
+from app.db.types import AnswerId, ConversationId, ConversationRecord, KeyId, MessageRecord, Paged
+
+MESSAGES: Final = 1000
+"""How many messages of one conversation are given, the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStore:
+    """A foreign conversation or answer is as unknown as one that never was."""
+
+    db: Database
+    clock: Clock = utc_now
+
+    def create(self, key: KeyId, title: str) -> ConversationRecord:
+        now = self.clock()
+        record = ConversationRecord(ConversationId(new_id("con")), storable(title), now, now)
+        row = {"id": record.id, "key_id": key, "title": record.title, "created_at": now, "updated_at": now}
+        with self.db.write() as session:
+            insert_all(session, models.Conversation, [row])
+        return record
+
+    def page(self, key: KeyId, limit: int, cursor: str | None) -> Paged[ConversationRecord]:
+        """Newest first."""
+        statement = select(models.Conversation).where(models.Conversation.key_id == key)
+        if cursor is not None:
+            statement = statement.where(models.Conversation.id < cursor)
+        with self.db.read() as session:
+            rows = session.scalars(statement.order_by(models.Conversation.id.desc()).limit(limit + 1)).all()
+            records = tuple(_conversation(row) for row in rows[:limit])
+        return Paged(records, records[-1].id if len(rows) > limit else None)
+
+    def get(self, key: KeyId, id: ConversationId) -> tuple[ConversationRecord, list[MessageRecord]]:
+        """The conversation with its messages in order. Raises UnknownConversation."""
+        with self.db.read() as session:
+            record = _conversation(_owned(session, key, id))
+            rows = session.execute(
+                select(
+                    models.Message.id,
+                    models.Message.conversation_id,
+                    models.Message.question,
+                    models.Message.answer,
+                    models.Message.created_at,
+                    models.Feedback.rating,
+                )
+                .outerjoin(models.Feedback, models.Feedback.message_id == models.Message.id)
+                .where(models.Message.conversation_id == id)
+                .order_by(models.Message.id.desc())
+                .limit(MESSAGES)
+            ).all()
+        return record, [_message(row) for row in reversed(rows)]
+
+    def delete(self, key: KeyId, id: ConversationId) -> None:
+        """Raises UnknownConversation."""
+        mine = (models.Conversation.id == id, models.Conversation.key_id == key)
+        with self.db.write() as session:
+            if changed(session.execute(delete(models.Conversation).where(*mine))) != 1:
+                raise UnknownConversation(f"there is no conversation {id}")
+
+    def add_message(
+        self,
+        key: KeyId,
+        conversation: ConversationId | None,
+        answer_id: AnswerId,
+        question: str,
+        answer: Mapping[str, Any],
+    ) -> MessageRecord:
+        """Keep a question with its answer's whole body. Raises UnknownConversation."""
+        record = MessageRecord(answer_id, conversation, storable(question), answer, None, self.clock())
+        row = {
+            "id": answer_id,
+            "key_id": key,
+            "conversation_id": conversation,
+            "question": record.question,
+            "answer": dict(answer),
+            "created_at": record.created_at,
+        }
+        with self.db.write() as session:
+            if conversation is not None:
+                _owned(session, key, conversation)
+                session.execute(
+                    update(models.Conversation)
+                    .where(models.Conversation.id == conversation)
+                    .values(updated_at=record.created_at)
+                )
+            insert_all(session, models.Message, [row])
+        return record
+
+    def rate(self, key: KeyId, answer_id: AnswerId, rating: int, comment: str | None) -> None:
+        """The last word counts. Raises UnknownAnswer."""
+        mine = select(models.Message.id).where(models.Message.id == answer_id, models.Message.key_id == key)
+        row = {
+            "message_id": answer_id,
+            "rating": rating,
+            "comment": None if comment is None else storable(comment),
+            "created_at": self.clock(),
+        }
+        with self.db.write() as session:
+            if session.execute(mine.with_for_update()).first() is None:
+                raise UnknownAnswer(f"there is no answer {answer_id}")
+            session.execute(delete(models.Feedback).where(models.Feedback.message_id == answer_id))
+            insert_all(session, models.Feedback, [row])
+
+
+def _owned(session: Session, key: KeyId, id: ConversationId) -> models.Conversation:
+    mine = (models.Conversation.id == id, models.Conversation.key_id == key)
+    row = session.scalars(select(models.Conversation).where(*mine)).one_or_none()
+    if row is None:
+        raise UnknownConversation(f"there is no conversation {id}")
+    return row
+
+
+def _conversation(row: models.Conversation) -> ConversationRecord:
+    return ConversationRecord(ConversationId(row.id), row.title, row.created_at, row.updated_at)
+
+
+def _message(row: Row[*tuple[Any, ...]]) -> MessageRecord:
+    return MessageRecord(
+        id=AnswerId(row.id),
+        conversation_id=row.conversation_id,
+        question=row.question,
+        answer=row.answer,
+        rating=row.rating,
+        created_at=row.created_at,
+    )

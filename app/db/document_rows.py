@@ -1,0 +1,127 @@
+"""Documents and versions as the API shows them, read in one statement each."""
+
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import aliased
+
+from app.db import models
+from app.db.metadata import from_json
+from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
+from ingestion.types import BlobKey, DocumentId, JobId, VersionId
+from retrieval.types import ChunkId, Region
+
+Shown = aliased(models.Version, name="shown")
+"""The version that serves, or the latest while none serves yet."""
+_Latest = aliased(models.Version, name="latest")
+
+
+def documents() -> Select[*tuple[Any, ...]]:
+    """Every document with its collection, the version it shows, its latest version and that one's job."""
+    numbers = aliased(models.Version)
+    latest = select(func.max(numbers.number)).where(numbers.document_id == models.Document.id).scalar_subquery()
+    return (
+        select(
+            models.Document.id,
+            models.Document.name,
+            models.Document.live_version_id,
+            models.Document.metadata_.label("given_metadata"),
+            models.Document.created_at,
+            models.Document.updated_at,
+            models.Collection.name.label("collection"),
+            _Latest.number.label("latest_version"),
+            _Latest.status.label("latest_status"),
+            models.Job.id.label("job_id"),
+            Shown.number,
+            Shown.status,
+            Shown.error_code,
+            Shown.error_message,
+            Shown.title,
+            Shown.media_type,
+            Shown.size,
+            Shown.sha256,
+            Shown.blob_key,
+            Shown.language,
+            Shown.metadata_.label("metadata"),
+            Shown.pages,
+            Shown.chunks,
+            Shown.warnings,
+        )
+        .join(models.Collection, models.Collection.id == models.Document.collection_id)
+        .join(_Latest, (_Latest.document_id == models.Document.id) & (_Latest.number == latest))
+        .join(Shown, Shown.id == func.coalesce(models.Document.live_version_id, _Latest.id))
+        .outerjoin(models.Job, models.Job.version_id == _Latest.id)
+    )
+
+
+def document(row: Row[Any]) -> DocumentRecord:
+    serves = row.live_version_id is not None
+    return DocumentRecord(
+        id=DocumentId(row.id),
+        collection=row.collection,
+        name=row.name,
+        title=row.title,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=row.sha256,
+        blob_key=BlobKey(row.blob_key),
+        language=row.language,
+        metadata=from_json(row.metadata if serves else row.given_metadata),
+        version=row.number if serves else None,
+        latest_version=row.latest_version,
+        latest_status=row.latest_status,
+        pages=row.pages,
+        chunks=row.chunks,
+        warnings=tuple(row.warnings),
+        status=row.status,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        job_id=None if row.job_id is None else JobId(row.job_id),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def version(row: models.Version, live: int | None) -> VersionRecord:
+    return VersionRecord(
+        id=VersionId(row.id),
+        number=row.number,
+        status=row.status,  # pyright: ignore[reportArgumentType] one of VersionStatus, as only stores write it
+        live=row.id == live,
+        title=row.title,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=row.sha256,
+        blob_key=BlobKey(row.blob_key),
+        pages=row.pages,
+        chunks=row.chunks,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        created_at=row.created_at,
+        published_at=row.published_at,
+    )
+
+
+def chunk(row: Row[Any]) -> ChunkRecord:
+    return ChunkRecord(
+        id=ChunkId(row.chunk_id),
+        ordinal=row.ordinal,
+        text=row.text,
+        headings=tuple(row.headings),
+        pages=tuple(row.pages),
+        tokens=row.tokens,
+        regions=regions(row.regions),
+    )
+
+
+def regions(stored: list[list[float]]) -> tuple[Region, ...]:
+    """Regions as they are stored, flat: [start, end, page], and four sides of the box where there is one."""
+    return tuple(
+        Region(int(start), int(end), int(page), (box[0], box[1], box[2], box[3]) if box else None)
+        for start, end, page, *box in stored
+    )
+
+
+def flat(region: Region) -> list[float]:
+    place: list[float] = [region.start, region.end, region.page]
+    return place if region.box is None else [*place, *region.box]

@@ -1,0 +1,258 @@
+"""Documents and their versions: registered, shown, restored, forgotten."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import document_rows, liveness, models, registration
+from app.db.clock import Clock, utc_now
+from app.db.document_rows import Shown
+from app.db.errors import Conflict, InvalidCursor
+from app.db.session import Database
+from app.db.sql import REGISTER_LOCK, among, lock, unindexed
+from app.db.types import ChunkRecord, DocumentRecord, Paged, VersionRecord
+from ingestion.errors import QueueFull, UnknownDocument
+from ingestion.ports import DocumentRegister
+from ingestion.types import Accepted, BlobKey, DocumentId, Upload, VersionStatus
+from retrieval.errors import UnknownCollection
+from retrieval.types import CollectionId, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStore(DocumentRegister):
+    """What people uploaded. A document outside the scope is as unknown as one that never was."""
+
+    db: Database
+    queue_max_jobs: int = 10_000
+    job_max_attempts: int = 3
+    clock: Clock = utc_now
+
+    def register(self, collection: CollectionId, uploads: Sequence[Upload]) -> list[Accepted]:
+        """As the port says; "the same bytes" are those that a document answers with, or will when its job is done.
+
+        A replacing upload renames its document and, where it brings metadata, replaces that.
+        """
+        with self.db.write() as session:
+            lock(session, REGISTER_LOCK)
+            _require(session, collection)
+            begun = registration.begin(session, collection, uploads, self.clock(), self.job_max_attempts)
+            accepted = [begun.add(upload) for upload in uploads]
+            if begun.jobs:
+                self._make_room(session, len(begun.jobs))
+                begun.write(session)
+            return accepted
+
+    def forget(self, document: DocumentId) -> list[BlobKey]:
+        """As the port says; gone are also its chunks, vectors and parsed text that nothing else holds."""
+        with self.db.write() as session:
+            collection, generation = _lock(session, document)
+            _, ceased = liveness.load(session, generation, [document], ()).switch(document, ())
+            blobs = _delete(session, collection, document)
+            if ceased:
+                liveness.log(session, collection, generation, [(frozenset(), ceased)], self.clock())
+            return blobs
+
+    def referenced(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
+        with self.db.read() as session:
+            found = session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, keys)))
+            return {BlobKey(key) for key in found}
+
+    def get(self, id: DocumentId, scope: Scope) -> DocumentRecord:
+        """Raises UnknownDocument, for a foreign one too."""
+        with self.db.read() as session:
+            return _get(session, id, scope)
+
+    def page(
+        self, scope: Scope, status: VersionStatus | None, q: str | None, limit: int, cursor: str | None
+    ) -> Paged[DocumentRecord]:
+        """Newest first; `q` is looked for in name and title, `status` is the one that the record shows."""
+        ids = select(models.Document.id).where(_within(scope))
+        if cursor is not None:
+            ids = ids.where(models.Document.id < cursor)
+        if status is None and not q:  # else the rows that are joined decide
+            ids = ids.order_by(models.Document.id.desc()).limit(limit + 1)
+        statement = document_rows.documents().where(models.Document.id.in_(ids))
+        if status is not None:
+            statement = statement.where(Shown.status == status)
+        if q:
+            statement = statement.where(
+                models.Document.name.icontains(q, autoescape=True) | Shown.title.icontains(q, autoescape=True)
+            )
+        with self.db.read() as session:
+            rows = session.execute(statement.order_by(models.Document.id.desc()).limit(limit + 1)).all()
+        records = tuple(document_rows.document(row) for row in rows[:limit])
+        return Paged(records, records[-1].id if len(rows) > limit else None)
+
+    def versions(self, id: DocumentId, scope: Scope) -> list[VersionRecord]:
+        """Newest first. Raises UnknownDocument."""
+        with self.db.read() as session:
+            live = _live_version(session, id, scope)
+            rows = session.scalars(
+                select(models.Version).where(models.Version.document_id == id).order_by(models.Version.number.desc())
+            )
+            return [document_rows.version(row, live) for row in rows]
+
+    def restore(self, id: DocumentId, number: int) -> DocumentRecord:
+        """Let an earlier version answer again. Raises UnknownDocument, and Conflict for one that cannot."""
+        with self.db.write() as session:
+            collection, generation = _lock(session, id)
+            version = session.execute(
+                select(models.Version.id, models.Version.status).where(
+                    models.Version.document_id == id, models.Version.number == number
+                )
+            ).one_or_none()
+            if version is None:
+                raise UnknownDocument(f"document {id} has no version {number}")
+            chunks = session.scalars(
+                select(models.Placement.chunk_id).where(
+                    models.Placement.version_id == version.id, models.Placement.generation == generation
+                )
+            ).all()
+            if not chunks:
+                raise Conflict(f"version {number} is {version.status} and cannot be restored: upload the file again")
+            switch = liveness.load(session, generation, [id], chunks).switch(id, chunks)
+            session.execute(
+                update(models.Document)
+                .where(models.Document.id == id)
+                .values(live_version_id=version.id, updated_at=self.clock())
+            )
+            liveness.log(session, collection, generation, [switch], self.clock())
+            return _get(session, id, Scope(frozenset({CollectionId(collection)})))
+
+    def chunks(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[ChunkRecord]:
+        """Those of the serving version, in reading order; none while none serves. Raises UnknownDocument."""
+        if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
+            raise InvalidCursor(f"{cursor!r} is not the cursor of a page of chunks")
+        with self.db.read() as session:
+            live = _live_version(session, id, scope)
+            rows = session.execute(
+                select(models.Placement.chunk_id, models.Placement.ordinal, models.Placement.pages)
+                .add_columns(models.Placement.regions, models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
+                .join(models.Chunk, models.Chunk.id == models.Placement.chunk_id)
+                .join(models.Collection, models.Collection.id == models.Chunk.collection_id)
+                .where(models.Placement.version_id == live)
+                .where(models.Placement.generation == models.Collection.generation)
+                .where(models.Placement.ordinal > (-1 if cursor is None else int(cursor)))
+                .order_by(models.Placement.ordinal)
+                .limit(limit + 1)
+            ).all()
+        records = tuple(document_rows.chunk(row) for row in rows[:limit])
+        return Paged(records, str(records[-1].ordinal) if len(rows) > limit else None)
+
+    def _make_room(self, session: Session, jobs: int) -> None:
+        waiting = session.execute(
+            select(func.count()).select_from(models.Job).where(models.Job.status.in_(("queued", "running")))
+        ).scalar_one()
+        if waiting + jobs > self.queue_max_jobs:
+            raise QueueFull(
+                f"{waiting} files wait already, and {jobs} more would pass OPENBOOK_QUEUE_MAX_JOBS "
+                f"({self.queue_max_jobs}): try again later"
+            )
+
+
+def _require(session: Session, collection: CollectionId) -> None:
+    """Hold the collection against deletion, not against publications."""
+    found = (
+        select(models.Collection.id)
+        .where(models.Collection.id == collection)
+        .with_for_update(read=True, key_share=True)
+    )
+    if session.execute(found).first() is None:
+        raise UnknownCollection(f"there is no collection {collection}")
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    """So that both databases read the page off an index in its order, and stop when it is full."""
+    if len(scope.collections) == 1:
+        return models.Document.collection_id == next(iter(scope.collections))
+    return among(unindexed(models.Document.collection_id), scope.collections)
+
+
+def _lock(session: Session, document: DocumentId) -> tuple[int, int]:
+    """Hold the document's collection, then the document; gives the collection and its generation."""
+    home = select(models.Document.collection_id).where(models.Document.id == document)
+    collection = session.execute(
+        select(models.Collection.id, models.Collection.generation)
+        .where(models.Collection.id == home.scalar_subquery())
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    found = session.execute(home.with_for_update()).first()
+    if collection is None or found is None:
+        raise UnknownDocument(f"there is no document {document}")
+    return collection.id, collection.generation
+
+
+def _get(session: Session, id: DocumentId, scope: Scope) -> DocumentRecord:
+    row = session.execute(
+        document_rows.documents().where(
+            models.Document.id == id, among(models.Document.collection_id, scope.collections)
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownDocument(f"there is no document {id}")
+    return document_rows.document(row)
+
+
+def _live_version(session: Session, id: DocumentId, scope: Scope) -> int | None:
+    row = session.execute(
+        select(models.Document.live_version_id).where(
+            models.Document.id == id, among(models.Document.collection_id, scope.collections)
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownDocument(f"there is no document {id}")
+    return row.live_version_id
+
+
+def _delete(session: Session, collection: int, document: DocumentId) -> list[BlobKey]:
+    """Delete the document and all that only it held; gives the blobs that nothing refers to any more."""
+    versions = session.execute(
+        select(models.Version.id, models.Version.blob_key, models.Version.sha256).where(
+            models.Version.document_id == document
+        )
+    ).all()
+    ids = [version.id for version in versions]
+    placed = select(models.Placement.chunk_id).where(among(models.Placement.version_id, ids)).distinct()
+    chunks = session.connection().execute(placed).scalars().all()
+    jobs = select(models.Job.id).where(models.Job.document_id == document).order_by(models.Job.id).with_for_update()
+    session.execute(jobs).all()
+    session.execute(delete(models.Job).where(models.Job.document_id == document))
+    session.execute(update(models.Document).where(models.Document.id == document).values(live_version_id=None))
+    session.execute(delete(models.Placement).where(among(models.Placement.version_id, ids)))
+    session.execute(delete(models.MetadataValue).where(among(models.MetadataValue.version_id, ids)))
+    session.execute(delete(models.Version).where(models.Version.document_id == document))
+    session.execute(delete(models.Document).where(models.Document.id == document))
+    _delete_orphans(session, chunks)
+    _delete_parsed(session, collection, {version.sha256 for version in versions})
+    blobs = {version.blob_key for version in versions}
+    kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
+    return [BlobKey(key) for key in sorted(blobs - kept)]
+
+
+def _delete_orphans(session: Session, chunks: Sequence[int]) -> None:
+    """Those chunks that stand nowhere any more, and embeddings that no chunk uses then."""
+    stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
+    embeddings = session.scalars(
+        delete(models.Chunk)
+        .where(among(models.Chunk.id, chunks), ~stands)
+        .returning(models.Chunk.embedding_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
+    session.execute(delete(models.Embedding).where(among(models.Embedding.id, embeddings), ~used))
+
+
+def _delete_parsed(session: Session, collection: int, hashes: set[str]) -> None:
+    kept = session.scalars(
+        select(models.Version.sha256)
+        .join(models.Document, models.Document.id == models.Version.document_id)
+        .where(unindexed(models.Document.collection_id) == collection, among(models.Version.sha256, hashes))
+    )
+    session.execute(
+        delete(models.ParsedBlob).where(
+            models.ParsedBlob.collection_id == collection,
+            among(models.ParsedBlob.sha256, hashes - set(kept)),
+        )
+    )

@@ -1,0 +1,166 @@
+"""A filter becomes SQL: fields from a fixed list, values as bound parameters, all types checked first.
+
+`ne` is the opposite of `eq`: it lets documents pass that lack the key. Of a list's elements one is enough.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, TypeAlias, assert_never
+
+from sqlalchemy import ColumnElement, exists, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.db import models
+from app.db.metadata import KEY, comparable
+from app.db.sql import Column, byte_order
+from retrieval.errors import InvalidFilter
+from retrieval.types import Condition, Filter, Operator, Scalar
+
+Has: TypeAlias = Callable[..., ColumnElement[bool]]
+"""Whether a version has a metadata value for which all tests hold."""
+
+METADATA: Final = "metadata."
+TEXT_FIELDS: Final[dict[str, InstrumentedAttribute[str] | InstrumentedAttribute[str | None]]] = {
+    "document.id": models.Document.id,
+    "media_type": models.Version.media_type,
+    "language": models.Version.language,
+}
+
+
+def of_each(filter: Filter) -> list[ColumnElement[bool]]:
+    """What must hold of `documents` and `versions` rows, asked of each: for a few rows that are there already.
+
+    Raises InvalidFilter, and says what is allowed.
+    """
+    return [_condition(condition, _values_of_version) for condition in filter]
+
+
+def of_all(filter: Filter) -> list[ColumnElement[bool]]:
+    """The same, asked of all at once: the values' own index leads to the rows, however many there are."""
+    return [_condition(condition, _versions_with_value) for condition in filter]
+
+
+def _values_of_version(key: str, *tests: ColumnElement[bool]) -> ColumnElement[bool]:
+    mine = models.MetadataValue.version_id == models.Version.id
+    keyed = models.MetadataValue.key.concat("") == key  # lest SQLite walk through all versions' values of that key
+    return exists().where(mine, keyed, *tests)
+
+
+def _versions_with_value(key: str, *tests: ColumnElement[bool]) -> ColumnElement[bool]:
+    return models.Version.id.in_(select(models.MetadataValue.version_id).where(models.MetadataValue.key == key, *tests))
+
+
+def _condition(condition: Condition, has: Has) -> ColumnElement[bool]:
+    field = condition.field
+    if field.startswith(METADATA) and KEY.fullmatch(field.removeprefix(METADATA)):
+        return _metadata(condition, field.removeprefix(METADATA), has)
+    if field in TEXT_FIELDS:
+        return _text(condition, TEXT_FIELDS[field])
+    if field == "created_at":
+        return _created_at(condition)
+    allowed = ", ".join(["metadata.<key>", *TEXT_FIELDS, "created_at"])
+    raise InvalidFilter(f"{field!r} is not a field to filter by; there are {allowed}")
+
+
+def _text(condition: Condition, column: Column) -> ColumnElement[bool]:
+    match condition.op:
+        case "eq":
+            return column == _string(condition, condition.value)
+        case "ne":
+            return column.is_distinct_from(_string(condition, condition.value))
+        case "in":
+            return column.in_([_string(condition, value) for value in _many(condition)])
+        case "exists":
+            return column.is_not(None) if _wanted(condition) else column.is_(None)
+        case "lt" | "lte" | "gt" | "gte":
+            raise InvalidFilter(f"{condition.field} takes eq, ne, in and exists, not {condition.op}")
+        case _:
+            assert_never(condition.op)
+
+
+def _created_at(condition: Condition) -> ColumnElement[bool]:
+    if condition.op in {"in", "exists"}:
+        raise InvalidFilter(f"created_at takes eq, ne, lt, lte, gt and gte, not {condition.op}")
+    return _compare(models.Document.created_at, condition.op, literal(_time(condition), models.UtcDateTime()))
+
+
+def _metadata(condition: Condition, key: str, has: Has) -> ColumnElement[bool]:
+    match condition.op:
+        case "eq":
+            return has(key, _equals(_single(condition)))
+        case "ne":
+            return ~has(key, _equals(_single(condition)))
+        case "in":
+            return has(key, or_(*(_equals(value) for value in _many(condition))))
+        case "exists":
+            return has(key) if _wanted(condition) else ~has(key)
+        case "lt" | "lte" | "gt" | "gte":
+            value = _single(condition)
+            if isinstance(value, bool):
+                raise InvalidFilter(f"{condition.field}: true and false have no order; use eq or ne")
+            limit = comparable(value)
+            if isinstance(limit, str):
+                return has(key, _compare(byte_order(models.MetadataValue.text), condition.op, literal(limit)))
+            return has(key, _compare(models.MetadataValue.number, condition.op, literal(limit)))
+        case _:
+            assert_never(condition.op)
+
+
+def _equals(value: Scalar) -> ColumnElement[bool]:
+    stored = comparable(value)
+    column = models.MetadataValue.text if isinstance(stored, str) else models.MetadataValue.number
+    return column == stored
+
+
+def _compare(column: Column, op: Operator, limit: ColumnElement[object]) -> ColumnElement[bool]:
+    match op:
+        case "lt":
+            return column < limit
+        case "lte":
+            return column <= limit
+        case "gt":
+            return column > limit
+        case "gte":
+            return column >= limit
+        case "ne":
+            return column != limit
+        case _:
+            return column == limit
+
+
+def _single(condition: Condition) -> Scalar:
+    value = condition.value
+    if value is None or isinstance(value, tuple):
+        raise InvalidFilter(f"{condition.field}: {condition.op} takes one string, number or truth value")
+    return value
+
+
+def _many(condition: Condition) -> tuple[Scalar, ...]:
+    if not isinstance(condition.value, tuple) or not condition.value:
+        raise InvalidFilter(f"{condition.field}: in takes a list of at least one value")
+    return condition.value
+
+
+def _wanted(condition: Condition) -> bool:
+    if condition.value is None or isinstance(condition.value, bool):
+        return condition.value is not False
+    raise InvalidFilter(f"{condition.field}: exists takes true, false or no value")
+
+
+def _string(condition: Condition, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidFilter(f"{condition.field}: {condition.op} takes strings")
+    return value
+
+
+def _time(condition: Condition) -> datetime:
+    words = f"created_at: {condition.value!r} is no RFC 3339 time such as 2026-11-30T12:00:00Z"
+    if not isinstance(condition.value, str):
+        raise InvalidFilter(words)
+    try:
+        time = datetime.fromisoformat(condition.value)
+        if time.tzinfo is None:
+            raise InvalidFilter(words)
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFilter(words) from error

@@ -1,0 +1,260 @@
+"""The queue: jobs as rows, leased on the database's time, each write under its fence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import attempts, models
+from app.db.clock import Clock, utc_now
+from app.db.errors import Conflict, UnknownJob
+from app.db.metadata import from_json
+from app.db.session import Database
+from app.db.sql import among, changed, epoch
+from app.db.types import JobRecord, JobStatus
+from ingestion.ports import JobQueue
+from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, VersionId, WorkerId
+from retrieval.types import CollectionId, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class JobStore(JobQueue):
+    """Work to do. `attempts` only ever rises, so no two holders of a job share a fence.
+
+    Due jobs go by priority, which is the size class of their file, then by age: a thousand notes do not wait for a
+    book. What a worker gives back in order, and what is retried by hand, gets its attempt back as a higher cap.
+    """
+
+    db: Database
+    lease_seconds: float = 60.0
+    max_attempts: int = 3
+    clock: Clock = utc_now
+
+    def claim(self, worker: WorkerId, limit: int, max_bytes: int) -> list[Job]:
+        with self.db.write() as session:
+            lost = self._lost(session, limit)
+            due = session.execute(
+                _claimable().where(models.Job.status == "queued", models.Job.run_after <= epoch()).limit(limit)
+            ).all()
+            chosen: list[Row[Any]] = []
+            total = 0
+            for row in sorted([*lost, *due], key=lambda row: (row.priority, row.id))[:limit]:
+                if chosen and total + row.size > max_bytes:
+                    break
+                chosen.append(row)
+                total += row.size
+            return self._lease(session, worker, chosen)
+
+    def heartbeat(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
+        # Locked in the order of ids first, as publications do: an UPDATE alone locks in whatever order it meets them.
+        mine = (
+            select(models.Job.id)
+            .where(among(models.Job.id, jobs), models.Job.worker == worker)
+            .where(models.Job.status == "running", models.Job.cancel_requested.is_(False))
+            .order_by(models.Job.id)
+            .with_for_update()
+        )
+        with self.db.write() as session:
+            held = session.scalars(mine).all()
+            if held:
+                session.execute(
+                    update(models.Job)
+                    .where(among(models.Job.id, held))
+                    .values(lease_until=epoch() + self.lease_seconds)
+                )
+            return {JobId(job) for job in held}
+
+    def report(self, job: Job, progress: float) -> None:
+        with self.db.write() as session:
+            session.execute(
+                update(models.Job)
+                .where(models.Job.id == job.id, models.Job.worker == job.worker)
+                .where(models.Job.attempts == job.attempt, models.Job.status == "running")
+                .values(progress=min(max(progress, 0.0), 1.0), updated_at=self.clock())
+            )
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        with self.db.write() as session:
+            if attempts.held(session, [job]):
+                attempts.end(session, job.id, failure, self.clock)
+
+    def release(self, worker: WorkerId) -> int:
+        """Queue again, at no cost of an attempt, what the worker still holds; gives how many jobs that were."""
+        mine = (
+            select(models.Job.id, models.Job.version_id)
+            .where(models.Job.worker == worker, models.Job.status == "running")
+            .order_by(models.Job.id)
+            .with_for_update()
+        )
+        with self.db.write() as session:
+            held = session.execute(mine).all()
+            for job, version in held:
+                self._queue(session, job, version, more_attempts=1)
+            return len(held)
+
+    def expire(self, worker: WorkerId) -> int:
+        """The worker is known to be dead: its jobs are due at once, each a lost attempt; gives how many that were."""
+        with self.db.write() as session:
+            lost = update(models.Job).where(models.Job.worker == worker, models.Job.status == "running")
+            return changed(session.execute(lost.values(lease_until=0.0)))
+
+    def get(self, id: JobId, scope: Scope) -> JobRecord:
+        """Raises UnknownJob, for a foreign one too."""
+        with self.db.read() as session:
+            return _get(session, id, scope)
+
+    def cancel(self, id: JobId, scope: Scope) -> JobRecord:
+        """In force at once: a running attempt's fence is gone. Raises UnknownJob, and Conflict for one at its end."""
+        with self.db.write() as session:
+            row = _lock(session, id, scope)
+            if row.status not in {"queued", "running"}:
+                raise Conflict(f"job {id} is {row.status} already and cannot be cancelled")
+            reason = "cancelled on request"
+            session.execute(
+                update(models.Job)
+                .where(models.Job.id == id)
+                .values(status="cancelled", cancel_requested=True, worker=None, lease_until=None)
+                .values(error_code=attempts.CANCELLED, error_message=reason, updated_at=self.clock())
+            )
+            attempts.set_version(session, row.version_id, "failed", attempts.CANCELLED, reason)
+            return _get(session, id, scope)
+
+    def retry(self, id: JobId, scope: Scope) -> JobRecord:
+        """Queue a failed or cancelled job anew, with all its attempts. Raises UnknownJob, Conflict for any other."""
+        with self.db.write() as session:
+            row = _lock(session, id, scope)
+            if row.status not in {"failed", "cancelled"}:
+                raise Conflict(f"job {id} is {row.status}: only a failed or cancelled one can be tried again")
+            more = row.attempts + self.max_attempts - row.max_attempts
+            self._queue(session, id, row.version_id, more_attempts=more)
+            return _get(session, id, scope)
+
+    def depth(self) -> dict[JobStatus, int]:
+        """How many jobs there are in each status, none left out."""
+        with self.db.read() as session:
+            counted = session.execute(select(models.Job.status, func.count()).group_by(models.Job.status)).all()
+        counts: dict[str, int] = {status: count for status, count in counted}  # noqa: C416 dict() loses the types
+        statuses: tuple[JobStatus, ...] = get_args(JobStatus)
+        return {status: counts.get(status, 0) for status in statuses}
+
+    def _lost(self, session: Session, limit: int) -> list[Row[Any]]:
+        """Jobs whose worker went silent: due again, or failed when their attempts are used up."""
+        expired = session.execute(
+            _claimable().where(models.Job.status == "running", models.Job.lease_until < epoch()).limit(limit)
+        ).all()
+        for row in expired:
+            if row.attempts >= row.max_attempts:
+                before = f" (the attempt before said: {row.error_message})" if row.error_message else ""
+                message = (
+                    f"the worker died or fell silent in {row.attempts} attempts; the last was at the stage "
+                    f"{row.stage!r}{before}: try the job again, or upload a simpler file"
+                )
+                failure = Failure(attempts.GAVE_UP, message, transient=False)
+                attempts.end(session, JobId(row.id), failure, self.clock)
+        return [row for row in expired if row.attempts < row.max_attempts]
+
+    def _lease(self, session: Session, worker: WorkerId, rows: Sequence[Row[Any]]) -> list[Job]:
+        if rows:
+            session.execute(
+                update(models.Job)
+                .where(among(models.Job.id, [row.id for row in rows]))
+                .values(status="running", worker=worker, attempts=models.Job.attempts + 1, progress=0.0)
+                .values(lease_until=epoch() + self.lease_seconds, updated_at=self.clock())
+            )
+            session.execute(
+                update(models.Version)
+                .where(among(models.Version.id, [row.version_id for row in rows]))
+                .values(status="processing", error_code=None, error_message=None)
+            )
+        return [_job(row, worker) for row in rows]
+
+    def _queue(self, session: Session, id: str, version: int, *, more_attempts: int) -> None:
+        result = session.execute(
+            update(models.Job)
+            .where(models.Job.id == id)
+            .values(status="queued", worker=None, lease_until=None, run_after=0.0, progress=0.0)
+            .values(cancel_requested=False, error_code=None, error_message=None, updated_at=self.clock())
+            .values(max_attempts=models.Job.max_attempts + more_attempts)
+        )
+        if changed(result) == 1:
+            attempts.set_version(session, version, "queued")
+
+
+def _claimable() -> Select[*tuple[Any, ...]]:
+    """Jobs with all that a worker needs, best first, without those that another claim is looking at."""
+    return (
+        select(
+            models.Job.id,
+            models.Job.priority,
+            models.Job.stage,
+            models.Job.attempts,
+            models.Job.max_attempts,
+            models.Job.error_message,
+            models.Job.version_id,
+            models.Document.id.label("document_id"),
+            models.Document.name,
+            models.Document.metadata_.label("metadata"),
+            models.Collection.id.label("collection_id"),
+            models.Collection.generation,
+            models.Version.blob_key,
+            models.Version.sha256,
+            models.Version.size,
+            models.Version.media_type,
+        )
+        .join(models.Version, models.Version.id == models.Job.version_id)
+        .join(models.Document, models.Document.id == models.Job.document_id)
+        .join(models.Collection, models.Collection.id == models.Document.collection_id)
+        .order_by(models.Job.priority, models.Job.id)
+        .with_for_update(of=models.Job, skip_locked=True)
+    )
+
+
+def _job(row: Row[Any], worker: WorkerId) -> Job:
+    return Job(
+        id=JobId(row.id),
+        worker=worker,
+        attempt=row.attempts + 1,
+        stage=row.stage,
+        document=DocumentId(row.document_id),
+        version=VersionId(row.version_id),
+        collection=CollectionId(row.collection_id),
+        generation=row.generation,
+        blob=Blob(BlobKey(row.blob_key), row.sha256, row.size),
+        media_type=row.media_type,
+        name=row.name,
+        metadata=from_json(row.metadata),
+    )
+
+
+def _in_scope(id: JobId, scope: Scope) -> Select[*tuple[Any, ...]]:
+    return (
+        select(models.Job.__table__)
+        .join(models.Document, models.Document.id == models.Job.document_id)
+        .where(models.Job.id == id, among(models.Document.collection_id, scope.collections))
+    )
+
+
+def _lock(session: Session, id: JobId, scope: Scope) -> Row[Any]:
+    row = session.execute(_in_scope(id, scope).with_for_update(of=models.Job)).one_or_none()
+    if row is None:
+        raise UnknownJob(f"there is no job {id}")
+    return row
+
+
+def _get(session: Session, id: JobId, scope: Scope) -> JobRecord:
+    row = session.execute(_in_scope(id, scope)).one_or_none()
+    if row is None:
+        raise UnknownJob(f"there is no job {id}")
+    return JobRecord(
+        id=JobId(row.id),
+        document_id=DocumentId(row.document_id),
+        status=row.status,
+        stage=row.stage,
+        progress=row.progress,
+        attempts=row.attempts,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,218 @@
+"""The two persisted steps of a document: parsed, and published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import zstandard
+from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import attempts, liveness, metadata, models
+from app.db.clock import Clock, utc_now
+from app.db.contents import Shelf
+from app.db.session import Database
+from app.db.sql import among, insert_missing, storable, table
+from ingestion import parsed_json
+from ingestion.ports import VersionStore
+from ingestion.types import Failure, Job, JobId, ParsedDocument, Publication
+from retrieval.types import CollectionId
+
+NO_TEXT = Failure(
+    "no_text", "no text was found in this file; if it holds scanned pages, run OCR on it first", transient=False
+)
+STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
+FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationStore(VersionStore):
+    """What the pipeline writes. `parser` is the parsers' version: parsed files of another are read anew."""
+
+    db: Database
+    parser: str
+    clock: Clock = utc_now
+
+    def parsed(self, job: Job) -> ParsedDocument | None:
+        statement = select(models.ParsedBlob.content).where(
+            models.ParsedBlob.collection_id == job.collection,
+            models.ParsedBlob.sha256 == job.blob.sha256,
+            models.ParsedBlob.parser == self.parser,
+        )
+        with self.db.read() as session:
+            content = session.scalar(statement)
+        if content is None:
+            return None
+        try:
+            return parsed_json.load(zstandard.decompress(content))
+        except (ValueError, zstandard.ZstdError):
+            return None  # damaged: the file is read again
+
+    def save_parsed(self, parsed: Sequence[tuple[Job, ParsedDocument]]) -> set[JobId]:
+        contents = {job.id: zstandard.compress(parsed_json.dump(document), 3) for job, document in parsed}
+        with self.db.write() as session:
+            held = attempts.held(session, [job for job, _ in parsed])
+            rows = {
+                (job.collection, job.blob.sha256): {
+                    "collection_id": job.collection,
+                    "sha256": job.blob.sha256,
+                    "parser": self.parser,
+                    "content": contents[job.id],
+                    "created_at": self.clock(),
+                }
+                for job, _ in parsed
+                if job.id in held
+            }
+            insert_missing(session, models.ParsedBlob, [rows[key] for key in sorted(rows)])
+            session.execute(
+                update(models.Job).where(among(models.Job.id, held)).values(stage="publish", updated_at=self.clock())
+            )
+        return held
+
+    def embedded(self, collection: CollectionId, fingerprint: str, keys: Sequence[str]) -> set[str]:
+        statement = select(models.Embedding.key).where(
+            models.Embedding.collection_id == collection,
+            models.Embedding.fingerprint == fingerprint,
+            among(models.Embedding.key, keys),
+        )
+        with self.db.read() as session:
+            return set(session.scalars(statement))
+
+    def publish(self, publications: Sequence[Publication]) -> set[JobId]:
+        """As the port says; one without drafts fails its version with `no_text`.
+
+        One made for an index that the collection no longer has, or that counts on vectors which were deleted
+        meanwhile, is queued again as a transient failure; its fence is then gone like a lost one.
+        """
+        with self.db.write() as session:
+            collections = _lock(session, publications)
+            held = attempts.held(session, [publication.job for publication in publications])
+            mine = [publication for publication in publications if publication.job.id in held]
+            done: set[JobId] = set()
+            for collection in collections:
+                here = [publication for publication in mine if publication.job.collection == collection.id]
+                done |= self._publish(session, collection, here)
+            return done
+
+    def _publish(
+        self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
+    ) -> set[JobId]:
+        fitting = self._sort_out(session, collection, publications)
+        empty = [publication for publication in fitting if not publication.drafts]
+        for publication in empty:
+            _describe(session, [publication], self.clock())
+            attempts.end(session, publication.job.id, NO_TEXT, self.clock)
+        full = [publication for publication in fitting if publication.drafts]
+        shelf = Shelf(session, collection.id, collection.generation, collection.fingerprint)
+        embeddings = shelf.embeddings(full)
+        whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
+        for publication in full:
+            if publication not in whole:
+                attempts.end(session, publication.job.id, FORGOTTEN, self.clock)
+        if whole:
+            self._shelve(session, shelf, whole, embeddings)
+        return {publication.job.id for publication in (*empty, *whole)}
+
+    def _sort_out(
+        self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
+    ) -> list[Publication]:
+        fitting: list[Publication] = []
+        for publication in publications:
+            index = (publication.job.generation, publication.fingerprint)
+            if index == (collection.generation, collection.fingerprint):
+                fitting.append(publication)
+            else:
+                attempts.end(session, publication.job.id, STALE, self.clock)
+        return fitting
+
+    def _shelve(
+        self, session: Session, shelf: Shelf, publications: Sequence[Publication], embeddings: Mapping[str, int]
+    ) -> None:
+        """Write all, let the versions go live, end the jobs, and log the changes last."""
+        now = self.clock()
+        chunks = shelf.chunks(publications, embeddings)
+        shelf.placements(publications, chunks)
+        shelf.filter_rows(publications)
+        _describe(session, publications, now)
+        switches = _go_live(session, shelf, publications, chunks, now)
+        session.execute(
+            update(models.Job)
+            .where(among(models.Job.id, [publication.job.id for publication in publications]))
+            .values(status="succeeded", progress=1.0, lease_until=None, worker=None)
+            .values(error_code=None, error_message=None, updated_at=now)
+        )
+        liveness.log(session, shelf.collection, shelf.generation, switches, now)
+
+
+def _lock(session: Session, publications: Sequence[Publication]) -> Sequence[Row[int, int, str]]:
+    """Hold the collections, in the order of their ids, so that their live sets and logs have one writer."""
+    return session.execute(
+        select(models.Collection.id, models.Collection.generation, models.Collection.fingerprint)
+        .where(among(models.Collection.id, {publication.job.collection for publication in publications}))
+        .order_by(models.Collection.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def _describe(session: Session, publications: Sequence[Publication], now: datetime) -> None:
+    """What each version shows of its file."""
+    versions = table(models.Version)
+    statement = (
+        update(versions)
+        .where(versions.c.id == bindparam("version"))
+        .values(
+            {
+                name: bindparam(f"new_{name}", type_=versions.c[name].type)
+                for name in ("status", "title", "language", "metadata", "warnings", "pages", "chunks", "published_at")
+            }
+        )
+    )
+    rows = [
+        {
+            "version": publication.job.version,
+            "new_status": "partial" if publication.warnings else "ready",
+            "new_title": storable(publication.title) or storable(publication.job.name),
+            "new_language": publication.language[:8] or None,
+            "new_metadata": metadata.merged(publication.metadata, publication.job.metadata),
+            "new_warnings": [storable(warning) for warning in publication.warnings],
+            "new_pages": publication.pages or None,
+            "new_chunks": len(publication.drafts),
+            "new_published_at": now if publication.drafts else None,
+        }
+        for publication in publications
+    ]
+    session.connection().execute(statement, rows)
+
+
+def _go_live(
+    session: Session, shelf: Shelf, publications: Sequence[Publication], chunks: Mapping[str, int], now: datetime
+) -> list[liveness.Switch]:
+    """Switch each document to its new version, unless a newer one was published while this one was made."""
+    documents = {publication.job.document for publication in publications}
+    statement = (
+        select(models.Version.document_id, func.max(models.Version.number))
+        .where(among(models.Version.document_id, documents), models.Version.published_at.is_not(None))
+        .group_by(models.Version.document_id)
+    )
+    newest = {document: number for document, number in session.execute(statement)}  # noqa: C416
+    numbers = select(models.Version.id, models.Version.number).where(
+        among(models.Version.id, [publication.job.version for publication in publications])
+    )
+    number_of = {version: number for version, number in session.execute(numbers)}  # noqa: C416
+    live = liveness.load(session, shelf.generation, documents, chunks.values())
+    switches: list[liveness.Switch] = []
+    rows: list[dict[str, object]] = []
+    for publication in publications:
+        job = publication.job
+        if number_of[job.version] == newest[job.document]:
+            switches.append(live.switch(job.document, {chunks[draft.key] for draft in publication.drafts}))
+            rows.append({"document": job.document, "version": job.version, "now": now})
+    if rows:
+        rows_of = table(models.Document)
+        switch = update(rows_of).where(rows_of.c.id == bindparam("document"))
+        values = {
+            "live_version_id": bindparam("version", type_=models.RowId),
+            "updated_at": bindparam("now", type_=models.UtcDateTime()),
+        }
+        session.connection().execute(switch.values(values), rows)
+    return switches

@@ -1,0 +1,194 @@
+"""Uploads become documents, versions and jobs; bytes that are already there become nothing new."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app.db import models
+from app.db.ids import new_id
+from app.db.sql import Row, among, insert_all, storable, unindexed
+from ingestion.errors import UnknownDocument
+from ingestion.types import Accepted, DocumentId, Upload
+from retrieval.types import CollectionId
+
+MIB: Final = 1024 * 1024
+PENDING: Final = ("queued", "processing")
+
+
+@dataclass(slots=True)
+class Registration:
+    """One call's uploads on their way to rows; knows what the collection held before and what came since."""
+
+    collection: CollectionId
+    now: datetime
+    max_attempts: int
+    documents_of: dict[str, DocumentId]
+    """By SHA-256: the document that answers with these bytes, or will once its job is done."""
+    heading_for: dict[DocumentId, str]
+    """By replaced document: the SHA-256 that it answers with, or will once its latest job is done."""
+    numbers: dict[DocumentId, int]
+    documents: list[Row] = field(default_factory=list[Row])
+    versions: list[Row] = field(default_factory=list[Row])
+    jobs: list[tuple[DocumentId, int, int]] = field(default_factory=list[tuple[DocumentId, int, int]])
+    renamed: list[tuple[DocumentId, Upload]] = field(default_factory=list[tuple[DocumentId, Upload]])
+
+    def add(self, upload: Upload) -> Accepted:
+        sha256 = upload.blob.sha256
+        if upload.document is not None:
+            if self.heading_for[upload.document] == sha256:
+                return Accepted(upload.document, duplicate=True)
+            self.renamed.append((upload.document, upload))
+            return self._new_version(upload.document, upload)
+        if sha256 in self.documents_of:
+            return Accepted(self.documents_of[sha256], duplicate=True)
+        document = DocumentId(new_id("doc"))
+        self.documents.append(
+            {
+                "id": document,
+                "collection_id": self.collection,
+                "name": storable(upload.name),
+                "metadata": dict(upload.metadata),
+                "live_version_id": None,
+                "created_at": self.now,
+                "updated_at": self.now,
+            }
+        )
+        return self._new_version(document, upload)
+
+    def write(self, session: Session) -> None:
+        insert_all(session, models.Document, self.documents)
+        for document, upload in self.renamed:
+            values: dict[str, object] = {"name": storable(upload.name), "updated_at": self.now}
+            if upload.metadata:
+                values["metadata_"] = dict(upload.metadata)
+            session.execute(update(models.Document).where(models.Document.id == document).values(values))
+        insert_all(session, models.Version, self.versions)
+        made = select(models.Version.document_id, models.Version.number, models.Version.id).where(
+            among(models.Version.document_id, {document for document, _, _ in self.jobs})
+        )
+        ids = {(document, number): version for document, number, version in session.execute(made)}
+        insert_all(
+            session,
+            models.Job,
+            [self._job(document, ids[document, number], size) for document, number, size in self.jobs],
+        )
+
+    def _new_version(self, document: DocumentId, upload: Upload) -> Accepted:
+        sha256 = upload.blob.sha256
+        number = self.numbers.get(document, 0) + 1
+        self.numbers[document] = number
+        self.heading_for[document] = sha256
+        self.documents_of.setdefault(sha256, document)
+        self.versions.append(
+            {
+                "document_id": document,
+                "number": number,
+                "blob_key": upload.blob.key,
+                "sha256": sha256,
+                "size": upload.blob.size,
+                "media_type": upload.media_type,
+                "status": "queued",
+                "title": storable(upload.name),
+                "metadata": dict(upload.metadata),
+                "warnings": [],
+                "created_at": self.now,
+            }
+        )
+        self.jobs.append((document, number, upload.blob.size))
+        return Accepted(document, duplicate=False)
+
+    def _job(self, document: DocumentId, version: int, size: int) -> Row:
+        return {
+            "id": new_id("job"),
+            "document_id": document,
+            "version_id": version,
+            "status": "queued",
+            "stage": "parse",
+            "priority": priority(size),
+            "attempts": 0,
+            "max_attempts": self.max_attempts,
+            "run_after": 0.0,
+            "progress": 0.0,
+            "cancel_requested": False,
+            "created_at": self.now,
+            "updated_at": self.now,
+        }
+
+
+def priority(size: int) -> int:
+    """A file's class by size, the smallest first: up to 1 MiB, up to 16 MiB, more."""
+    return 0 if size <= MIB else 1 if size <= 16 * MIB else 2
+
+
+def begin(
+    session: Session, collection: CollectionId, uploads: Sequence[Upload], now: datetime, max_attempts: int
+) -> Registration:
+    """Read what the uploads meet, and lock the documents that they replace. Raises UnknownDocument."""
+    replaced = sorted({upload.document for upload in uploads if upload.document is not None})
+    heading_for, numbers = _replaced(session, collection, replaced)
+    return Registration(
+        collection=collection,
+        now=now,
+        max_attempts=max_attempts,
+        documents_of=_known(session, collection, {upload.blob.sha256 for upload in uploads}),
+        heading_for=heading_for,
+        numbers=numbers,
+    )
+
+
+def _known(session: Session, collection: CollectionId, hashes: set[str]) -> dict[str, DocumentId]:
+    later = aliased(models.Version)
+    latest = (
+        select(func.max(later.number)).where(later.document_id == models.Document.id).correlate(models.Document)
+    ).scalar_subquery()
+    rows = session.execute(
+        select(models.Version.sha256, models.Document.id)
+        .join(models.Document, models.Document.id == models.Version.document_id)
+        .where(unindexed(models.Document.collection_id) == collection, among(models.Version.sha256, hashes))
+        .where(
+            or_(
+                models.Document.live_version_id == models.Version.id,
+                and_(models.Version.status.in_(PENDING), models.Version.number == latest),
+            )
+        )
+        .order_by(models.Document.id.desc())
+    )
+    return {sha256: DocumentId(document) for sha256, document in rows}
+
+
+def _replaced(
+    session: Session, collection: CollectionId, documents: Sequence[DocumentId]
+) -> tuple[dict[DocumentId, str], dict[DocumentId, int]]:
+    if not documents:
+        return {}, {}
+    found = session.execute(
+        select(models.Document.id, models.Document.live_version_id)
+        .where(among(models.Document.id, documents), models.Document.collection_id == collection)
+        .order_by(models.Document.id)
+        .with_for_update(key_share=True)
+    )
+    live = {document: version for document, version in found}  # noqa: C416 dict() loses the types
+    for document in documents:
+        if document not in live:
+            raise UnknownDocument(f"there is no document {document}")
+    versions = session.execute(
+        select(models.Version.document_id, models.Version.number, models.Version.id)
+        .add_columns(models.Version.sha256, models.Version.status)
+        .where(among(models.Version.document_id, documents))
+        .order_by(models.Version.document_id, models.Version.number)
+    )
+    heading_for: dict[DocumentId, str] = dict.fromkeys(documents, "")
+    numbers: dict[DocumentId, int] = {}
+    pending: dict[DocumentId, str | None] = {}
+    for name, number, version, sha256, status in versions:
+        document = DocumentId(name)
+        numbers[document] = number
+        pending[document] = sha256 if status in PENDING else None
+        if version == live[document]:
+            heading_for[document] = sha256
+    heading_for.update({document: sha256 for document, sha256 in pending.items() if sha256 is not None})
+    return heading_for, numbers

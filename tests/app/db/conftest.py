@@ -1,0 +1,10 @@
+import pytest
+
+from app.db.session import Database
+from tests.app.db.builders import World, world
+
+
+@pytest.fixture
+def here(database: Database) -> World:
+    """Every store, on SQLite and on PostgreSQL."""
+    return world(database)

@@ -1,0 +1,61 @@
+import pytest
+from sqlalchemy import func, select
+
+from app.db.errors import Conflict
+from app.db.models import Base
+from ingestion.types import BlobKey
+from retrieval.errors import UnknownCollection
+from tests.app.db.builders import World, at_once, sha, upload
+
+
+def test_a_collection_is_found_by_its_name_with_its_documents_counted(here: World) -> None:
+    here.register(upload(), upload())
+    found = here.collections.by_name("default")
+    assert found is not None
+    assert (found.name, found.generation, found.fingerprint, found.documents) == ("default", 1, "hashing-8", 2)
+    assert here.collections.by_name("other") is None
+
+
+def test_ensure_keeps_what_is_there_and_create_refuses_it(here: World) -> None:
+    assert here.collections.ensure("default", "another") == here.home
+    with pytest.raises(Conflict, match="default"):
+        here.collections.create("default", "another")
+
+
+def test_those_who_ensure_at_once_get_the_same_collection(here: World) -> None:
+    made = at_once(lambda _: here.collections.ensure("new", "f"), 8)
+    assert len({record.id for record in made}) == 1
+
+
+def test_a_list_holds_only_what_may_be_seen_by_name(here: World) -> None:
+    other = here.collections.create("a", "f")
+    assert here.collections.list() == [other, here.home]
+    assert here.collections.list(frozenset({other.id})) == [other]
+    assert here.collections.list(frozenset()) == []
+
+
+def test_a_deleted_collection_takes_everything_with_it_and_no_other(here: World) -> None:
+    other = here.collections.create("other", here.home.fingerprint)
+    kept = here.add("kept", collection=other.id)
+    here.register(upload("alpha"))
+    here.publish("alpha", metadata={"year": 2026})
+    assert here.collections.delete("default") == [BlobKey(f"1/{sha('alpha')}")]
+    assert here.live(other.id) == {"kept"}
+    assert [record.name for record in here.collections.list()] == ["other"]
+    with here.db.read() as session:
+        counts = {
+            table.name: session.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in Base.metadata.sorted_tables
+        }
+    one = {"collections", "documents", "versions", "jobs", "chunks", "embeddings", "placements", "changes"}
+    assert {name for name, number in counts.items() if number} == one
+    assert {counts[name] for name in one} == {1}
+    assert kept
+    with pytest.raises(UnknownCollection):
+        here.collections.delete("default")
+
+
+def test_the_id_of_a_deleted_collection_is_never_given_out_again(here: World) -> None:
+    other = here.collections.create("other", "f")
+    here.collections.delete("other")
+    assert here.collections.create("other", "f").id > other.id
