@@ -1,0 +1,301 @@
+"""Answers: asked as JSON or as a stream of events, kept with their citations, and rated."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+from fastapi.sse import ServerSentEvent
+from pydantic import Field
+
+from app import auth
+from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, ServicesGiven, while_connected
+from app.api.events import EventStream, error_event, event
+from app.api.models import Closed, Id, Reply, Text
+from app.api.problems import request_id_of
+from app.api.search import Collections, Filter, Question
+from app.db.ids import new_id
+from app.db.types import AnswerId, ConversationId, KeyRecord
+from generation.errors import GeneratorUnavailable
+from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, Citation, ContextReady, Delta, Turn
+from retrieval.types import Context, Passage, Scope
+
+router = APIRouter(prefix="/v1/answers", tags=["answers"])
+
+STREAM_SECONDS = 600.0
+HISTORY_TURNS = 10
+
+
+class Options(Closed):
+    """What an asker may choose for one answer; null means the service's own choice."""
+
+    k: Annotated[int, Field(ge=1, le=100)] | None = None
+    context_tokens: Annotated[int, Field(ge=128, le=32_768)] | None = None
+    compress: bool = True
+    rerank: bool = True
+    queries: Annotated[int, Field(ge=1, le=8)] = 1
+    generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 512
+
+
+class Asked(Closed):
+    """A question, alone or within a conversation."""
+
+    question: Question
+    conversation_id: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_]+$")] | None = None
+    collections: Collections = None
+    filter: Filter | None = None
+    stream: bool = False
+    options: Options = Options()
+
+
+class Feedback(Closed):
+    """What the asker thinks of an answer; the last word counts."""
+
+    rating: Literal[1, -1]
+    comment: Annotated[Text, Field(max_length=2000)] | None = None
+
+
+class CitedDocument(Reply):
+    """The document that a passage or a quote stands in."""
+
+    id: str
+    name: str
+    title: str
+
+
+class CitationBody(Reply):
+    """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1]."""
+
+    label: int
+    document: CitedDocument
+    version: int
+    chunk_id: str
+    page: int | None
+    quote: str
+    boxes: list[tuple[int, float, float, float, float]]
+
+
+class SentenceBody(Reply):
+    """A sentence of the answer by code points, its labels, and how well its quotes support it."""
+
+    start: int
+    end: int
+    labels: list[int]
+    support: float
+
+
+class UsageBody(Reply):
+    """What the answer took, in tokens."""
+
+    context_tokens: int
+    context_tokens_uncompressed: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class AnswerBody(Reply):
+    """An answer whose every label has its citation; an abstention has none."""
+
+    id: str
+    question: str
+    answer: str
+    abstained: bool
+    citations: list[CitationBody]
+    support: float
+    sentences: list[SentenceBody]
+    generator: str
+    degraded: list[str]
+    usage: UsageBody
+    timings_ms: Mapping[str, float]
+
+
+class PassageBody(Reply):
+    """A passage as the answer will be made from it."""
+
+    label: int
+    document: CitedDocument
+    chunk_id: str
+    headings: list[str]
+    pages: list[int]
+    text: str
+
+
+class ContextBody(Reply):
+    """The passages, numbered, with what they take."""
+
+    passages: list[PassageBody]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as it is answered: what may be seen, what was said before, what is wanted; and its answer's id."""
+
+    question: str
+    scope: Scope
+    history: tuple[Turn, ...]
+    options: AnswerOptions = field(default_factory=AnswerOptions)
+    conversation: ConversationId | None = None
+    id: AnswerId = field(default_factory=lambda: AnswerId(new_id("ans")))
+
+
+Told: TypeAlias = ContextReady | Delta | AnswerBody
+
+
+@router.post("", response_model=AnswerBody, responses={200: {"content": {"text/event-stream": {}}}})
+async def answer(
+    asked: Asked, request: Request, key: KeyGiven, app: AppGiven, _: PlaceHeld
+) -> AnswerBody | EventStream:
+    """Answer from the documents, as one body or, with `stream`, as events."""
+    told = begin(app, key, await run_sync(_ask, app, key, asked))
+    if not asked.stream:
+        return await while_connected(request, lambda: whole(told))
+    request_id = request_id_of(request.scope)
+    return EventStream(_events(told), lambda error: error_event(error, request_id), app.streams, STREAM_SECONDS)
+
+
+@router.post("/{id}/feedback", status_code=204)
+def rate(id: Id, feedback: Feedback, key: KeyGiven, services: ServicesGiven) -> None:
+    """Rate one's own answer."""
+    services.conversations.rate(key.id, AnswerId(id), feedback.rating, feedback.comment)
+
+
+def begin(app: App, key: KeyRecord, ask: Ask) -> AsyncGenerator[Told, None]:
+    """What an asker is told, in order; the whole answer comes last, and is stored by then.
+
+    Raises UnknownGenerator at once. Closing it frees whatever writes.
+    """
+    events = app.services.answerer.stream(ask.question, ask.scope, ask.history, ask.options)
+    return _told(app, key, ask, events)
+
+
+async def _told(
+    app: App, key: KeyRecord, ask: Ask, events: AsyncGenerator[AnswerEvent, None]
+) -> AsyncGenerator[Told, None]:
+    started: float | None = time.perf_counter()
+    try:
+        async with aclosing(events):
+            async for told in events:
+                if isinstance(told, Answered):
+                    yield await run_sync(_kept, app, key, ask, told.answer)
+                    continue
+                if isinstance(told, Delta) and started is not None:
+                    app.metrics.first_sentence.observe(time.perf_counter() - started)
+                    started = None
+                yield told
+    except Exception:
+        app.metrics.answers.labels("failed", "").inc()
+        raise
+
+
+async def whole(told: AsyncGenerator[Told, None]) -> AnswerBody:
+    """The answer that the telling ends with."""
+    async with aclosing(told):
+        async for each in told:
+            if isinstance(each, AnswerBody):
+                return each
+    raise GeneratorUnavailable("the answer ended before it was whole")
+
+
+async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[ServerSentEvent, None]:
+    async with aclosing(told):
+        async for each in told:
+            match each:
+                case ContextReady():
+                    yield event("context", context_body(each.context).model_dump(mode="json"))
+                case Delta():
+                    yield event("delta", {"text": each.text})
+                case AnswerBody():
+                    yield event("answer", each.model_dump(mode="json"))
+
+
+def _ask(app: App, key: KeyRecord, asked: Asked) -> Ask:
+    services, wanted = app.services, asked.options
+    scope = auth.scope_of(services.collections, key, asked.collections)
+    conversation = ConversationId(asked.conversation_id) if asked.conversation_id else None
+    history: tuple[Turn, ...] = ()
+    if conversation is not None:
+        _, messages = services.conversations.get(key.id, conversation)
+        history = tuple(Turn(message.question, str(message.answer["answer"])) for message in messages[-HISTORY_TURNS:])
+    options = AnswerOptions(
+        k=wanted.k,
+        context_tokens=wanted.context_tokens,
+        compress=wanted.compress,
+        rerank=wanted.rerank,
+        queries=wanted.queries,
+        generator=wanted.generator,
+        temperature=wanted.temperature,
+        max_tokens=wanted.max_tokens,
+        filter=asked.filter.conditions() if asked.filter else (),
+    )
+    return Ask(asked.question, scope, history, options, conversation)
+
+
+def _kept(app: App, key: KeyRecord, ask: Ask, answer: Answer) -> AnswerBody:
+    """The answer as a body, stored for its asker before anybody hears of it."""
+    body = answer_body(ask.id, answer)
+    stored: dict[str, Any] = body.model_dump(mode="json")
+    app.services.conversations.add_message(key.id, ask.conversation, ask.id, ask.question, stored)
+    app.metrics.answers.labels("abstained" if answer.abstained else "answered", answer.generator).inc()
+    app.metrics.count_degraded(answer.degraded)
+    return body
+
+
+def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
+    """An answer as clients see it."""
+    return AnswerBody(
+        id=id,
+        question=answer.question,
+        answer=answer.text,
+        abstained=answer.abstained,
+        citations=[_citation(citation) for citation in answer.citations],
+        support=answer.support,
+        sentences=[
+            SentenceBody(start=each.start, end=each.end, labels=list(each.labels), support=each.support)
+            for each in answer.sentences
+        ],
+        generator=answer.generator,
+        degraded=list(answer.degraded),
+        usage=UsageBody(
+            context_tokens=answer.context.tokens,
+            context_tokens_uncompressed=answer.context.tokens_uncompressed,
+            prompt_tokens=answer.usage.prompt_tokens,
+            completion_tokens=answer.usage.completion_tokens,
+        ),
+        timings_ms=dict(answer.timings_ms),
+    )
+
+
+def context_body(context: Context) -> ContextBody:
+    """The context as clients see it."""
+    return ContextBody(passages=[_passage(passage) for passage in context.passages], tokens=context.tokens)
+
+
+def _citation(citation: Citation) -> CitationBody:
+    source = citation.source
+    return CitationBody(
+        label=citation.label,
+        document=CitedDocument(id=source.id, name=source.name, title=source.title),
+        version=citation.version,
+        chunk_id=str(citation.chunk_id),
+        page=citation.page,
+        quote=citation.quote,
+        boxes=[(page, *box) for page, box in citation.boxes],
+    )
+
+
+def _passage(passage: Passage) -> PassageBody:
+    source = passage.hit.source
+    return PassageBody(
+        label=passage.label,
+        document=CitedDocument(id=source.id, name=source.name, title=source.title),
+        chunk_id=str(passage.hit.chunk.id),
+        headings=list(passage.hit.chunk.headings),
+        pages=list(passage.hit.placement.pages),
+        text=passage.text,
+    )

@@ -1,0 +1,86 @@
+"""Conversations: each asker's own questions, with their answers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from app.api.dependencies import KeyGiven, ServicesGiven
+from app.api.models import Closed, Cursor, Id, Limit, Page, Reply, Text, page
+from app.db.types import ConversationId, ConversationRecord, MessageRecord
+
+router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
+
+
+class NewConversation(Closed):
+    """A conversation to be begun."""
+
+    title: Annotated[Text, Field(max_length=200)] = ""
+
+
+class Conversation(Reply):
+    """A conversation's head."""
+
+    id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class Message(Reply):
+    """A question with the whole body of its answer."""
+
+    id: str
+    question: str
+    answer: Mapping[str, Any]
+    rating: int | None
+    created_at: datetime
+
+
+class WholeConversation(Conversation):
+    """A conversation with all that was said, oldest first."""
+
+    messages: list[Message]
+
+
+@router.post("", status_code=201)
+def begin(new: NewConversation, key: KeyGiven, services: ServicesGiven) -> Conversation:
+    """Begin a conversation."""
+    return _head(services.conversations.create(key.id, new.title))
+
+
+@router.get("")
+def list_conversations(
+    key: KeyGiven, services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None
+) -> Page[Conversation]:
+    """One's own conversations, the latest first."""
+    return page(services.conversations.page(key.id, limit, cursor), _head)
+
+
+@router.get("/{id}")
+def read(id: Id, key: KeyGiven, services: ServicesGiven) -> WholeConversation:
+    """One's own conversation with its messages."""
+    record, messages = services.conversations.get(key.id, ConversationId(id))
+    return WholeConversation(**_head(record).model_dump(), messages=[_message(message) for message in messages])
+
+
+@router.delete("/{id}", status_code=204)
+def delete(id: Id, key: KeyGiven, services: ServicesGiven) -> None:
+    """Delete one's own conversation with its messages."""
+    services.conversations.delete(key.id, ConversationId(id))
+
+
+def _head(record: ConversationRecord) -> Conversation:
+    return Conversation(id=record.id, title=record.title, created_at=record.created_at, updated_at=record.updated_at)
+
+
+def _message(record: MessageRecord) -> Message:
+    return Message(
+        id=record.id,
+        question=record.question,
+        answer=record.answer,
+        rating=record.rating,
+        created_at=record.created_at,
+    )

@@ -1,0 +1,179 @@
+"""Documents: listed, restored to an earlier version and deleted; their versions and chunks."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from app import auth
+from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
+from app.api.models import CollectionName, Cursor, Failure, Id, Limit, Page, Reply, Text, failure, page, whole
+from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
+from ingestion.types import DocumentId, VersionStatus
+from retrieval.types import MetadataValue
+
+router = APIRouter(tags=["documents"])
+
+
+class Document(Reply):
+    """A document. Its status and error are those of the version that serves, or of the latest while none does."""
+
+    id: str
+    name: str
+    title: str
+    collection: str
+    media_type: str
+    size: int
+    sha256: str
+    language: str | None
+    metadata: Mapping[str, MetadataValue]
+    version: int | None
+    latest_version: int
+    latest_status: VersionStatus
+    pages: int | None
+    chunks: int | None
+    warnings: list[str]
+    status: VersionStatus
+    error: Failure | None
+    job_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Version(Reply):
+    """One state of a document's file; `live` says that it is the one that answers."""
+
+    number: int
+    status: VersionStatus
+    live: bool
+    title: str
+    media_type: str
+    size: int
+    sha256: str
+    pages: int | None
+    chunks: int | None
+    error: Failure | None
+    created_at: datetime
+    published_at: datetime | None
+
+
+class Chunk(Reply):
+    """A chunk of the version that serves, in reading order; boxes are [page, x0, y0, x1, y1]."""
+
+    id: str
+    ordinal: int
+    text: str
+    headings: list[str]
+    pages: list[int]
+    tokens: int
+    boxes: list[tuple[int, float, float, float, float]]
+
+
+@router.post("/v1/admin/documents/{id}/versions/{number}/restore")
+def restore(id: Id, number: int, request: Request, services: ServicesGiven) -> Document:
+    """Let an earlier version answer again, from this moment on."""
+    record = services.documents.restore(DocumentId(id), number)
+    audit(request, "document.restore", f"{id}/{number}")
+    return shown(record)
+
+
+@router.delete("/v1/admin/documents/{id}", status_code=204)
+def delete(id: Id, request: Request, services: ServicesGiven) -> None:
+    """Delete a document with all its versions; in force before the reply."""
+    services.pipeline.forget(DocumentId(id))
+    audit(request, "document.delete", id)
+
+
+@router.get("/v1/documents")
+def list_documents(
+    key: KeyGiven,
+    services: ServicesGiven,
+    collection: Annotated[CollectionName | None, Query()] = None,
+    status: VersionStatus | None = None,
+    q: Annotated[Text | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[Document]:
+    """The documents that the key may read, newest first; `q` looks into names and titles."""
+    scope = auth.scope_of(services.collections, key, None if collection is None else [collection])
+    return page(services.documents.page(scope, status, q, limit, cursor), shown)
+
+
+@router.get("/v1/documents/{id}")
+def get_document(id: Id, scope: Readable, services: ServicesGiven) -> Document:
+    """One document."""
+    return shown(services.documents.get(DocumentId(id), scope))
+
+
+@router.get("/v1/documents/{id}/versions")
+def list_versions(id: Id, scope: Readable, services: ServicesGiven) -> Page[Version]:
+    """Every version of a document, in one page."""
+    return whole(services.documents.versions(DocumentId(id), scope), _version)
+
+
+@router.get("/v1/documents/{id}/chunks")
+def list_chunks(
+    id: Id, scope: Readable, services: ServicesGiven, limit: Limit = 100, cursor: Cursor = None
+) -> Page[Chunk]:
+    """The chunks of the version that serves, in reading order."""
+    return page(services.documents.chunks(DocumentId(id), scope, limit, cursor), _chunk)
+
+
+def shown(record: DocumentRecord) -> Document:
+    """A document as clients see it."""
+    return Document(**fields_of(record))
+
+
+def fields_of(record: DocumentRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "title": record.title,
+        "collection": record.collection,
+        "media_type": record.media_type,
+        "size": record.size,
+        "sha256": record.sha256,
+        "language": record.language,
+        "metadata": record.metadata,
+        "version": record.version,
+        "latest_version": record.latest_version,
+        "latest_status": record.latest_status,
+        "pages": record.pages,
+        "chunks": record.chunks,
+        "warnings": list(record.warnings),
+        "status": record.status,
+        "error": failure(record.error_code, record.error_message),
+        "job_id": record.job_id,
+        "created_at": record.created_at,
+        "updated_at": record.updated_at,
+    }
+
+
+def _version(record: VersionRecord) -> Version:
+    return Version(
+        number=record.number,
+        status=record.status,
+        live=record.live,
+        title=record.title,
+        media_type=record.media_type,
+        size=record.size,
+        sha256=record.sha256,
+        pages=record.pages,
+        chunks=record.chunks,
+        error=failure(record.error_code, record.error_message),
+        created_at=record.created_at,
+        published_at=record.published_at,
+    )
+
+
+def _chunk(record: ChunkRecord) -> Chunk:
+    return Chunk(
+        id=str(record.id),
+        ordinal=record.ordinal,
+        text=record.text,
+        headings=list(record.headings),
+        pages=list(record.pages),
+        tokens=record.tokens,
+        boxes=[(region.page, *region.box) for region in record.regions if region.box is not None],
+    )

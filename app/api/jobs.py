@@ -1,0 +1,94 @@
+"""Jobs: how far the reading of a document has come, as JSON or as events; cancelled and tried again."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import datetime
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request, Response
+from fastapi.sse import ServerSentEvent
+
+from app.api.dependencies import AppGiven, Readable, ServicesGiven, audit
+from app.api.events import EventStream, error_event, event
+from app.api.models import Failure, Id, Reply, failure
+from app.api.problems import request_id_of
+from app.db.types import JobRecord, JobStatus
+from app.wiring import Services
+from ingestion.types import JobId
+from retrieval.types import Scope
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+WATCH_SECONDS = 3600.0
+_POLL_SECONDS = 0.25
+_POLL_MOST_SECONDS = 2.0
+_ENDED = ("succeeded", "failed", "cancelled")
+
+
+class Job(Reply):
+    """A job."""
+
+    id: str
+    document_id: str
+    status: JobStatus
+    stage: str
+    progress: float
+    attempts: int
+    error: Failure | None
+    updated_at: datetime
+
+
+@router.get("/jobs/{id}")
+def get_job(id: Id, scope: Readable, services: ServicesGiven) -> Job:
+    """A job as it stands."""
+    return _shown(services.jobs.get(JobId(id), scope))
+
+
+@router.get("/jobs/{id}/events", response_class=Response)
+async def watch_job(id: Id, request: Request, scope: Readable, app: AppGiven) -> EventStream:
+    """The job now and at each change, until it has ended; raises for an unknown one before the stream begins."""
+    first = await run_sync(app.services.jobs.get, JobId(id), scope)
+    request_id = request_id_of(request.scope)
+    source = _changes(app.services, scope, first)
+    return EventStream(source, lambda error: error_event(error, request_id), app.streams, WATCH_SECONDS)
+
+
+@router.post("/admin/jobs/{id}/cancel")
+def cancel(id: Id, request: Request, scope: Readable, services: ServicesGiven) -> Job:
+    """Stop a job that has not ended."""
+    job = services.jobs.cancel(JobId(id), scope)
+    audit(request, "job.cancel", id)
+    return _shown(job)
+
+
+@router.post("/admin/jobs/{id}/retry")
+def retry(id: Id, request: Request, scope: Readable, services: ServicesGiven) -> Job:
+    """Try a failed or cancelled job again."""
+    job = services.jobs.retry(JobId(id), scope)
+    audit(request, "job.retry", id)
+    return _shown(job)
+
+
+async def _changes(services: Services, scope: Scope, job: JobRecord) -> AsyncGenerator[ServerSentEvent, None]:
+    pause = _POLL_SECONDS
+    yield event("job", _shown(job).model_dump(mode="json"))
+    while job.status not in _ENDED:
+        await asyncio.sleep(pause)
+        now = await run_sync(services.jobs.get, job.id, scope)
+        pause = _POLL_SECONDS if now != job else min(pause * 1.5, _POLL_MOST_SECONDS)
+        if now != job:
+            yield event("job", _shown(now).model_dump(mode="json"))
+        job = now
+
+
+def _shown(record: JobRecord) -> Job:
+    return Job(
+        id=record.id,
+        document_id=record.document_id,
+        status=record.status,
+        stage=record.stage,
+        progress=record.progress,
+        attempts=record.attempts,
+        error=failure(record.error_code, record.error_message),
+        updated_at=record.updated_at,
+    )

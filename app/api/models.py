@@ -1,0 +1,72 @@
+"""What requests and replies have in common: closed models, bounded and storable text, pages of lists."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Path, Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.db.types import Paged
+
+Row = TypeVar("Row")
+Model = TypeVar("Model", bound=BaseModel)
+
+PAGE_MAX = 500
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("the character U+0000 is not allowed")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("half a surrogate pair is not a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Text that every database can hold."""
+
+Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")]
+CollectionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .\-]*$")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_=.:\-]*$")]
+
+
+class Closed(BaseModel):
+    """A request's body: what it does not name is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Reply(BaseModel):
+    """A reply's body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(Reply, Generic[Model]):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    items: list[Model]
+    next_cursor: str | None
+
+
+class Failure(Reply):
+    """Why something did not succeed: a stable code, and words."""
+
+    code: str
+    message: str
+
+
+def page(paged: Paged[Row], model: Callable[[Row], Model]) -> Page[Model]:
+    """A store's page as a reply."""
+    return Page(items=[model(row) for row in paged.rows], next_cursor=paged.next_cursor)
+
+
+def whole(rows: Iterable[Row], model: Callable[[Row], Model]) -> Page[Model]:
+    """A list that is short enough to be given at once."""
+    return Page(items=[model(row) for row in rows], next_cursor=None)
+
+
+def failure(code: str | None, message: str | None) -> Failure | None:
+    """The error of a row that may have none."""
+    return Failure(code=code, message=message or code) if code else None

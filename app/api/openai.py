@@ -1,0 +1,213 @@
+"""OpenAI's protocol over the same gate and the same Answerer: the model `openbook` answers from the documents."""
+
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Request
+from fastapi.sse import ServerSentEvent
+from pydantic import Field, JsonValue
+
+from app import auth
+from app.api.answers import STREAM_SECONDS, AnswerBody, Ask, Told, begin, whole
+from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
+from app.api.events import EventStream
+from app.api.models import Closed, Text
+from app.api.problems import InvalidRequest, problem, request_id_of
+from generation.types import AnswerOptions, Delta, Turn
+
+router = APIRouter(prefix="/v1", tags=["compatibility"])
+
+MODEL = "openbook"
+_QUESTION_MAX = 4000
+_TURN_MAX = 20_000
+_TURNS = 10
+
+
+class TextPart(Closed):
+    """A part of a message; only text is understood."""
+
+    type: Literal["text"]
+    text: Annotated[Text, Field(max_length=_TURN_MAX)]
+
+
+class ChatMessage(Closed):
+    """What somebody is claimed to have said: untrusted text, whatever its role."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Annotated[Text, Field(max_length=_TURN_MAX)] | Annotated[list[TextPart], Field(max_length=20)]
+    name: Annotated[Text, Field(max_length=100)] | None = None
+    refusal: None = None
+    annotations: list[JsonValue] | None = None
+
+    def text(self) -> str:
+        """The message's words."""
+        return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
+
+
+class StreamOptions(Closed):
+    """Whether the stream ends with its usage."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class ResponseFormat(Closed):
+    """Only text is written."""
+
+    type: Literal["text"]
+
+
+class ChatRequest(Closed):
+    """The fields that are honoured, and those standard ones that do no harm and are passed over."""
+
+    model: Annotated[Text, Field(max_length=200)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
+    n: Literal[1] | None = None
+    response_format: ResponseFormat | None = None
+    user: Annotated[Text, Field(max_length=500)] | None = None
+    safety_identifier: Annotated[Text, Field(max_length=500)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    store: bool | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+
+    def question(self) -> str:
+        """The last message, which must be a user's."""
+        question = self.messages[-1].text().strip()
+        if self.messages[-1].role != "user" or not question:
+            raise InvalidRequest("the last message must be a question of the role user")
+        if len(question) > _QUESTION_MAX:
+            raise InvalidRequest(f"the question is longer than {_QUESTION_MAX} characters")
+        return question
+
+    def history(self) -> tuple[Turn, ...]:
+        """Earlier questions with what followed them; system and developer messages have no say here."""
+        turns: list[Turn] = []
+        for message in self.messages[:-1]:
+            if message.role == "user":
+                turns.append(Turn(message.text(), ""))
+            elif message.role == "assistant" and turns:
+                turns[-1] = Turn(turns[-1].question, f"{turns[-1].answer}\n{message.text()}".strip())
+        return tuple(turns[-_TURNS:])
+
+    def options(self) -> AnswerOptions:
+        """What is honoured of the sampling parameters."""
+        most = self.max_completion_tokens or self.max_tokens
+        given = AnswerOptions(temperature=self.temperature or 0.0)
+        return given if most is None else replace(given, max_tokens=most)
+
+
+@router.get("/models")
+def list_models() -> dict[str, Any]:
+    """The one model there is."""
+    return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}]}
+
+
+@router.post("/chat/completions", response_model=None)
+async def complete(
+    chat: ChatRequest, request: Request, key: KeyGiven, app: AppGiven, _: PlaceHeld
+) -> dict[str, Any] | EventStream:
+    """Answer the last message from the documents; citations are in the message's annotations."""
+    if chat.model != MODEL:
+        raise InvalidRequest(f"there is only the model {MODEL!r}")
+    scope = await run_sync(auth.scope_of, app.services.collections, key)
+    ask = Ask(chat.question(), scope, chat.history(), chat.options())
+    told = begin(app, key, ask)
+    if not chat.stream:
+        return _completion(await while_connected(request, lambda: whole(told)), str(request.base_url))
+    usage = chat.stream_options is not None and chat.stream_options.include_usage
+    request_id = request_id_of(request.scope)
+
+    def failed(error: Exception) -> ServerSentEvent:
+        body = problem(error, request_id).body
+        return _data({"error": {**body, "message": body["detail"], "code": body["status"]}})
+
+    source = _chunks(told, ask, str(request.base_url), usage=usage)
+    return EventStream(source, failed, app.streams, STREAM_SECONDS)
+
+
+async def _chunks(
+    told: AsyncGenerator[Told, None], ask: Ask, base_url: str, *, usage: bool
+) -> AsyncGenerator[ServerSentEvent, None]:
+    created = int(time.time())
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> ServerSentEvent:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return _data({**_head(ask.id, "chat.completion.chunk", created), "choices": [choice], **more})
+
+    yield chunk({"role": "assistant", "content": ""})
+    async with aclosing(told):
+        async for each in told:
+            if isinstance(each, Delta):
+                yield chunk({"content": each.text})
+            elif isinstance(each, AnswerBody):
+                yield chunk({"annotations": _annotations(each, base_url)}, "stop", openbook=_beside(each))
+                if usage:
+                    head = _head(ask.id, "chat.completion.chunk", created)
+                    yield _data({**head, "choices": [], "usage": _usage(each)})
+    yield ServerSentEvent(raw_data="[DONE]")
+
+
+def _completion(body: AnswerBody, base_url: str) -> dict[str, Any]:
+    message = {
+        "role": "assistant",
+        "content": body.answer,
+        "refusal": None,
+        "annotations": _annotations(body, base_url),
+    }
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    head = _head(body.id, "chat.completion", int(time.time()))
+    return {**head, "choices": [choice], "usage": _usage(body), "openbook": _beside(body)}
+
+
+def _head(id: str, kind: str, created: int) -> dict[str, Any]:
+    return {"id": id, "object": kind, "created": created, "model": MODEL}
+
+
+def _annotations(body: AnswerBody, base_url: str) -> list[dict[str, Any]]:
+    """One per sentence and citation, with the sentence's span; `openbook` holds what OpenAI's form has no place for."""
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {
+                "start_index": sentence.start,
+                "end_index": sentence.end,
+                "title": citation.document.title or citation.document.name,
+                "url": f"{base_url}v1/documents/{citation.document.id}/file",
+            },
+            "openbook": citation.model_dump(mode="json"),
+        }
+        for sentence in body.sentences
+        for citation in body.citations
+        if citation.label in sentence.labels
+    ]
+
+
+def _usage(body: AnswerBody) -> dict[str, int]:
+    prompt, completion = body.usage.prompt_tokens, body.usage.completion_tokens
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _beside(body: AnswerBody) -> dict[str, Any]:
+    return {
+        "abstained": body.abstained,
+        "support": body.support,
+        "generator": body.generator,
+        "degraded": body.degraded,
+    }
+
+
+def _data(content: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(raw_data=json.dumps(content))

@@ -1,0 +1,159 @@
+"""Search: the passages that a question finds, with their scores."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter
+from pydantic import Field, model_validator
+
+from app import auth
+from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld
+from app.api.models import Closed, CollectionName, Reply, Text
+from app.db.types import KeyRecord
+from app.wiring import Services
+from retrieval.types import Condition, Hit, MetadataValue, Operator, SearchMode, SearchResult, Source
+from retrieval.types import Filter as Conditions
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float
+Value = bool | Number | Annotated[Text, Field(max_length=1024)]
+Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
+Question = Annotated[Text, Field(min_length=1, max_length=4000, pattern=r"\S")]
+Collections = Annotated[list[CollectionName], Field(min_length=1, max_length=100)] | None
+
+
+class FilterCondition(Closed):
+    """One condition on a field."""
+
+    field: Annotated[
+        Text,
+        Field(max_length=80, pattern=r"^(metadata\.\w[\w .:/-]{0,63}|document\.id|media_type|language|created_at)$"),
+    ]
+    op: Operator
+    value: Value | Values | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "FilterCondition":
+        if self.op == "exists":
+            if not (self.value is None or isinstance(self.value, bool)):
+                raise ValueError("exists takes true or false")
+        elif self.op == "in":
+            if not isinstance(self.value, list):
+                raise ValueError("in takes a list")
+        elif self.value is None or isinstance(self.value, list):
+            raise ValueError(f"{self.op} takes one value")
+        return self
+
+
+class Filter(Closed):
+    """Tests that must all hold."""
+
+    all: Annotated[list[FilterCondition], Field(max_length=20)]
+
+    def conditions(self) -> Conditions:
+        """As retrieval knows them."""
+        return tuple(Condition(test.field, test.op, _value(test)) for test in self.all)
+
+
+class SearchQuery(Closed):
+    """What to search, where, and how."""
+
+    query: Question
+    collections: Collections = None
+    filter: Filter | None = None
+    k: Annotated[int, Field(ge=1, le=100)] = 10
+    mode: SearchMode = "hybrid"
+    rerank: bool = True
+
+
+class DocumentOfHit(Reply):
+    """The document that a passage was found in."""
+
+    id: str
+    name: str
+    title: str
+    collection: str
+    metadata: Mapping[str, MetadataValue]
+
+
+class ChunkOfHit(Reply):
+    """A passage as it was found."""
+
+    id: str
+    text: str
+    headings: list[str]
+    pages: list[int]
+
+
+class ScoresOfHit(Reply):
+    """A score per stage; null where the stage did not find the passage or did not run."""
+
+    lexical: float | None
+    dense: float | None
+    fused: float
+    reranked: float | None
+
+
+class FoundChunk(Reply):
+    """A hit: rank 1 is best; `score` is that of the last stage which ran."""
+
+    rank: int
+    score: float
+    scores: ScoresOfHit
+    document: DocumentOfHit
+    chunk: ChunkOfHit
+
+
+class Found(Reply):
+    """The hits, how long each stage took, and the parts that were missing."""
+
+    hits: list[FoundChunk]
+    timings_ms: Mapping[Literal["embed", "lexical", "dense", "fuse", "rerank", "total"] | str, float]
+    degraded: list[str]
+
+
+@router.post("/search")
+async def search(query: SearchQuery, key: KeyGiven, app: AppGiven, _: PlaceHeld) -> Found:
+    """Find passages; filtering happens before ranking."""
+    result = await run_sync(_search, app.services, key, query)
+    app.metrics.count_degraded(result.degraded)
+    return Found(
+        hits=[_shown(hit) for hit in result.hits],
+        timings_ms=result.timings_ms,
+        degraded=list(result.degraded),
+    )
+
+
+def _search(services: Services, key: KeyRecord, query: SearchQuery) -> SearchResult:
+    scope = auth.scope_of(services.collections, key, query.collections)
+    conditions = query.filter.conditions() if query.filter else ()
+    return services.retriever.search(query.query, scope, query.k, conditions, query.mode, query.rerank)
+
+
+def _value(test: FilterCondition) -> MetadataValue | None:
+    return tuple(test.value) if isinstance(test.value, list) else test.value
+
+
+def _shown(hit: Hit) -> FoundChunk:
+    scores = hit.scores
+    return FoundChunk(
+        rank=hit.rank,
+        score=scores.fused if scores.reranked is None else scores.reranked,
+        scores=ScoresOfHit(lexical=scores.lexical, dense=scores.dense, fused=scores.fused, reranked=scores.reranked),
+        document=document_of(hit.source),
+        chunk=ChunkOfHit(
+            id=str(hit.chunk.id),
+            text=hit.chunk.text,
+            headings=list(hit.chunk.headings),
+            pages=list(hit.placement.pages),
+        ),
+    )
+
+
+def document_of(source: Source) -> DocumentOfHit:
+    """A source as clients see it."""
+    return DocumentOfHit(
+        id=source.id, name=source.name, title=source.title, collection=source.collection, metadata=source.metadata
+    )

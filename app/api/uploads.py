@@ -1,0 +1,150 @@
+"""Uploads: new documents, and new versions of those there are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from pydantic import Field, TypeAdapter, ValidationError
+
+from app import auth
+from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
+from app.api.documents import Document, fields_of
+from app.api.idempotency import IdempotencyKey, hash_of, once
+from app.api.models import CollectionName, Id, Reply, Text
+from app.api.problems import InvalidRequest, problem, request_id_of
+from app.db.types import KeyRecord
+from app.wiring import Services
+from ingestion.errors import IngestionError
+from ingestion.intake import IncomingFile
+from ingestion.types import Accepted, DocumentId, Metadata
+from retrieval.types import CollectionId, MetadataValue, Scope
+
+router = APIRouter(tags=["documents"])
+
+DEFAULT_COLLECTION = "default"
+_METADATA_KEYS = 50
+_METADATA_BYTES = 16_384
+
+_Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .:/-]*$")]
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
+_Single = bool | _Number | Annotated[Text, Field(max_length=1024)]
+_METADATA = TypeAdapter[dict[str, MetadataValue]](
+    Annotated[
+        dict[_Key, _Single | Annotated[tuple[_Single, ...], Field(max_length=100)]], Field(max_length=_METADATA_KEYS)
+    ]
+)
+
+
+class UploadedDocument(Document):
+    """What became of an upload; `duplicate` says that the same bytes were there before."""
+
+    duplicate: bool
+
+
+class RefusedFile(Reply):
+    """A file that was not taken, and why."""
+
+    name: str
+    problem: Mapping[str, Any]
+
+
+class Uploaded(Reply):
+    """One entry per file, in order."""
+
+    documents: list[UploadedDocument | RefusedFile]
+
+
+Files = Annotated[list[UploadFile], File(min_length=1)]
+MetadataJson = Annotated[str, Form(max_length=_METADATA_BYTES)]
+Password = Annotated[str | None, Form(max_length=1024)]
+
+
+@router.post("/v1/admin/documents", status_code=202, response_model=Uploaded)
+def upload(
+    file: Files,
+    request: Request,
+    key: KeyGiven,
+    services: ServicesGiven,
+    collection: Annotated[CollectionName, Form()] = DEFAULT_COLLECTION,
+    metadata: MetadataJson = "{}",
+    password: Password = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Mapping[str, Any]:
+    """Take files in: what is accepted is stored before the reply, and read by a worker after it."""
+    given = parsed_metadata(metadata)
+    files = [IncomingFile(part.filename or "", part.file, given, password) for part in file]
+
+    def work() -> Mapping[str, Any]:
+        return _take(services, request, files, _collection(services, key, collection))
+
+    texts = ("POST", collection, metadata)
+    return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
+
+
+@router.put("/v1/admin/documents/{id}", status_code=202, response_model=UploadedDocument)
+def replace(
+    id: Id,
+    file: Annotated[UploadFile, File()],
+    request: Request,
+    key: KeyGiven,
+    scope: Readable,
+    services: ServicesGiven,
+    metadata: MetadataJson = "{}",
+    password: Password = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Mapping[str, Any]:
+    """A new version: the old one answers until the new one is ready. Without metadata the old one's stays."""
+    document = DocumentId(id)
+    given = parsed_metadata(metadata)
+    files = [IncomingFile(file.filename or "", file.file, given, password, document)]
+
+    def work() -> Mapping[str, Any]:
+        record = services.documents.get(document, scope)
+        return _take(services, request, files, _collection(services, key, record.collection))["documents"][0]
+
+    texts = ("PUT", id, metadata)
+    return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
+
+
+def parsed_metadata(text: str) -> Metadata:
+    """The form's JSON object; raises InvalidRequest for what no filter could compare."""
+    try:
+        return _METADATA.validate_python(json.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidRequest(f"metadata: {'.'.join(map(str, first['loc']))[:100]}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("metadata is not a JSON object") from error
+
+
+def _take(
+    services: Services, request: Request, files: Sequence[IncomingFile], collection: CollectionId
+) -> dict[str, Any]:
+    """The intake's outcomes as the reply's JSON; the only file's refusal is the whole reply's."""
+    outcomes = services.intake.accept_all(files, collection)
+    if len(outcomes) == 1 and isinstance(outcomes[0], IngestionError):
+        audit(request, "document.upload", files[0].name, outcomes[0].code)
+        raise outcomes[0]
+    scope = Scope(frozenset([collection]))
+    entries: list[UploadedDocument | RefusedFile] = []
+    for file, outcome in zip(files, outcomes, strict=True):
+        if isinstance(outcome, Accepted):
+            record = services.documents.get(outcome.document, scope)
+            entries.append(UploadedDocument(**fields_of(record), duplicate=outcome.duplicate))
+        else:
+            entries.append(RefusedFile(name=file.name, problem=problem(outcome, request_id_of(request.scope)).body))
+    taken = [entry.id for entry in entries if isinstance(entry, UploadedDocument)]
+    # one row for the request, named by its first document: a row per file would cost a commit per file
+    audit(request, "document.upload", taken[0] if taken else None, f"{len(taken)} of {len(entries)}")
+    return Uploaded(documents=entries).model_dump(mode="json")
+
+
+def _collection(services: Services, key: KeyRecord, name: str) -> CollectionId:
+    if name == DEFAULT_COLLECTION:
+        services.collections.ensure(name, services.embedder.fingerprint)
+    return next(iter(auth.scope_of(services.collections, key, [name]).collections))
+
+
+def _hash(texts: tuple[str, ...], files: Sequence[IncomingFile]) -> str:
+    return hash_of(texts, [(file.name, file.content) for file in files])

@@ -1,0 +1,61 @@
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.app.running import Running
+
+CONVERSATIONS = "/v1/conversations"
+
+
+@pytest.fixture
+def own(service: Running) -> Iterator[httpx.Client]:
+    with service.client(service.new_key()) as client:
+        yield client
+
+
+def test_a_conversation_keeps_its_questions_and_answers_in_order(own: httpx.Client) -> None:
+    made = own.post(CONVERSATIONS, json={"title": "Metals"})
+    assert (made.status_code, made.json()["title"]) == (201, "Metals")
+    conversation = made.json()["id"]
+    given = [
+        own.post("/v1/answers", json={"question": question, "conversation_id": conversation}).json()
+        for question in ("At what temperature does gallium melt?", "Who discovered it?")
+    ]
+    whole = own.get(f"{CONVERSATIONS}/{conversation}").json()
+    assert [message["answer"] for message in whole["messages"]] == given
+    assert [message["id"] for message in whole["messages"]] == [answer["id"] for answer in given]
+    assert whole["updated_at"] > whole["created_at"]
+
+
+def test_conversations_are_listed_by_page_and_deleted(own: httpx.Client) -> None:
+    ids = [own.post(CONVERSATIONS, json={"title": str(number)}).json()["id"] for number in range(3)]
+    first = own.get(CONVERSATIONS, params={"limit": 2}).json()
+    rest = own.get(CONVERSATIONS, params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert {each["id"] for each in first["items"] + rest["items"]} == set(ids)
+    assert rest["next_cursor"] is None
+    assert own.delete(f"{CONVERSATIONS}/{ids[0]}").status_code == 204
+    assert own.get(f"{CONVERSATIONS}/{ids[0]}").status_code == 404
+    assert own.delete(f"{CONVERSATIONS}/{ids[0]}").status_code == 404
+
+
+def test_nobody_asks_in_anothers_conversation(own: httpx.Client, admin: httpx.Client) -> None:
+    conversation = own.post(CONVERSATIONS, json={}).json()["id"]
+    body = {"question": "At what temperature does gallium melt?", "conversation_id": conversation}
+    for stream in (False, True):
+        reply = admin.post("/v1/answers", json={**body, "stream": stream})
+        assert (reply.status_code, reply.headers["content-type"]) == (404, "application/problem+json")
+    assert own.get(f"{CONVERSATIONS}/{conversation}").json()["messages"] == []
+
+
+def test_a_session_sees_its_keys_conversations(service: Running) -> None:
+    secret = service.new_key()
+    with service.client(secret) as client, service.client() as browser:
+        conversation = client.post(CONVERSATIONS, json={"title": "shared"}).json()["id"]
+        browser.post("/v1/session", json={"key": secret})
+        assert browser.get(f"{CONVERSATIONS}/{conversation}").json()["title"] == "shared"
+
+
+@pytest.mark.parametrize("body", [{"title": "a" * 201}, {"title": 1}, {"id": "con_1"}, {"title": "a\0"}])
+def test_a_conversation_out_of_bounds_is_refused(body: dict[str, object], own: httpx.Client) -> None:
+    assert own.post(CONVERSATIONS, json=body).status_code == 422

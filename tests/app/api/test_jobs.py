@@ -1,0 +1,56 @@
+import threading
+
+import httpx
+
+from ingestion.types import Failure
+from tests.app.running import WORKER, Running, events
+
+
+def test_a_job_is_followed_to_its_end(service: Running, reader: httpx.Client) -> None:
+    made = service.upload("bismuth.txt", "Bismuth is faintly radioactive.")
+    threading.Timer(0.4, service.read_all).start()
+    with reader.stream("GET", f"/v1/jobs/{made['job_id']}/events") as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        assert reply.headers["cache-control"] == "no-store"
+        told = events(reply)
+    assert {name for name, _ in told} == {"job"}
+    assert told[0][1]["status"] == "queued"
+    assert told[-1][1]["status"] == "succeeded"
+    last = reader.get(f"/v1/jobs/{made['job_id']}").json()
+    assert told[-1][1] == last
+    assert (last["document_id"], last["progress"], last["attempts"], last["error"]) == (made["id"], 1.0, 1, None)
+
+
+def test_the_events_of_an_ended_job_end_at_once(service: Running, reader: httpx.Client, public_id: str) -> None:
+    job = reader.get(f"/v1/documents/{public_id}").json()["job_id"]
+    told = events(reader.get(f"/v1/jobs/{job}/events"))
+    assert [(name, body["status"]) for name, body in told] == [("job", "succeeded")]
+    assert service.state.streams.streams == set()
+
+
+def test_an_unknown_job_has_no_events(reader: httpx.Client) -> None:
+    reply = reader.get(f"/v1/jobs/job_{'0' * 26}/events")
+    assert (reply.status_code, reply.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_a_queued_job_is_cancelled_and_tried_again(service: Running, admin: httpx.Client) -> None:
+    made = service.upload("radium.txt", "Radium glows in the dark.")
+    job = f"/v1/admin/jobs/{made['job_id']}"
+    assert admin.post(f"{job}/cancel").json()["status"] == "cancelled"
+    assert admin.post(f"{job}/cancel").status_code == 409
+    service.read_all()
+    assert admin.get(f"/v1/documents/{made['id']}").json()["status"] == "failed"
+    assert admin.post(f"{job}/retry").json()["status"] == "queued"
+    service.read_all()
+    assert admin.get(f"/v1/documents/{made['id']}").json()["status"] == "ready"
+    assert admin.post(f"{job}/retry").status_code == 409
+
+
+def test_a_failed_job_says_why(service: Running, admin: httpx.Client) -> None:
+    made = service.upload("polonium.txt", "Polonium was named after a country.")
+    (job,) = [each for each in service.services.jobs.claim(WORKER, 16, 1 << 30) if each.id == made["job_id"]]
+    service.services.jobs.fail(job, Failure("unreadable", "polonium.txt: damaged", transient=False))
+    expected = {"code": "unreadable", "message": "polonium.txt: damaged"}
+    assert admin.get(f"/v1/jobs/{made['job_id']}").json()["error"] == expected
+    document = admin.get(f"/v1/documents/{made['id']}").json()
+    assert (document["status"], document["error"]) == ("failed", expected)

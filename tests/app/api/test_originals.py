@@ -1,0 +1,96 @@
+from io import BytesIO
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.app.running import Running
+from tests.ingestion.files import PdfPage, Text, pdf
+
+SIZE = (0, 0, 200, 100)
+PDF = pdf(
+    PdfPage([Text(10, 50, "Silver tarnishes in the air over time.")], media=SIZE),
+    PdfPage([Text(10, 50, "Platinum does not tarnish.")], media=SIZE),
+)
+
+
+@pytest.fixture(scope="module")
+def paged(service: Running) -> tuple[str, str]:
+    """A PDF of two pages, and the chunk on its second page."""
+    made = service.upload("two pages.pdf", PDF)
+    service.read_all()
+    with service.client(service.admin_secret) as client:
+        chunks = client.get(f"/v1/documents/{made['id']}/chunks").json()["items"]
+    return made["id"], next(chunk["id"] for chunk in chunks if 2 in chunk["pages"])
+
+
+def rendered(reply: httpx.Response) -> Image.Image:
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["content-type"] == "image/png"
+    return Image.open(BytesIO(reply.content)).convert("RGB")
+
+
+def test_the_original_comes_back_byte_by_byte_as_an_attachment(
+    service: Running, reader: httpx.Client, paged: tuple[str, str]
+) -> None:
+    reply = reader.get(f"/v1/documents/{paged[0]}/file")
+    assert reply.content == PDF
+    assert reply.headers["content-type"] == "application/pdf"
+    assert reply.headers["content-disposition"] == "attachment; filename*=UTF-8''two%20pages.pdf"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["content-security-policy"].startswith("sandbox;")
+
+
+def test_a_web_page_is_never_given_as_one(service: Running, reader: httpx.Client) -> None:
+    content = "<html><body><script>alert(1)</script><p>Some words that can be read.</p></body></html>"
+    made = service.upload("evil.html", content)
+    reply = reader.get(f"/v1/documents/{made['id']}/file")
+    assert reply.content.decode() == content
+    assert reply.headers["content-type"] == "application/octet-stream"
+
+
+def test_a_name_cannot_break_out_of_its_header(service: Running, reader: httpx.Client) -> None:
+    made = service.upload("naïve 文档; filename=x.txt", "A strangely named text.")
+    disposition = reader.get(f"/v1/documents/{made['id']}/file").headers["content-disposition"]
+    assert disposition == "attachment; filename*=UTF-8''na%C3%AFve%20%E6%96%87%E6%A1%A3%3B%20filename%3Dx.txt"
+
+
+def test_a_page_is_rendered_and_the_chunks_boxes_are_marked(reader: httpx.Client, paged: tuple[str, str]) -> None:
+    document, chunk = paged
+    address = f"/v1/documents/{document}/pages/2.png"
+    plain = rendered(reader.get(address))
+    marked = rendered(reader.get(address, params={"chunk": chunk}))
+    assert plain.size == marked.size == (400, 200)
+    assert plain.tobytes() != marked.tobytes()
+
+
+def test_a_quotes_boxes_are_marked_where_they_are(reader: httpx.Client, paged: tuple[str, str]) -> None:
+    address = f"/v1/documents/{paged[0]}/pages/1.png"
+    plain = rendered(reader.get(address))
+    marked = rendered(reader.get(address, params={"box": ["150,10,190,30", "0.5,90,10,99"]}))
+    changed = [
+        (x, y) for x in range(0, 400, 4) for y in range(0, 200, 4) if plain.getpixel((x, y)) != marked.getpixel((x, y))
+    ]
+    assert changed
+    assert all((x >= 290 and y <= 70) or (x <= 30 and y >= 170) for x, y in changed)
+
+
+def test_a_foreign_chunk_marks_nothing(service: Running, reader: httpx.Client, paged: tuple[str, str]) -> None:
+    hit = reader.post("/v1/search", json={"query": "payroll", "collections": ["private"]}).json()["hits"][0]
+    address = f"/v1/documents/{paged[0]}/pages/1.png"
+    plain = rendered(reader.get(address))
+    assert rendered(reader.get(address, params={"chunk": hit["chunk"]["id"]})).tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("number", ["0", "3", "-1", "99999999999"])
+def test_a_page_that_is_not_there_is_a_404(number: str, reader: httpx.Client, paged: tuple[str, str]) -> None:
+    assert reader.get(f"/v1/documents/{paged[0]}/pages/{number}.png").status_code == 404
+
+
+def test_a_document_without_pages_has_no_page_one(reader: httpx.Client, public_id: str) -> None:
+    assert reader.get(f"/v1/documents/{public_id}/pages/1.png").status_code == 404
+
+
+@pytest.mark.parametrize("box", ["1,2,3", "a,b,c,d", "1,2,3,4,5", "1e9,1,1,1", "nan,1,1,1"])
+def test_a_box_that_is_none_is_refused(box: str, reader: httpx.Client, paged: tuple[str, str]) -> None:
+    assert reader.get(f"/v1/documents/{paged[0]}/pages/1.png", params={"box": box}).status_code == 422

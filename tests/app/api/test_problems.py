@@ -1,0 +1,109 @@
+import errno
+import inspect
+import json
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app import auth, gate, limits
+from app.api import problems
+from app.db import errors as db
+from generation import errors as generation
+from ingestion import errors as ingestion
+from retrieval import errors as retrieval
+
+MODULES = (auth, gate, limits, problems, db, generation, ingestion, retrieval)
+NEVER_TOLD = {
+    "UnsafeAdminKey": "stops the start",
+    "SchemaTooNew": "stops the start",
+}
+
+
+def leaves() -> list[type[Exception]]:
+    """Every error of ours that has no more special one below it."""
+    found = {
+        error
+        for module in MODULES
+        for _, error in inspect.getmembers(module, inspect.isclass)
+        if issubclass(error, Exception) and error.__module__ == module.__name__
+    }
+    return sorted((error for error in found if not error.__subclasses__()), key=lambda error: error.__name__)
+
+
+@pytest.mark.parametrize("error", leaves(), ids=lambda error: error.__name__)
+def test_every_error_of_ours_has_its_place_in_the_table(error: type[Exception]) -> None:
+    known = any(kind in problems.SHAPES for kind in error.__mro__)
+    assert known is (error.__name__ not in NEVER_TOLD)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (ingestion.TooLarge("a.pdf: too large"), 413, "too_large"),
+        (ingestion.Unreadable("a.pdf: damaged"), 422, "unreadable"),
+        (retrieval.ModelUnavailable("/opt/models is not there"), 503, "search_unavailable"),
+        (db.StorageFull("disk I/O error"), 507, "storage_full"),
+        (db.DatabaseUnavailable("postgresql://user@host"), 503, "database_unavailable"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/blobs/x"), 507, "storage_full"),
+        (OSError(errno.EACCES, "denied", "/data/blobs/x"), 500, "internal"),
+        (limits.TooManyRequests("at most 5 a minute", 3.2), 429, "too_many_requests"),
+        (KeyError("secret"), 500, "internal"),
+    ],
+)
+def test_an_error_is_told_by_its_row(error: Exception, status: int, kind: str) -> None:
+    told = problems.problem(error, "abc")
+    assert (told.status, told.body["type"], told.body["request_id"]) == (status, f"urn:openbook:problem:{kind}", "abc")
+    assert set(told.body) == {"type", "title", "status", "detail", "request_id"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("secret"),
+        OSError(errno.EACCES, "secret", "/secret"),
+        db.DatabaseUnavailable("secret"),
+        db.InvalidValue("secret"),
+        retrieval.ModelUnavailable("secret"),
+        generation.GeneratorUnavailable("secret"),
+        ingestion.UnknownDocument("secret"),
+        retrieval.UnknownCollection("secret"),
+        ingestion.ParserCrashed("secret"),
+    ],
+)
+def test_what_is_not_for_clients_stays_inside(error: Exception) -> None:
+    assert "secret" not in json.dumps(problems.problem(error, None).body)
+
+
+def test_every_refusal_that_passes_says_when_to_come_back() -> None:
+    for kind, shape in problems.SHAPES.items():
+        if shape.status in (429, 503, 507) and not issubclass(kind, limits.LimitReached):
+            assert shape.retry_after, kind
+
+
+def test_a_wait_is_rounded_up() -> None:
+    told = problems.problem(limits.TooManyRequests("", 3.2), None)
+    assert told.headers["Retry-After"] == "4"
+
+
+@pytest.mark.parametrize("cause", [limits.BodyTooLarge("b"), OSError(errno.ENOSPC, "full"), auth.NotAuthenticated("n")])
+def test_what_broke_a_form_is_told_instead_of_the_broken_form(cause: Exception) -> None:
+    wrapped = HTTPException(400, "There was an error parsing the body")
+    wrapped.__cause__ = cause
+    assert problems.problem(wrapped, None) == problems.problem(cause, None)
+
+
+def test_a_framework_error_keeps_its_status_and_headers() -> None:
+    told = problems.problem(HTTPException(416, "Range Not Satisfiable", {"Content-Range": "bytes */5"}), "abc")
+    assert (told.status, told.headers["Content-Range"]) == (416, "bytes */5")
+
+
+def test_half_a_surrogate_pair_in_a_field_name_is_told_all_the_same() -> None:
+    error = RequestValidationError([{"loc": ("body", "\ud800"), "msg": "Extra inputs", "type": "extra_forbidden"}])
+    sent = problems.response(problems.problem(error, None))
+    assert json.loads(bytes(sent.body))["errors"][0]["loc"] == ["body", "\ud800"]
+
+
+def test_many_errors_are_not_all_told() -> None:
+    error = RequestValidationError([{"loc": ("body", n), "msg": "no", "type": "x"} for n in range(1000)])
+    assert len(problems.problem(error, None).body["errors"]) == 20

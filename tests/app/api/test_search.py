@@ -1,0 +1,166 @@
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app.running import Running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def metals(service: Running) -> None:
+    for year, name, text in (
+        (1735, "cobalt", "Cobalt is a metal that gives glass a blue colour."),
+        (1751, "nickel", "Nickel is a metal that resists corrosion in coins."),
+        (1778, "molybdenum", "Molybdenum is a metal with a very high melting point."),
+    ):
+        metadata = json.dumps({"year": year, "letters": list(name[:2]), "rare": year > 1750})
+        service.upload(f"{name}.txt", text, metadata=metadata)
+    service.read_all()
+
+
+def found(client: httpx.Client, **body: Any) -> list[str]:
+    reply = client.post("/v1/search", json={"query": "metal", **body})
+    assert reply.status_code == 200, reply.text
+    return [hit["document"]["name"] for hit in reply.json()["hits"]]
+
+
+def test_a_hit_tells_its_scores_its_document_and_its_chunk(reader: httpx.Client, public_id: str) -> None:
+    reply = reader.post("/v1/search", json={"query": "At what temperature does gallium melt?", "k": 1}).json()
+    (hit,) = reply["hits"]
+    assert (hit["rank"], hit["document"]["id"], hit["document"]["collection"]) == (1, public_id, "default")
+    assert hit["document"]["metadata"] == {"year": 1875, "tags": ["metal"]}
+    assert hit["chunk"]["text"].startswith("Gallium melts at 29.8")
+    assert hit["chunk"]["headings"] == ["Gallium"]
+    assert set(hit["scores"]) == {"lexical", "dense", "fused", "reranked"}
+    assert hit["score"] == hit["scores"]["reranked"]
+    assert set(reply["timings_ms"]) >= {"embed", "lexical", "dense", "fuse", "rerank", "total"}
+    assert reply["degraded"] == []
+
+
+def test_a_mode_leaves_the_other_side_out(reader: httpx.Client) -> None:
+    def scores(mode: str) -> dict[str, Any]:
+        body = {"query": "gallium", "mode": mode, "rerank": False}
+        return reader.post("/v1/search", json=body).json()["hits"][0]["scores"]
+
+    lexical, dense = scores("lexical"), scores("dense")
+    assert (lexical["dense"], lexical["reranked"], dense["lexical"]) == (None, None, None)
+    assert lexical["lexical"] > 0
+    assert dense["dense"] is not None
+
+
+def test_k_bounds_the_hits(reader: httpx.Client) -> None:
+    assert len(found(reader, k=2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "names"),
+    [
+        ("metadata.year", "eq", 1751, {"nickel.txt"}),
+        ("metadata.year", "lt", 1751, {"cobalt.txt"}),
+        ("metadata.year", "gte", 1751, {"nickel.txt", "molybdenum.txt", "gallium.md"}),
+        ("metadata.year", "in", [1735, 1778, 5], {"cobalt.txt", "molybdenum.txt"}),
+        ("metadata.letters", "eq", "ni", set[str]()),
+        ("metadata.letters", "eq", "n", {"nickel.txt"}),
+        ("metadata.rare", "eq", True, {"nickel.txt", "molybdenum.txt"}),
+        ("metadata.never", "exists", False, {"cobalt.txt", "nickel.txt", "molybdenum.txt", "gallium.md", "payroll.md"}),
+        ("metadata.rare", "exists", True, {"cobalt.txt", "nickel.txt", "molybdenum.txt"}),
+        ("media_type", "eq", "text/markdown", {"gallium.md", "payroll.md"}),
+        (
+            "created_at",
+            "gt",
+            "2000-01-01T00:00:00Z",
+            {"cobalt.txt", "nickel.txt", "molybdenum.txt", "gallium.md", "payroll.md"},
+        ),
+    ],
+)
+def test_a_filter_lets_through_what_it_says(
+    field: str, op: str, value: object, names: set[str], reader: httpx.Client
+) -> None:
+    condition = {"field": field, "op": op, "value": value}
+    assert set(found(reader, mode="dense", k=50, filter={"all": [condition]})) == names
+
+
+def test_all_conditions_must_hold(reader: httpx.Client) -> None:
+    conditions = [
+        {"field": "metadata.year", "op": "gt", "value": 1740},
+        {"field": "metadata.year", "op": "lt", "value": 1760},
+    ]
+    assert found(reader, filter={"all": conditions}) == ["nickel.txt"]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"field": "year", "op": "eq", "value": 1},
+        {"field": "metadata.", "op": "eq", "value": 1},
+        {"field": "metadata.a'; DROP TABLE versions; --", "op": "eq", "value": 1},
+        {"field": "collection", "op": "eq", "value": "private"},
+        {"field": "metadata.year", "op": "like", "value": 1},
+        {"field": "metadata.year", "op": "eq"},
+        {"field": "metadata.year", "op": "eq", "value": [1]},
+        {"field": "metadata.year", "op": "eq", "value": {"a": 1}},
+        {"field": "metadata.year", "op": "in", "value": 1},
+        {"field": "metadata.year", "op": "in", "value": []},
+        {"field": "metadata.year", "op": "exists", "value": 1},
+        {"field": "metadata.year", "op": "lt", "value": "x" * 1025},
+        {"field": "metadata.year", "op": "eq", "value": 1, "or": []},
+        {"field": "created_at", "op": "gt", "value": "yesterday"},
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused_never_empty(condition: dict[str, Any], reader: httpx.Client) -> None:
+    reply = reader.post("/v1/search", json={"query": "metal", "filter": {"all": [condition]}})
+    assert (reply.status_code, reply.headers["content-type"]) == (422, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"query": ""},
+        {"query": " \n"},
+        {"query": "a" * 4001},
+        {"query": "a\0"},
+        {"query": "a", "k": 0},
+        {"query": "a", "k": 101},
+        {"query": "a", "k": "ten"},
+        {"query": "a", "mode": "magic"},
+        {"query": "a", "filter": {"any": []}},
+        {"query": "a", "limit": 5},
+        ["a"],
+        "a",
+    ],
+)
+def test_a_body_out_of_bounds_is_refused_and_says_where(body: Any, reader: httpx.Client) -> None:
+    reply = reader.post("/v1/search", json=body)
+    problem = reply.json()
+    assert (reply.status_code, problem["type"]) == (422, "urn:openbook:problem:invalid_request")
+    assert problem["errors"][0]["loc"][0] == "body"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b'{"query": "a", "k": NaN}',
+        b'{"query": "\\ud800"}',
+        b'{"query": "a", "\\ud800": 1}',
+        b'{"query": "a", "k": ' + b"9" * 5000 + b"}",
+        b'{"query": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'\xef\xbb\xbf{"query": "a", "k": 0}',
+    ],
+)
+def test_json_that_breaks_parsers_breaks_nothing(content: bytes, reader: httpx.Client) -> None:
+    reply = reader.post("/v1/search", content=content, headers={"Content-Type": "application/json"})
+    assert reply.status_code in (400, 422)
+    assert reply.json()["status"] == reply.status_code
+    assert reply.elapsed.total_seconds() < 2
+
+
+@pytest.mark.parametrize(
+    "query", ['"NEAR(', "* OR -a", "AND", "a:b", "the of and", "é" + "\u0301" * 1000, "🦆", "\u202eabc"]
+)
+def test_any_text_is_a_query(query: str, reader: httpx.Client) -> None:
+    assert reader.post("/v1/search", json={"query": query}).status_code == 200
