@@ -1,0 +1,138 @@
+"""A client of the HTTP interface, as the command line uses it: against a service that runs, or one of its own."""
+
+import json
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_TIMEOUT = httpx.Timeout(30.0, read=300.0)
+_TOO_MANY_REQUESTS = 429
+_BATCH_FILES = 64
+_BATCH_BYTES = 32 << 20
+_POLL_SECONDS = 0.3
+_LISTED = 500
+
+Json = dict[str, Any]
+
+
+class ServiceError(Exception):
+    """The service said no, or cannot be reached; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Speaks version 1 of the HTTP interface; waits when told to come back later."""
+
+    http: httpx.Client
+
+    def get(self, path: str, **params: str | int | None) -> Json:
+        """The body of a GET; parameters that are None are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._json("GET", path, params=given)
+
+    def post(self, path: str, body: Json) -> Json:
+        """The body of a POST's reply."""
+        return self._json("POST", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """A DELETE, in force when this returns."""
+        self._request("DELETE", path)
+
+    def ensure_collection(self, name: str) -> None:
+        """Make the collection unless it is there."""
+        if all(each["name"] != name for each in self.listed("/v1/admin/collections")):
+            self.post("/v1/admin/collections", {"name": name})
+
+    def listed(self, path: str, **params: str) -> Iterator[Json]:
+        """Every row of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, limit=_LISTED, cursor=cursor, **params)
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def upload(self, paths: Sequence[Path], collection: str) -> Iterator[tuple[Path, Json]]:
+        """Upload in batches; one document or problem per file, in order."""
+        for batch in _batches(paths):
+            with ExitStack() as opened:
+                files = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in batch]
+                reply = self._json("POST", "/v1/admin/documents", data={"collection": collection}, files=files)
+            yield from zip(batch, reply["documents"], strict=True)
+
+    def settled(self, collection: str, ids: set[str]) -> Iterator[Json]:
+        """Each of these documents once it is ready or has failed."""
+        waiting = set(ids)
+        while waiting:
+            for document in self.listed("/v1/documents", collection=collection):
+                if document["id"] in waiting and document["latest_status"] not in {"queued", "processing"}:
+                    waiting.remove(document["id"])
+                    yield document
+                if not waiting:
+                    return
+            time.sleep(_POLL_SECONDS)
+
+    def stream_answer(self, body: Json) -> Iterator[tuple[str, Json]]:
+        """The events of a streamed answer: name and body."""
+        with self.http.stream("POST", "/v1/answers", json={**body, "stream": True}) as reply:
+            if reply.is_error:
+                reply.read()
+                raise _problem(reply)
+            event = "message"
+            for line in reply.iter_lines():
+                if line.startswith("event: "):
+                    event = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield event, json.loads(line.removeprefix("data: "))
+
+    def _json(self, method: str, path: str, **options: Any) -> Json:
+        return self._request(method, path, **options).json()
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        while True:
+            try:
+                reply = self.http.request(method, path, **options)
+            except httpx.TransportError as error:
+                raise ServiceError(f"{self.http.base_url} does not answer: {error}") from error
+            if reply.status_code != _TOO_MANY_REQUESTS or "Retry-After" not in reply.headers:
+                break
+            time.sleep(float(reply.headers["Retry-After"]))
+        if reply.is_error:
+            raise _problem(reply)
+        return reply
+
+
+def _problem(reply: httpx.Response) -> ServiceError:
+    try:
+        body = reply.json()
+        return ServiceError(f"{body['title']}: {body['detail']}")
+    except (ValueError, KeyError):
+        return ServiceError(f"{reply.request.url} answered {reply.status_code}")
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    size = 0
+    for path in paths:
+        length = path.stat().st_size
+        if batch and (len(batch) == _BATCH_FILES or size + length > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(path)
+        size += length
+    if batch:
+        yield batch
+
+
+@contextmanager
+def client_of(url: str, secret: str | None) -> Generator[Client]:
+    """A client of the service at that address, with that key."""
+    headers: Mapping[str, str] = {"Authorization": f"Bearer {secret}"} if secret else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT) as http:
+        yield Client(http)

@@ -1,0 +1,127 @@
+"""A whole service in one place: data folder, schema, admin key, samples, worker and HTTP server."""
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from app import data_folder, worker
+from app.auth import ensure_admin
+from app.client import Client, client_of
+from app.main import Server, create_app, new_server, run
+from app.settings import Settings
+from app.wiring import Services, build, close
+from ingestion.intake import IncomingFile
+
+SAMPLES = Path(__file__).parent / "samples"
+DEFAULT_COLLECTION = "default"
+_OWN_START_SECONDS = 60.0
+_OWN_REQUESTS_PER_MINUTE = 1_000_000
+_OWN = "a command that is running"
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; raises DataFolderHeld when another service has the data folder."""
+    url = f"http://{_reachable(settings.host)}:{settings.port}"
+    with data_folder.hold(settings.data_dir, url):
+        services = build(settings)
+        try:
+            _prepare(services, url)
+            supervisor = worker.Supervisor(services) if settings.embedded_worker else None
+            if supervisor is not None:
+                supervisor.start()
+            try:
+                run(services)
+            finally:
+                if supervisor is not None:
+                    supervisor.stop(settings.shutdown_seconds)
+        finally:
+            close(services)
+
+
+@contextlib.contextmanager
+def own_service(settings: Settings) -> Generator[Client]:
+    """The service within this process, on a free port of the loopback, for as long as the block runs."""
+    with data_folder.hold(settings.data_dir, _OWN), socket.create_server(("127.0.0.1", 0)) as listener:
+        services = build(settings.model_copy(update={"requests_per_minute": _OWN_REQUESTS_PER_MINUTE}))
+        _ensure_default(services)
+        admin = ensure_admin(services)
+        server = new_server(services, create_app(services))
+        loop = worker.make(services, worker.new_name())
+        threads = [
+            threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server"),
+            threading.Thread(target=loop.run, name="worker"),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            _wait_until_started(server)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with client_of(url, admin.secret) as client:
+                yield client
+        finally:
+            loop.stop()
+            server.should_exit = True
+            for thread in threads:
+                thread.join()
+            close(services)
+
+
+class OtherEmbedder(Exception):
+    """A collection's vectors come from another embedder than the one that is set."""
+
+
+def _prepare(services: Services, url: str) -> None:
+    """Bring the folder and the database up to date, and tell who starts for the first time how to log in."""
+    first_start = _ensure_default(services)
+    admin = ensure_admin(services)
+    print(f"Openbook answers at {url}")  # noqa: T201  # to whoever started it, not to the log
+    if admin.login is not None:
+        key_file = services.settings.data_dir / "admin.key"
+        print(f"Log in once, within the hour: {url}{admin.login}\nThe admin key lies in {key_file}")  # noqa: T201
+    sys.stdout.flush()
+    if first_start and services.settings.samples:
+        _add_samples(services)
+
+
+def _ensure_default(services: Services) -> bool:
+    """Migrate, check that the embedder is the collections' own, and say whether the default collection is new."""
+    services.db.migrate()
+    fingerprint = services.embedder.fingerprint
+    for collection in services.collections.list():
+        if collection.fingerprint != fingerprint:
+            message = (
+                f"the collection {collection.name} was embedded by {collection.fingerprint}, and OPENBOOK_EMBEDDER="
+                f"{services.settings.embedder} is {fingerprint}: set it back, or ingest into another data folder"
+            )
+            raise OtherEmbedder(message)
+    is_new = services.collections.by_name(DEFAULT_COLLECTION) is None
+    services.collections.ensure(DEFAULT_COLLECTION, fingerprint)
+    return is_new
+
+
+def _add_samples(services: Services) -> None:
+    collection = services.collections.ensure(DEFAULT_COLLECTION, services.embedder.fingerprint)
+    with contextlib.ExitStack() as opened:
+        files = [
+            IncomingFile(path.name, opened.enter_context(path.open("rb")), {})
+            for path in sorted(SAMPLES.iterdir())
+            if path.is_file()
+        ]
+        services.intake.accept_all(files, collection.id)
+
+
+def _reachable(host: str) -> str:
+    """An address that a browser on this machine can open."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104  # compared, not bound
+
+
+def _wait_until_started(server: Server) -> None:
+    deadline = time.monotonic() + _OWN_START_SECONDS
+    while not server.started:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the service did not start within {_OWN_START_SECONDS:.0f} s")
+        time.sleep(0.02)

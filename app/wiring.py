@@ -1,0 +1,191 @@
+"""The one file that names backends: settings in, services out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from app.db.audit import AuditStore
+from app.db.changes import ChangeStore
+from app.db.chunks import ChunkStore
+from app.db.collections import CollectionStore
+from app.db.conversations import ConversationStore
+from app.db.documents import DocumentStore
+from app.db.idempotency import IdempotencyStore
+from app.db.jobs import JobStore
+from app.db.keys import KeyStore
+from app.db.publications import PublicationStore
+from app.db.session import Database
+from app.settings import Settings
+from generation.answerer import Answerer
+from generation.generators.extractive import ExtractiveGenerator
+from generation.generators.vllm import VllmGenerator
+from generation.ports import Completer, Generator
+from generation.query import StandaloneQuestion
+from ingestion.blob_stores.filesystem import FilesystemBlobStore
+from ingestion.intake import Intake
+from ingestion.parsers.version import PARSER_VERSION
+from ingestion.pipeline import Pipeline
+from ingestion.ports import BlobStore
+from ingestion.sandbox import Sandbox
+from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.embedders.openai import OpenAIEmbedder
+from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
+from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
+from retrieval.lexical_indexes.tantivy import TantivyIndex
+from retrieval.ports import Embedder, LexicalIndex, Reranker
+from retrieval.replica import Replica
+from retrieval.rerankers.sentence import SentenceReranker
+from retrieval.retriever import Retriever
+from retrieval.tokenizer import terms
+from retrieval.vector_indexes.faiss import FaissIndex
+
+MEBIBYTE = 1 << 20
+_PARSED_MAX_BYTES = 256 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that the processes of the service are made of."""
+
+    settings: Settings
+    db: Database
+    collections: CollectionStore
+    documents: DocumentStore
+    publications: PublicationStore
+    jobs: JobStore
+    chunks: ChunkStore
+    changes: ChangeStore
+    keys: KeyStore
+    conversations: ConversationStore
+    audit: AuditStore
+    idempotency: IdempotencyStore
+    embedder: Embedder
+    replica: Replica
+    retriever: Retriever
+    answerer: Answerer
+    intake: Intake
+    pipeline: Pipeline
+    sandbox: Sandbox
+    blobs: BlobStore
+
+
+def build(settings: Settings) -> Services:
+    """Make every object once; nothing is started, loaded or migrated yet."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    db = Database(settings.database)
+    chunks, changes = ChunkStore(db), ChangeStore(db)
+    documents = DocumentStore(db, settings.queue_max_jobs, settings.job_max_attempts)
+    publications = PublicationStore(db, PARSER_VERSION)
+    jobs = JobStore(db, settings.job_lease_seconds, settings.job_max_attempts)
+    embedder = _embedder(settings)
+    blobs = _blobs(settings)
+    sandbox = Sandbox(
+        settings.parse_processes,
+        settings.parse_timeout_seconds,
+        settings.parse_memory_mebibytes * MEBIBYTE,
+        _PARSED_MAX_BYTES,
+    )
+    replica = Replica(
+        changes,
+        settings.data_dir / "indexes",
+        partial(FaissIndex, device=settings.vector_device),
+        _new_lexical_index(settings),
+        embedder.dim,
+        embedder.fingerprint,
+        settings.search_wait_seconds,
+        settings.index_idle_seconds,
+    )
+    retriever = Retriever(embedder, chunks, replica, _reranker(settings), settings.search_candidates)
+    return Services(
+        settings=settings,
+        db=db,
+        collections=CollectionStore(db),
+        documents=documents,
+        publications=publications,
+        jobs=jobs,
+        chunks=chunks,
+        changes=changes,
+        keys=KeyStore(db),
+        conversations=ConversationStore(db),
+        audit=AuditStore(db),
+        idempotency=IdempotencyStore(db),
+        embedder=embedder,
+        replica=replica,
+        retriever=retriever,
+        answerer=_answerer(settings, retriever, embedder),
+        intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
+        pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, embedder),
+        sandbox=sandbox,
+        blobs=blobs,
+    )
+
+
+def close(services: Services) -> None:
+    """Let go of everything, in the order in which it depends on each other."""
+    services.replica.close()
+    services.sandbox.close()
+    services.db.dispose()
+
+
+def _embedder(settings: Settings) -> Embedder:
+    match settings.embedder.partition(":"):
+        case ("hashing", _, _):
+            return HashingEmbedder()
+        case ("openai", _, model):
+            key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key else None
+            return OpenAIEmbedder(settings.embedder_url or "", model, key)
+        case _:
+            return SentenceTransformerEmbedder(settings.embedder)
+
+
+def _new_lexical_index(settings: Settings) -> Callable[[Path], LexicalIndex]:
+    match settings.lexical_index:
+        case "tantivy":
+            return lambda folder: TantivyIndex(folder, terms)
+        case "rank_bm25":
+            return lambda _folder: RankBM25Index(terms)
+
+
+def _reranker(settings: Settings) -> Reranker | None:
+    match settings.reranker:
+        case "sentence":
+            return SentenceReranker()
+        case "none":
+            return None
+
+
+def _blobs(settings: Settings) -> BlobStore:
+    match settings.blob_store:
+        case "filesystem":
+            return FilesystemBlobStore(settings.data_dir / "blobs")
+        case "s3":
+            from ingestion.blob_stores.s3 import connect  # noqa: PLC0415  # boto3 is an extra
+
+            return connect(settings.s3_bucket or "", settings.s3_endpoint_url)
+
+
+def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> Answerer:
+    extractive = ExtractiveGenerator(embedder.count_tokens)
+    generators: dict[str, Generator] = {extractive.name: extractive}
+    completer: Completer | None = None
+    default: Generator = extractive
+    if settings.generator_url and settings.generator_model:
+        default = completer = _vllm(settings, settings.generator_url, settings.generator_model)
+        generators[default.name] = default
+    return Answerer(
+        retriever=retriever,
+        generators=generators,
+        default_generator=default.name,
+        fallback=extractive,
+        rewriter=StandaloneQuestion(completer),
+        count_tokens=embedder.count_tokens,
+        languages=embedder.languages,
+        abstain_below=settings.abstain_below,
+        context_tokens=settings.context_tokens,
+    )
+
+
+def _vllm(settings: Settings, url: str, model: str) -> VllmGenerator:
+    key = settings.generator_api_key.get_secret_value() if settings.generator_api_key else None
+    return VllmGenerator(url, model, key, settings.generator_timeout_seconds, settings.generator_connections)

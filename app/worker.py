@@ -1,0 +1,121 @@
+"""The worker's process, and its supervision by `serve` in the embedded setting."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+from app.settings import Settings
+from app.telemetry import configure_logging
+from app.wiring import Services, build, close
+from ingestion.types import WorkerId
+from ingestion.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+EMBEDDED = WorkerId("embedded")
+_RESTART_SECONDS = 1.0
+_EMBEDDED_FLAG = "--embedded"
+
+
+def new_name() -> WorkerId:
+    """A name that no other worker has, readable in the jobs table."""
+    return WorkerId(f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def make(services: Services, name: WorkerId) -> Worker:
+    """The loop on these services."""
+    return Worker(
+        name,
+        services.jobs,
+        services.pipeline,
+        services.documents,
+        services.blobs,
+        services.settings.job_lease_seconds,
+    )
+
+
+def run(settings: Settings, name: WorkerId) -> None:
+    """Work until SIGTERM or SIGINT, then give the leases back."""
+    services = build(settings)
+    services.db.migrate()
+    worker = make(services, name)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if name == EMBEDDED:
+        threading.Thread(target=_stop_with_parent, args=(worker,), name="parent", daemon=True).start()
+    try:
+        worker.run()
+        services.jobs.release(name)
+    finally:
+        close(services)
+
+
+def _stop_with_parent(worker: Worker) -> None:
+    """Standard input is a pipe that only the parent holds: when it ends, the parent is gone, however it died."""
+    while os.read(0, 1):  # not sys.stdin, whose lock a thread that never returns would hold until the interpreter ends
+        pass
+    worker.stop()
+
+
+class Supervisor:
+    """Keeps one embedded worker alive: when it dies, its leases are due at once and a new one starts."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._stopping = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker and watch it."""
+        self._thread.start()
+
+    def stop(self, within_seconds: float) -> None:
+        """End the worker in order; kill it when it takes longer than that."""
+        self._stopping.set()
+        child = self._child
+        if child is not None:
+            child.terminate()
+            try:
+                child.wait(within_seconds)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        self._thread.join(within_seconds)
+
+    def _keep_alive(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._services.jobs.expire(EMBEDDED)  # no other embedded worker can live: we hold the data folder
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "app.worker", _EMBEDDED_FLAG], stdin=subprocess.PIPE
+                )
+                if self._stopping.is_set():
+                    self._child.terminate()
+                code = self._child.wait()
+            except Exception:
+                logger.exception("the worker could not be started; trying again in %s s", _RESTART_SECONDS)
+            else:
+                if not self._stopping.is_set():
+                    logger.error("the worker ended with code %s; starting a new one", code)
+            self._stopping.wait(_RESTART_SECONDS)
+
+
+def main() -> None:
+    """`python -m app.worker`: what the supervisor starts; people use `openbook worker`."""
+    settings = Settings()
+    configure_logging(settings)
+    run(settings, EMBEDDED if _EMBEDDED_FLAG in sys.argv[1:] else new_name())
+
+
+if __name__ == "__main__":
+    main()

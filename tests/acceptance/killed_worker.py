@@ -1,0 +1,73 @@
+"""A real worker that kills itself with SIGKILL at a named point: `python killed_worker.py POINT MOMENT NTH`.
+
+POINT is a method of a port (`queue.claim`, `versions.publish`, ...), MOMENT is `before` the call, `inside`
+it (just before its transaction commits) or `after` it; NTH counts the calls.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import event
+
+from app.settings import Settings
+from app.wiring import Services, build
+from app.worker import make, new_name
+
+
+class KillAt:
+    """Stands before a port and kills the process at one call of one method."""
+
+    def __init__(self, port: object, method: str, moment: str, nth: int) -> None:
+        self._port = port
+        self._method = method
+        self._moment = moment
+        self._left = nth
+        self.committing = False
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._port, name)
+        if name != self._method:
+            return real
+
+        def call(*args: Any, **options: Any) -> Any:
+            self._left -= 1
+            if self._left:
+                return real(*args, **options)
+            if self._moment == "before":
+                die()
+            self.committing = self._moment == "inside"
+            result = real(*args, **options)
+            die()
+            return result
+
+        return call
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
+    name, method = point.split(".")
+    trap: Any = KillAt(getattr(services.pipeline, name), method, moment, nth)
+    if moment == "inside":
+
+        def commit(_connection: object) -> None:
+            if trap.committing:
+                die()
+
+        event.listen(services.db.engine, "commit", commit)
+    rigged_services = replace(services, pipeline=replace(services.pipeline, **{name: trap}))
+    return replace(rigged_services, jobs=trap) if name == "queue" else rigged_services
+
+
+if __name__ == "__main__":
+    services = build(Settings())
+    if len(sys.argv) > 1:
+        services = rigged(services, sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    worker = make(services, new_name())
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: worker.stop())
+    worker.run()

@@ -1,0 +1,127 @@
+"""The command line does its work with a service of its own, or with the one that holds the data folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.data_folder import hold
+from app.serve import own_service
+from app.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
+    for name, value in (
+        ("DATA_DIR", str(folder)),
+        ("EMBEDDER", "hashing"),
+        ("PARSE_PROCESSES", "1"),
+        ("ABSTAIN_BELOW", "0"),
+    ):
+        monkeypatch.setenv(f"OPENBOOK_{name}", value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    folder = tmp_path / "library"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "gallium.md").write_text("# Gallium\n\nGallium melts at 29.8 degrees Celsius.\n")
+    (folder / "deep" / "tin.txt").write_text("Tin melts at 231.9 degrees Celsius.\n")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def run(*arguments: str, fails: bool = False) -> str:
+    result = CliRunner().invoke(cli, list(arguments))
+    assert (result.exit_code != 0) == fails, result.output + repr(result.exception)
+    return result.output
+
+
+def test_a_folder_is_ingested_and_answers_with_citations(library: Path) -> None:
+    assert "2 of 2 files are ready" in run("ingest", str(library))
+
+    answer = run("ask", "At how many degrees does gallium melt?")
+    assert "29.8 degrees Celsius. [1]" in answer
+    assert "gallium.md" in answer
+    assert "231.9" in run("search", "tin melts", "-k", "1", "--mode", "lexical")
+
+
+def test_ingesting_again_adds_nothing(library: Path) -> None:
+    run("ingest", str(library))
+    run("ingest", str(library))
+
+    with own_service(Settings()) as client:
+        assert len(list(client.listed("/v1/documents", collection="default"))) == 2
+
+
+def test_a_file_that_is_refused_is_named_with_the_reason(library: Path) -> None:
+    bad = library / "wrong.pdf"
+    bad.write_text("<html><body>not a pdf</body></html>")
+
+    output = run("ingest", str(library), fails=True)
+
+    assert "wrong.pdf" in output
+    assert "2 of 3 files are ready" in output
+
+
+def test_nothing_to_ingest_says_what_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    assert ".pdf" in run("ingest", str(tmp_path / "empty"), fails=True)
+
+
+def test_keys_are_made_listed_and_revoked() -> None:
+    secret = run("keys", "create", "laptop", "--role", "reader").strip()
+    assert secret.startswith("ob_")
+
+    listed = run("keys", "list")
+    assert "laptop" in listed
+    assert secret not in listed
+    (key_id,) = [word for line in listed.splitlines() if "laptop" in line for word in line.split() if "key_" in word]
+    run("keys", "revoke", key_id)
+    assert "laptop" not in run("keys", "list")
+
+
+def test_an_evaluation_reports_each_mode(tmp_path: Path) -> None:
+    folder = tmp_path / "metals"
+    folder.mkdir()
+    texts = {"1": ("Gallium", "It melts at 29.8 degrees."), "2": ("Tin", "It melts at 231.9 degrees.")}
+    rows = [{"_id": key, "title": title, "text": text} for key, (title, text) in texts.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "gallium"}))
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\t1\t1\n")
+
+    table = run("evaluate", str(folder))
+
+    (row,) = [line for line in table.splitlines() if "nDCG@10" in line]
+    assert row.count("1.000") == 3
+
+
+def test_a_service_that_does_not_answer_is_named() -> None:
+    assert "http://127.0.0.1:9" in run("search", "x", "--url", "http://127.0.0.1:9", fails=True)
+
+
+def test_commands_speak_to_the_service_that_holds_the_folder(tmp_path: Path) -> None:
+    with hold(tmp_path / "data", "http://127.0.0.1:9"):
+        assert "http://127.0.0.1:9 does not answer" in run("search", "x", fails=True)
+
+
+def test_settings_that_do_not_hold_together_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_BLOB_STORE", "s3")
+
+    assert "OPENBOOK_S3_BUCKET" in run("search", "x", fails=True)
+
+
+def test_another_embedder_than_the_collections_own_refuses_to_start(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", str(library))
+    monkeypatch.setenv("OPENBOOK_EMBEDDER", "packaged-minilm")
+
+    assert "OPENBOOK_EMBEDDER" in run("ask", "x", fails=True)

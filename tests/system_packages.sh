@@ -1,0 +1,18 @@
+#!/bin/sh
+# PostgreSQL and Chromium for the tests, from Debian; without them, or without root, the tests that need them are skipped.
+set -eu
+
+missing=
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="$missing chromium"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed, so the tests that need them are skipped:$missing" >&2
+    exit 0
+fi
+echo "Installing for the tests:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086  # one word per package
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
