@@ -1,0 +1,98 @@
+# Openbook from a clean clone: `make run` serves it, `make test` tests it. Needs Python 3.11+ with pip and venv, git and make.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# Which lock is installed: cpu, or gpu for a machine with an NVIDIA card.
+DEVICE ?= cpu
+# Where pip takes PyTorch from; empty: from wherever pip is set up to look. Set it to the CPU wheel index that PyTorch's own
+# install page names to save several GB of CUDA libraries on Linux.
+TORCH_INDEX ?=
+
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-$(DEVICE)
+DEVELOP   := $(VENV)/.installed-$(DEVICE)-dev
+PEERS     := .bench-venv
+PIP       := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
+
+# Without a fixed number, BLAS and FAISS would start one thread per core in each of the test workers.
+TEST_WORKERS ?= 2
+# A folder with SciFact (corpus.jsonl, queries.jsonl, qrels.tsv); without it the benchmarks make a corpus of their own.
+BENCH_DATA ?= ../shared/data/scifact
+# Which benchmarks to run; empty: all but the peers.
+BENCH ?=
+
+.PHONY: help run install develop system test check format lock bench bench-peers clean
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: $(INSTALLED)  ## serve the page and the API
+	$(BIN)/openbook serve
+
+install: $(INSTALLED)  ## what the service needs, from the lock, into .venv
+
+develop: $(DEVELOP)  ## the same and the tools that check and test it
+
+system:
+	@sh tests/system_packages.sh
+
+test: $(DEVELOP) system  ## all tests; skipped ones are listed at the end with their reasons
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+
+check: $(DEVELOP)  ## style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(DEVELOP)  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEVELOP)  ## measure; prints one table per benchmark
+	BENCH_DATA=$(BENCH_DATA) $(BIN)/python tests/benchmarks $(BENCH)
+
+bench-peers: $(DEVELOP) $(PEERS)/.installed  ## measure Openbook beside what one would use instead
+	BENCH_DATA=$(BENCH_DATA) BENCH_PEERS=$(PEERS)/bin/python $(BIN)/python tests/benchmarks peers
+
+# torch is not in the locks: its builds differ by platform, so no list of hashes fits all. The locked packages come first, so that
+# torch finds its own dependencies there and brings none but CUDA's. faiss-cpu and faiss-gpu install one and the same module,
+# so whoever changes DEVICE gets a new environment.
+$(VENV)/.installed-%: requirements/%.txt requirements/build.txt requirements/torch.txt pyproject.toml
+	$(if $(filter-out $@,$(wildcard $(VENV)/.installed-cpu $(VENV)/.installed-gpu)),rm -rf $(VENV))
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	rm -f $(VENV)/.installed-*
+	$(PIP) --require-hashes --no-deps -r requirements/build.txt
+	$(PIP) --require-hashes --no-deps --no-build-isolation -r $<
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r requirements/torch.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
+	touch $@
+
+$(DEVELOP): $(INSTALLED) requirements/dev.txt
+	$(PIP) --require-hashes --no-deps --no-build-isolation -r requirements/dev.txt
+	$(BIN)/pip check
+	touch $@
+
+$(PEERS)/.installed: tests/benchmarks/peers/requirements.txt requirements/torch.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r requirements/torch.txt
+	$(PEERS)/bin/pip install --quiet -r tests/benchmarks/peers/requirements.txt
+	touch $@
+
+# On Linux without TORCH_INDEX pip would resolve the CUDA build; the check at the end refuses a CPU lock that has it.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --unsafe-package torch \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+lock: $(DEVELOP)  ## resolve the dependencies of pyproject.toml anew; UPGRADE=--upgrade takes newer versions
+	$(COMPILE) $(UPGRADE) --only-build-deps --build-deps-for editable --output-file requirements/build.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra cpu --extra s3 --output-file requirements/cpu.txt pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra dev --constraint requirements/cpu.txt --output-file requirements/dev.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-package torch --custom-compile-command "make lock" \
+		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu --constraint requirements/cpu.txt \
+		--extra gpu --extra s3 --output-file requirements/gpu.txt pyproject.toml
+	@! grep -qE '^(nvidia|cuda|triton)' requirements/cpu.txt requirements/dev.txt || { \
+		echo "The CPU lock has CUDA packages: run 'make lock TORCH_INDEX=...' with PyTorch's CPU wheel index." >&2; exit 1; }
+
+clean:  ## remove what was installed and built, not your data
+	rm -rf $(VENV) $(PEERS) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
