@@ -20,7 +20,6 @@ SAMPLES = Path(__file__).parent / "samples"
 DEFAULT_COLLECTION = "default"
 _OWN_START_SECONDS = 60.0
 _OWN_REQUESTS_PER_MINUTE = 1_000_000
-_OWN = "a command that is running"
 
 
 def serve(settings: Settings) -> None:
@@ -45,7 +44,10 @@ def serve(settings: Settings) -> None:
 @contextlib.contextmanager
 def own_service(settings: Settings) -> Generator[Client]:
     """The service within this process, on a free port of the loopback, for as long as the block runs."""
-    with data_folder.hold(settings.data_dir, _OWN), socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        data_folder.hold(settings.data_dir, url := f"http://127.0.0.1:{listener.getsockname()[1]}"),
+    ):
         services = build(settings.model_copy(update={"requests_per_minute": _OWN_REQUESTS_PER_MINUTE}))
         _ensure_default(services)
         admin = ensure_admin(services)
@@ -59,7 +61,6 @@ def own_service(settings: Settings) -> Generator[Client]:
             thread.start()
         try:
             _wait_until_started(server)
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             with client_of(url, admin.secret) as client:
                 yield client
         finally:
@@ -81,7 +82,8 @@ def _prepare(services: Services, url: str) -> None:
     print(f"Openbook answers at {url}")  # noqa: T201  # to whoever started it, not to the log
     if admin.login is not None:
         key_file = services.settings.data_dir / "admin.key"
-        print(f"Log in once, within the hour: {url}{admin.login}\nThe admin key lies in {key_file}")  # noqa: T201
+        print(f"Log in once, within the hour: {url}{admin.login}")  # noqa: T201
+        print(f"The admin key, kept in {key_file}: {admin.secret}")  # noqa: T201
     sys.stdout.flush()
     if first_start and services.settings.samples:
         _add_samples(services)

@@ -1,5 +1,6 @@
 """The worker's process, and its supervision by `serve` in the embedded setting."""
 
+import hashlib
 import logging
 import os
 import secrets
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 from app.settings import Settings
@@ -18,7 +20,6 @@ from ingestion.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-EMBEDDED = WorkerId("embedded")
 _RESTART_SECONDS = 1.0
 _EMBEDDED_FLAG = "--embedded"
 
@@ -26,6 +27,12 @@ _EMBEDDED_FLAG = "--embedded"
 def new_name() -> WorkerId:
     """A name that no other worker has, readable in the jobs table."""
     return WorkerId(f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def embedded_name(data_dir: Path) -> WorkerId:
+    """The name of the worker that a service keeps: one per data folder, which one service at a time holds."""
+    place = f"{socket.gethostname()}:{data_dir.absolute()}"
+    return WorkerId(f"embedded-{hashlib.sha256(place.encode()).hexdigest()[:16]}")
 
 
 def make(services: Services, name: WorkerId) -> Worker:
@@ -51,11 +58,10 @@ def run(settings: Settings, name: WorkerId) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if name == EMBEDDED:
+    if name == embedded_name(settings.data_dir):
         threading.Thread(target=_stop_with_parent, args=(worker,), name="parent", daemon=True).start()
     try:
         worker.run()
-        services.jobs.release(name)
     finally:
         close(services)
 
@@ -72,6 +78,7 @@ class Supervisor:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._name = embedded_name(services.settings.data_dir)
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep_alive, name="supervisor", daemon=True)
@@ -95,13 +102,15 @@ class Supervisor:
     def _keep_alive(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._services.jobs.expire(EMBEDDED)  # no other embedded worker can live: we hold the data folder
-                self._child = subprocess.Popen(
-                    [sys.executable, "-m", "app.worker", _EMBEDDED_FLAG], stdin=subprocess.PIPE
-                )
-                if self._stopping.is_set():
-                    self._child.terminate()
-                code = self._child.wait()
+                self._services.jobs.expire(self._name)  # no other of that name can live: we hold the data folder
+                with subprocess.Popen(
+                    [sys.executable, "-m", "app.worker", _EMBEDDED_FLAG],
+                    stdin=subprocess.PIPE,
+                    start_new_session=True,  # a Ctrl-C is ours to pass on: it would stop before us, and be replaced
+                ) as self._child:
+                    if self._stopping.is_set():
+                        self._child.terminate()
+                    code = self._child.wait()
             except Exception:
                 logger.exception("the worker could not be started; trying again in %s s", _RESTART_SECONDS)
             else:
@@ -114,7 +123,7 @@ def main() -> None:
     """`python -m app.worker`: what the supervisor starts; people use `openbook worker`."""
     settings = Settings()
     configure_logging(settings)
-    run(settings, EMBEDDED if _EMBEDDED_FLAG in sys.argv[1:] else new_name())
+    run(settings, embedded_name(settings.data_dir) if _EMBEDDED_FLAG in sys.argv[1:] else new_name())
 
 
 if __name__ == "__main__":

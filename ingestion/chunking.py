@@ -22,6 +22,7 @@ BETWEEN_BLOCKS = "\n\n"
 _PREFIX_SHARE = 4  # the headings may take a quarter of the window
 _SMALLEST_SHARE = 3  # a chunk is at least a third of the budget, unless its section is smaller
 _WIDEST_HEADING = 200  # code points
+_WIDEST_TOKEN = 32  # code points; tokenizers make one unknown token of a word of any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _atoms(blocks: Sequence[Block], budget: int, count_tokens: TokenCounter) -> 
         for position, block in enumerate(blocks)
         for index, span in enumerate(line_spans(block.text) if _is_lined(block) else sentence_spans(block.text))
     ]
-    tokens = count_tokens([block.text[start:end] for block, _, (start, end), _ in spans])
+    tokens = _weigh([block.text[start:end] for block, _, (start, end), _ in spans], budget, count_tokens)
     atoms: list[_Atom] = []
     for (block, position, (start, end), opens), count in zip(spans, tokens, strict=True):
         if count <= budget:
@@ -134,7 +135,7 @@ def _is_lined(block: Block) -> bool:
 
 def _split(text: str, start: int, end: int, budget: int, count_tokens: TokenCounter) -> list[tuple[Span, int]]:
     """Halve a stretch that no chunk can hold, at white space where there is some near the middle."""
-    count = count_tokens([text[start:end]])[0]
+    [count] = _weigh([text[start:end]], budget, count_tokens)
     if count <= budget or end - start <= 1:
         return [((start, end), min(count, budget))]
     middle = (start + end) // 2
@@ -142,6 +143,13 @@ def _split(text: str, start: int, end: int, budget: int, count_tokens: TokenCoun
     cut = space if space > start else middle
     right = cut + 1 if text[cut] == " " else cut
     return _split(text, start, cut, budget, count_tokens) + _split(text, right, end, budget, count_tokens)
+
+
+def _weigh(texts: Sequence[str], budget: int, count_tokens: TokenCounter) -> list[int]:
+    """Tokens of each text, none wider than a token can be; what is past the budget by its length is not read."""
+    most = budget * _WIDEST_TOKEN
+    counts = iter(count_tokens([text for text in texts if len(text) <= most]))
+    return [max(next(counts), len(text) // _WIDEST_TOKEN) if len(text) <= most else budget + 1 for text in texts]
 
 
 def _cut(atoms: Sequence[_Atom], budget: int) -> Iterator[Span]:

@@ -58,10 +58,10 @@ class Intake:
         uploads = [upload for upload in stored if isinstance(upload, Upload)]
         try:
             accepted = self.register.register(collection, uploads) if uploads else []
-        except BaseException:
+        except IngestionError:
             for upload in uploads:
                 self.blobs.delete(upload.blob.key)
-            raise
+            raise  # any other error may have come after the commit; what no version refers to is swept later
         for upload, outcome in zip(uploads, accepted, strict=True):
             if outcome.duplicate:
                 self.blobs.delete(upload.blob.key)

@@ -20,8 +20,8 @@ StillHeld = Callable[[Job], bool]
 
 logger = logging.getLogger(__name__)
 
-_EMBED_AT_ONCE = 128  # chunks between two looks at whether the job is still ours
-_PUBLISH_AT_ONCE = 128  # chunks past which a document waits for the next transaction
+_EMBED_AT_ONCE = 256  # chunks between two looks at whether the job is still ours: fewer would pad more (66: 79 %)
+_PUBLISH_AT_ONCE = 256  # chunks past which a document waits for the next transaction
 _PARSED_PROGRESS = 0.2
 
 
@@ -83,7 +83,9 @@ class Pipeline:
             return None
 
     def _chunked(self, job: Job, document: ParsedDocument) -> Parsed:
-        titled = replace(document, title=document.title or PurePath(job.name).stem)
+        given = job.metadata.get("title")  # the uploader's word goes before the file's, as for all metadata
+        title = given if isinstance(given, str) and given.strip() else document.title
+        titled = replace(document, title=title or PurePath(job.name).stem)
         return Parsed(job, titled, chunk(titled, self.embedder.window, self.embedder.count_tokens))
 
     def _publish_together(self, group: Sequence[Parsed], still_held: StillHeld) -> None:
@@ -129,7 +131,7 @@ class Pipeline:
             job=job,
             title=document.title,
             language=document_language(parsed.drafts),
-            metadata={**document.metadata, **job.metadata},
+            metadata=document.metadata,
             pages=len(document.pages),
             drafts=parsed.drafts,
             warnings=document.warnings,

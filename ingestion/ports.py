@@ -80,7 +80,8 @@ class JobQueue(Protocol):
     def claim(self, worker: WorkerId, limit: int, max_bytes: int) -> list[Job]:
         """At most `limit` due jobs, oldest first, whose files together stay under `max_bytes` (one always may pass it).
 
-        A job whose lease ran out is due again and counts as one more attempt; out of attempts, it fails instead.
+        A job whose lease ran out is due again and counts as one more attempt; out of attempts, it fails instead. A
+        job's last attempt is alone in its worker's hands: a file that kills the worker takes no other along.
         """
         ...
 
@@ -94,6 +95,10 @@ class JobQueue(Protocol):
 
     def fail(self, job: Job, failure: Failure) -> None:
         """End the attempt: transient with attempts left, it is queued again later; any other fails the version."""
+        ...
+
+    def release(self, worker: WorkerId) -> int:
+        """Queue again, at no cost of an attempt, what the worker still holds; gives how many jobs that were."""
         ...
 
 

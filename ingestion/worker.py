@@ -3,25 +3,26 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ingestion.pipeline import Parsed, Pipeline
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue
-from ingestion.types import Job, JobId, WorkerId
+from ingestion.types import BlobKey, Job, JobId, WorkerId
 
 Step = Callable[[], bool]
 """Does a piece of work and says whether there may be more at once."""
 
 logger = logging.getLogger(__name__)
 
-_GROUP = 32  # jobs published in one transaction: past that a commit is no longer what costs
+_GROUP = 128  # jobs claimed at once, enough to fill the batches of the embedder
 _GROUP_BYTES = 32 << 20
 _POLL_SECONDS = 0.05
 _BACK_OFF_SECONDS = 2.0
+_STOP_SECONDS = 3.0  # for the steps of the other threads, a long parse perhaps: a supervisor has less patience
 _SWEEP_SECONDS = 600.0
-_ORPHAN_SECONDS = 3600.0  # an upload that is still being registered is younger than that
+_ORPHAN_SECONDS = 86_400.0  # an upload that is still being registered is younger than that
 
 
 @dataclass(slots=True)
@@ -38,7 +39,8 @@ class _Leases:
     def drop(self, jobs: Sequence[Job]) -> None:
         with self.lock:
             for job in jobs:
-                self.held.pop(job.id, None)
+                if job.id in self.held and self.held[job.id].attempt == job.attempt:
+                    del self.held[job.id]
 
     def keep(self, asked: Sequence[JobId], still: set[JobId]) -> None:
         with self.lock:
@@ -51,7 +53,8 @@ class _Leases:
 
     def has(self, job: Job) -> bool:
         with self.lock:
-            return job.id in self.held
+            held = self.held.get(job.id)
+            return held is not None and held.attempt == job.attempt  # not one that was cancelled and tried again
 
 
 class Worker:
@@ -77,7 +80,7 @@ class Worker:
         self._parsed: queue.Queue[list[Parsed]] = queue.Queue(maxsize=1)
 
     def run(self) -> None:
-        """Claim and ingest until `stop`; gives back nothing undone: what was not published is due again."""
+        """Claim and ingest until `stop`; what was not published then is given back and due again."""
         threads = [
             threading.Thread(target=self._guarded, args=(step, pause), name=step.__name__.strip("_"), daemon=True)
             for step, pause in (
@@ -89,8 +92,13 @@ class Worker:
         for thread in threads:
             thread.start()
         self._guarded(self._publish_next, 0.0)
+        deadline = time.monotonic() + _STOP_SECONDS
         for thread in threads:
-            thread.join(timeout=self._beat_seconds)
+            thread.join(max(0.0, deadline - time.monotonic()))
+        try:
+            self._jobs.release(self._name)
+        except Exception:
+            logger.exception("the leases could not be given back; they run out by themselves")
 
     def stop(self) -> None:
         """Ask the loop to end after the step in hand; safe from a signal's handler and from other threads."""
@@ -109,6 +117,8 @@ class Worker:
                 self._stopping.wait(pause)
 
     def _parse_next(self) -> bool:
+        if self._parsed.full():
+            return False  # one group that is embedded and the next one are as much as memory has to hold
         jobs = self._jobs.claim(self._name, _GROUP, _GROUP_BYTES)
         if not jobs:
             return False
@@ -120,10 +130,8 @@ class Worker:
             raise
         in_hand = {each.job.id for each in parsed}
         self._leases.drop([job for job in jobs if job.id not in in_hand])
-        while parsed and not self._stopping.is_set():
-            with suppress(queue.Full):
-                self._parsed.put(parsed, timeout=_POLL_SECONDS)
-                return True
+        if parsed:
+            self._parsed.put(parsed)  # there is room: nobody else puts
         return True
 
     def _publish_next(self) -> bool:
@@ -147,10 +155,18 @@ class Worker:
         return False
 
     def _sweep(self) -> bool:
-        """Delete originals that no version refers to: what a crash between storing and registering left."""
+        """Delete originals that no version refers to: what a crash between storing and registering left.
+
+        Crashes leave few: where most are nobody's, the database is another one than theirs, and nothing is deleted.
+        """
         old = [key for key, age in self._blobs.stored() if age > _ORPHAN_SECONDS]
+        orphans: set[BlobKey] = set()
         for start in range(0, len(old), 500):
             keys = old[start : start + 500]
-            for key in set(keys) - self._register.referenced(keys):
-                self._blobs.delete(key)
+            orphans |= set(keys) - self._register.referenced(keys)
+        if 2 * len(orphans) > len(old):
+            logger.warning("%s of %s originals belong to no document here and are kept", len(orphans), len(old))
+            return False
+        for key in orphans:
+            self._blobs.delete(key)
         return False

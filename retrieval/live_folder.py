@@ -60,7 +60,7 @@ def _locked(path: Path) -> int:
 def _remove_if_dead(path: Path) -> None:
     try:
         descriptor = _locked(path)
-    except BlockingIOError:
+    except (BlockingIOError, FileNotFoundError):  # alive, or just removed by its owner
         return
     shutil.rmtree(path, ignore_errors=True)
     os.close(descriptor)

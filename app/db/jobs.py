@@ -24,7 +24,9 @@ class JobStore(JobQueue):
     """Work to do. `attempts` only ever rises, so no two holders of a job share a fence.
 
     Due jobs go by priority, which is the size class of their file, then by age: a thousand notes do not wait for a
-    book. What a worker gives back in order, and what is retried by hand, gets its attempt back as a higher cap.
+    book. A job's last attempt is made alone, by a worker that holds nothing else: what kills the worker for the last
+    time takes no neighbour along. What a worker gives back in order, and what is retried by hand, gets its attempt
+    back as a higher cap.
     """
 
     db: Database
@@ -34,6 +36,9 @@ class JobStore(JobQueue):
 
     def claim(self, worker: WorkerId, limit: int, max_bytes: int) -> list[Job]:
         with self.db.write() as session:
+            in_hand = _in_hand(session, worker)
+            if any(row.attempts >= row.max_attempts for row in in_hand):
+                return []
             lost = self._lost(session, limit)
             due = session.execute(
                 _claimable().where(models.Job.status == "queued", models.Job.run_after <= epoch()).limit(limit)
@@ -41,10 +46,13 @@ class JobStore(JobQueue):
             chosen: list[Row[Any]] = []
             total = 0
             for row in sorted([*lost, *due], key=lambda row: (row.priority, row.id))[:limit]:
-                if chosen and total + row.size > max_bytes:
+                is_last = row.attempts + 1 >= row.max_attempts
+                if (chosen and total + row.size > max_bytes) or (is_last and (chosen or in_hand)):
                     break
                 chosen.append(row)
                 total += row.size
+                if is_last:
+                    break
             return self._lease(session, worker, chosen)
 
     def heartbeat(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
@@ -81,7 +89,6 @@ class JobStore(JobQueue):
                 attempts.end(session, job.id, failure, self.clock)
 
     def release(self, worker: WorkerId) -> int:
-        """Queue again, at no cost of an attempt, what the worker still holds; gives how many jobs that were."""
         mine = (
             select(models.Job.id, models.Job.version_id)
             .where(models.Job.worker == worker, models.Job.status == "running")
@@ -180,6 +187,14 @@ class JobStore(JobQueue):
         )
         if changed(result) == 1:
             attempts.set_version(session, version, "queued")
+
+
+def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int]]:
+    return session.execute(
+        select(models.Job.attempts, models.Job.max_attempts)
+        .where(models.Job.status == "running", models.Job.worker == worker)
+        .where(models.Job.lease_until >= epoch())
+    ).all()
 
 
 def _claimable() -> Select[*tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """Original files in an S3 bucket (or what speaks its protocol), for services on several machines."""
 
 import hashlib
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from retrieval.types import CollectionId
 
 _PIECE = 1 << 20
 _IN_MEMORY = 8 << 20
+_KEY = re.compile(r"\d+/[0-9a-f]{32}")  # what else lies in the bucket is not ours to list, nor to sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class S3BlobStore(BlobStore):
         now = datetime.now(UTC)
         for listing in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket):
             for found in listing.get("Contents", []):
-                yield BlobKey(found["Key"]), (now - found["LastModified"]).total_seconds()
+                if _KEY.fullmatch(found["Key"]):
+                    yield BlobKey(found["Key"]), (now - found["LastModified"]).total_seconds()
 
 
 def connect(bucket: str, endpoint_url: str | None) -> S3BlobStore:

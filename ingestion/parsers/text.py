@@ -1,12 +1,16 @@
-"""Plain text → paragraphs, parted by blank lines."""
+"""Plain text → paragraphs, parted by blank lines, and headings where lines look like one."""
 
 import re
+from collections.abc import Iterator
 
-from ingestion.normalize import decode, tidy
+from ingestion.normalize import decode, is_spaceless, tidy
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
+_UNDERLINE = re.compile(r"[=~-]{3,}")
+_NO_HEADINGS_END = "-,.:;!?，、。：；！？"
+_LISTED = re.compile(r"(?:[-*•‣·]|\d{1,3}[.)]) ")
 
 
 class TextParser(Parser):
@@ -18,6 +22,28 @@ class TextParser(Parser):
 
     def parse(self, content: bytes) -> ParsedDocument:
         paragraphs = _BLANK_LINE.split(tidy(decode(content)))
-        blocks = tuple(Block(kind="paragraph", text=paragraph) for paragraph in paragraphs if paragraph)
+        blocks = tuple(block for paragraph in paragraphs for block in _blocks(paragraph) if block.text)
         warnings = () if blocks else ("the file has no text",)
         return ParsedDocument(title="", blocks=blocks, pages=(), metadata={}, warnings=warnings)
+
+
+def _blocks(paragraph: str) -> Iterator[Block]:
+    """A paragraph and the heading right above it: left there, it would pass for the first sentence's beginning."""
+    first, _, rest = paragraph.partition("\n")
+    second, _, below = rest.partition("\n")
+    if first[-1:] in _NO_HEADINGS_END:
+        yield Block("paragraph", paragraph)
+    elif _UNDERLINE.fullmatch(second):
+        yield from (Block("heading", first, level=1), Block("paragraph", below))
+    elif _ends_without_need(first, second):
+        yield from (Block("heading", first, level=1), Block("paragraph", rest))
+    else:
+        yield Block("paragraph", paragraph)
+
+
+def _ends_without_need(line: str, below: str) -> bool:
+    """Whether the next line, no list's, is far longer and its first word had room here."""
+    if not below or _LISTED.match(below):
+        return False
+    word = 1 if is_spaceless(below[0]) else len(below.split(" ", 1)[0])
+    return 2 * len(line) <= len(below) and len(line) + 1 + word <= len(below)

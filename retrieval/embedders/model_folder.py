@@ -17,6 +17,7 @@ from retrieval.errors import ModelUnavailable
 PACKAGED = "packaged-minilm"
 SAMPLES, SAMPLE_BYTES = 64, 16_384  # of each file of weights: training moves them all
 CONFIGS = ("config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+COUNTED = 4096  # texts at a time: a tokenizer tells of each token a hundred times what is asked
 NEVER_CUT = 1_000_000  # a larger model_max_length means none
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -59,7 +60,11 @@ class ModelFolder:
     _tail: list[int]
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(one.ids) for one in self._tokenizer.encode_batch_fast(self._cased(texts), add_special_tokens=False)]
+        counts: list[int] = []
+        for start in range(0, len(texts), COUNTED):
+            some = self._cased(texts[start : start + COUNTED])
+            counts += [len(one.ids) for one in self._tokenizer.encode_batch_fast(some, add_special_tokens=False)]
+        return counts
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         return [self._within(one) for one in self._tokenizer.encode_batch(self._cased(texts), add_special_tokens=False)]

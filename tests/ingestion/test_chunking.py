@@ -152,3 +152,24 @@ def test_chunks_hold_all_text_once_in_order_within_the_window(
 def is_subsequence(needle: str, hay: str) -> bool:
     letters = iter(hay)
     return all(letter in letters for letter in needle)
+
+
+def test_a_word_without_end_is_no_chunk_without_end() -> None:
+    drafts = drafts_of(paragraph("f" * 100_000), Block("code", "\n".join("0" * 1900 for _ in range(100))))
+
+    assert max(len(draft.text) for draft in drafts) <= 32 * WINDOW
+    assert sum(draft.text.count("f") for draft in drafts) == 100_000
+    assert sum(draft.text.count("0") for draft in drafts) == 190_000
+
+
+def test_no_text_is_counted_that_is_past_every_window() -> None:
+    longest = 0
+
+    def count(texts: Sequence[str]) -> list[int]:
+        nonlocal longest
+        longest = max(longest, *map(len, texts), 0)
+        return count_words(texts)
+
+    chunk(parsed(paragraph("word " * 50_000)), WINDOW, count)
+
+    assert longest <= 32 * WINDOW

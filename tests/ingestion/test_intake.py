@@ -4,10 +4,12 @@ import io
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfWriter
 
+from app.db.errors import DatabaseUnavailable
 from ingestion.errors import (
     EmptyFile,
     FormatMismatch,
@@ -19,7 +21,7 @@ from ingestion.errors import (
     UnsupportedFormat,
 )
 from ingestion.intake import IncomingFile, display_name
-from ingestion.types import Accepted, DocumentId
+from ingestion.types import Accepted, DocumentId, WorkerId
 from tests.ingestion.conftest import Library
 
 
@@ -151,3 +153,27 @@ def test_originals_lie_under_names_of_our_own(library: Library) -> None:
 
     (path,) = [path for path in Path(library.blobs.folder).rglob("*") if path.is_file()]
     assert "evil" not in path.name
+
+
+def test_an_upload_whose_commit_lost_its_reply_keeps_its_original(library: Library) -> None:
+    class Lost:
+        def register(self, *arguments: Any) -> Any:
+            library.documents.register(*arguments)
+            raise DatabaseUnavailable("the connection broke")
+
+    with pytest.raises(DatabaseUnavailable):
+        replace(library.intake, register=Lost()).accept(note("One fact."), library.collection)
+
+    library.pipeline.ingest(library.jobs.claim(WorkerId("tested"), 1, 1 << 20))
+    (document,) = library.documents.page(library.scope, None, None, 10, None).rows
+    assert document.status == "ready"
+
+
+def test_the_title_that_an_uploader_gives_goes_before_the_file_s(library: Library) -> None:
+    file = IncomingFile("a.md", io.BytesIO(b"# Inside\n\nWords."), {"title": "Given"})
+    accepted = library.intake.accept(file, library.collection)
+
+    library.pipeline.ingest(library.jobs.claim(WorkerId("tested"), 1, 1 << 20))
+
+    document = library.documents.get(accepted.document, library.scope)
+    assert (document.title, document.metadata) == ("Given", {"title": "Given"})

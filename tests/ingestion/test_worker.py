@@ -1,6 +1,7 @@
 """The worker takes uploads all the way, drops what was cancelled, outlives faults, and stops in order."""
 
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -12,7 +13,7 @@ import pytest
 
 from app.db.errors import DatabaseUnavailable
 from ingestion.intake import IncomingFile
-from ingestion.types import Accepted, DocumentId, WorkerId
+from ingestion.types import Accepted, BlobKey, DocumentId, WorkerId
 from ingestion.worker import Worker
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import ModelUnavailable
@@ -138,10 +139,105 @@ def test_a_deleted_document_is_dropped_in_mid_work(library: Library) -> None:
     assert library.documents.page(library.scope, None, None, 10, None).rows == ()
 
 
-def test_originals_without_a_version_are_swept(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_tried_again_in_mid_work_keeps_its_lease(library: Library) -> None:
+    (document,) = upload(library, "A fact.")
+    job = library.documents.get(document, library.scope).job_id
+    assert job is not None
+    in_the_model = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(HashingEmbedder):
+        def embed_passages(self, passages: Any) -> Any:
+            in_the_model.set()
+            go_on.wait(PATIENCE)
+            return super().embed_passages(passages)
+
+    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+        assert in_the_model.wait(PATIENCE)
+        library.jobs.cancel(job, library.scope)
+        library.jobs.retry(job, library.scope)
+        wait_for(lambda: library.jobs.get(job, library.scope).stage == "publish")
+        wait_for(lambda: library.jobs.get(job, library.scope).attempts == 2)
+        go_on.set()
+        wait_for(lambda: statuses(library) == {"ready"})
+
+    assert library.jobs.get(job, library.scope).attempts == 2
+
+
+def test_a_stop_waits_for_no_long_parse_and_gives_the_leases_back(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upload(library, "A fact.")
-    library.blobs.put(io.BytesIO(b"left by a crash"), library.collection, 1 << 20)
-    monkeypatch.setattr("ingestion.worker._ORPHAN_SECONDS", -1.0)
+    monkeypatch.setattr("ingestion.worker._STOP_SECONDS", 0.2)
+    parsing = threading.Event()
+    end = threading.Event()
+
+    class Endless:
+        def parse(self, _jobs: Any) -> Any:
+            parsing.set()
+            end.wait(PATIENCE)
+            return []
+
+    worker = Worker(WorkerId("tested"), library.jobs, Endless(), library.documents, library.blobs, 60.0)  # pyright: ignore[reportArgumentType]
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    assert parsing.wait(PATIENCE)
+    worker.stop()
+    thread.join(3.0)
+    stopped = not thread.is_alive()
+    end.set()
+    thread.join(PATIENCE)
+
+    assert stopped
+    assert statuses(library) == {"queued"}
+
+
+def test_no_more_is_read_ahead_than_the_next_group(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload(library, *(f"Fact number {n}." for n in range(5)))
+    monkeypatch.setattr("ingestion.worker._GROUP", 1)
+    in_the_model = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(HashingEmbedder):
+        def embed_passages(self, passages: Any) -> Any:
+            in_the_model.set()
+            go_on.wait(PATIENCE)
+            return super().embed_passages(passages)
+
+    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+        assert in_the_model.wait(PATIENCE)
+        wait_for(lambda: library.jobs.depth()["running"] == 2)
+        time.sleep(0.3)
+        assert library.jobs.depth()["running"] == 2
+        go_on.set()
+        wait_for(lambda: statuses(library) == {"ready"})
+
+
+def left_by_a_crash(library: Library, hours: int) -> BlobKey:
+    key = library.blobs.put(io.BytesIO(b"left by a crash"), library.collection, 1 << 20).key
+    then = time.time() - hours * 3600
+    os.utime(library.blobs.folder / key, (then, then))
+    return key
+
+
+def test_old_originals_without_a_version_are_swept(library: Library) -> None:
+    upload(library, "A fact.")
+    for key, _ in library.blobs.stored():
+        os.utime(library.blobs.folder / key, (0, 0))
+    being_registered = left_by_a_crash(library, hours=20)
+    left_by_a_crash(library, hours=30)
 
     with working(library):
-        wait_for(lambda: library.stored() == 1)
+        wait_for(lambda: library.stored() == 2)
+
+    assert being_registered in dict(library.blobs.stored())
+
+
+def test_originals_of_another_database_are_kept(library: Library, caplog: pytest.LogCaptureFixture) -> None:
+    upload(library, "A fact.")
+    theirs = {left_by_a_crash(library, hours=48) for _ in range(3)}
+
+    with working(library):
+        wait_for(lambda: "3 of 3 originals" in caplog.text)
+
+    assert theirs < set(dict(library.blobs.stored()))

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from retrieval.live_folder import LiveFolder
 
 HOLD = """
@@ -43,3 +45,17 @@ def test_a_living_process_keeps_its_folder_and_a_killed_one_loses_it(tmp_path: P
         assert folders(tmp_path) == {first.path, second.path}
     first.remove()
     second.remove()
+
+
+def test_a_folder_that_its_owner_just_removed_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    going = LiveFolder.create(tmp_path)
+    is_dir = Path.is_dir
+
+    def removed_after_the_look(path: Path, **options: bool) -> bool:
+        found = is_dir(path, **options)
+        if path == going.path:
+            going.remove()
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", removed_after_the_look)
+    LiveFolder.create(tmp_path).remove()

@@ -17,6 +17,9 @@ from retrieval.sentences import line_spans, sentence_spans
         ("Pens, ink, etc. The rest follows.", ["Pens, ink, etc.", "The rest follows."]),
         ("今天天气好。我们去吧！「好的。」他说。", ["今天天气好。", "我们去吧！", "「好的。」", "他说。"]),
         ("1. First\n2. Second\n- third. And more.", ["1. First", "2. Second", "- third.", "And more."]),
+        ("Free? The answer is no. See No. 5 below.", ["Free?", "The answer is no.", "See No. 5 below."]),
+        ("It rose.[2] It fell [3].[4][15] Then", ["It rose.[2]", "It fell [3].[4][15]", "Then"]),
+        ("税款到期。[1]然后交税。", ["税款到期。[1]", "然后交税。"]),
         ("A line\nwrapped here. Next\n\nNew", ["A line\nwrapped here.", "Next", "New"]),
     ],
 )

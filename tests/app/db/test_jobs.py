@@ -259,3 +259,34 @@ def _let_leases_run_out(db: Database) -> None:
 def _let_backoffs_run_out(db: Database) -> None:
     with db.write() as session:
         session.execute(update(models.Job).values(run_after=1.0))
+
+
+def test_a_last_attempt_takes_no_neighbour_along(database: Database) -> None:
+    here = world(database, max_attempts=2)
+    here.register(*(upload() for _ in range(3)))
+    assert len(here.claim()) == 3
+    _let_leases_run_out(database)
+
+    [killer] = here.claim()
+    assert here.claim() == []
+    _let_leases_run_out(database)
+
+    [second] = here.claim()
+    assert here.jobs.get(killer.id, here.scope).status == "failed"
+    assert here.publications.publish([publication(second, "two")]) == {second.id}
+    [third] = here.claim()
+    assert here.publications.publish([publication(third, "three")]) == {third.id}
+
+
+def test_a_last_attempt_waits_until_its_worker_s_hands_are_empty(database: Database) -> None:
+    here = world(database, max_attempts=2)
+    here.register(upload())
+    [first] = here.claim()
+    here.jobs.fail(first, SLOW)
+    here.register(upload())
+    [second] = here.claim()
+    _let_backoffs_run_out(database)
+
+    assert here.claim() == []
+    assert here.publications.publish([publication(second, "text")]) == {second.id}
+    assert [job.id for job in here.claim()] == [first.id]

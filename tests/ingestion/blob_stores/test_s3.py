@@ -28,3 +28,9 @@ class TestS3BlobStore(BlobStoreContract):
         store = connect(f"openbook-{uuid.uuid4()}", endpoint)
         store.client.create_bucket(Bucket=store.bucket)
         return store
+
+    def test_what_others_keep_in_the_bucket_is_neither_listed_nor_swept(self, store: S3BlobStore) -> None:
+        for name in ("backups/2026.dump", "7/readme", "7/" + "0" * 32 + ".bak", "x/7/" + "0" * 32):
+            store.client.put_object(Bucket=store.bucket, Key=name, Body=b"theirs")
+
+        assert list(store.stored()) == []

@@ -22,3 +22,33 @@ class TestTextParser(ParserContract):
             ("paragraph", "First line\nsecond line"),
             ("paragraph", "Next paragraph, naïve."),
         ]
+
+    @pytest.mark.parametrize(
+        ("heading", "line", "below"),
+        [
+            ("1. Skylark 4", "\n", "The new station goes on sale on 12 May 2027.\nIt stays below 900 euros."),
+            ("Skylark 4", "\n=========\n", "On sale in May."),
+            ("Skylark 4", "\n---------\n\n", "On sale in May."),
+            ("一、新站", "\n", "新站将于2027年5月12日上市，价格不变。"),
+        ],
+    )
+    def test_a_short_or_underlined_line_right_above_a_text_is_its_heading(
+        self, parser: TextParser, heading: str, line: str, below: str
+    ) -> None:
+        blocks = parser.parse(f"{heading}{line}{below}\n".encode()).blocks
+
+        assert [(block.kind, block.text) for block in blocks] == [("heading", heading), ("paragraph", below)]
+
+    @pytest.mark.parametrize(
+        "paragraph",
+        [
+            "Lines that an editor has wrapped at forty\ncolumns, and that end where no more fits.",
+            "The manual is at\nhttps://example.org/a/very/long/address/that/takes/a/line/of/its/own in English.",
+            "It ends here.\n-------------\nSomething else begins.",
+            "Dear Ada,\nI am glad to tell you that your paper was accepted.",
+            "Milk\n- skimmed, for the coffee\n- whole, for the cakes of the weekend",
+            "Ada Lovelace\n12 St James's Square\nLondon",
+        ],
+    )
+    def test_lines_of_one_paragraph_stay_together(self, parser: TextParser, paragraph: str) -> None:
+        assert [block.text for block in parser.parse(paragraph.encode()).blocks] == [paragraph]
