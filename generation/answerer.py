@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from generation.draft import Draft
 from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.grounding import evidence
-from generation.language import language_of
+from generation.language import reply_language
 from generation.ports import Generator, Searcher
 from generation.prompts import ABSTENTION
 from generation.query import StandaloneQuestion
@@ -70,6 +70,11 @@ class Answerer:
                     return event.answer
         raise GeneratorUnavailable("the answer ended before it was whole")
 
+    async def aclose(self) -> None:
+        """The service stops: its generators let go of what they hold."""
+        for generator in self.generators.values():
+            await generator.aclose()
+
     async def _events(
         self, question: str, scope: Scope, history: tuple[Turn, ...], options: AnswerOptions, generator: Generator
     ) -> AsyncGenerator[AnswerEvent, None]:
@@ -85,7 +90,7 @@ class Answerer:
                 grounds.query_vector,
                 grounds.context,
                 history,
-                language_of(question),
+                reply_language(question),
                 options.temperature,
                 options.max_tokens,
             )
@@ -93,7 +98,7 @@ class Answerer:
                 async for text in texts:
                     yield Delta(text)
         if not writing.draft.text:
-            yield Delta(ABSTENTION[language_of(question)])
+            yield Delta(ABSTENTION[reply_language(question)])
         yield Answered(_answer(question, grounds, writing, watch))
 
     def _grounds(self, asked: str, scope: Scope, options: AnswerOptions) -> "_Grounds":
@@ -155,7 +160,7 @@ class _Writing:
 
 @dataclass(slots=True)
 class _Stopwatch:
-    """Milliseconds since the question came, by stage."""
+    """When the question came, and how many milliseconds each stage took."""
 
     start: float = field(default_factory=time.perf_counter)
     timings: dict[str, float] = field(default_factory=dict[str, float])
@@ -187,7 +192,7 @@ def _answer(question: str, grounds: _Grounds, writing: _Writing, watch: _Stopwat
     timings = {"first_token": 0.0, "generate": 0.0} | watch.timings
     return Answer(
         question=question,
-        text=draft.text or ABSTENTION[language_of(question)],
+        text=draft.text or ABSTENTION[reply_language(question)],
         abstained=not draft.text,
         citations=draft.citations,
         sentences=tuple(draft.sentences),

@@ -86,7 +86,7 @@ def quote_span(sentence: str, chunk: Chunk) -> Span:
 def _verbatim_span(sentence: str, chunk: Chunk) -> Span | None:
     """Where the chunk says just this, white space aside; a part of a sentence is not enough."""
     words = sentence.split()
-    found = re.search(r"\s+".join(map(re.escape, words)), chunk.text) if words else None
+    found = re.search(r"\s*".join(map(re.escape, words)), chunk.text) if words else None
     if found is None or not any(found.start() <= start and end <= found.end() for start, end in chunk.sentences):
         return None
     return found.span()

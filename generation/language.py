@@ -4,13 +4,14 @@ import re
 
 from generation.types import Language
 
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_WORD = re.compile("[^\\W\\d_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_HAN_SIGNS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+HAN = re.compile(f"[{_HAN_SIGNS}]")
+_WORD = re.compile(rf"[^\W\d_{_HAN_SIGNS}]+")
 _CHINESE_SHARE = 0.3  # a Chinese question about FastAPI and SQLAlchemy is still a Chinese question
 
 
-def language_of(text: str) -> Language:
+def reply_language(text: str) -> Language:
     """Chinese when enough of the words are Han characters, one word each; English for all else."""
-    han = len(_HAN.findall(text))
+    han = len(HAN.findall(text))
     words = len(_WORD.findall(text))
     return "zh" if han and han / (han + words) >= _CHINESE_SHARE else "en"

@@ -23,6 +23,9 @@ class Generator(Protocol):
         """Pieces of text in order, then one Usage."""
         ...
 
+    async def aclose(self) -> None:
+        """The service stops: let go of what is held, in the event loop that used it."""
+
 
 class Completer(Protocol):
     """A language model used for short rewritings, never for answers."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from generation.citations import without_labels
 from generation.types import GenerationRequest, Language, Turn
 from retrieval.context import heading
 from retrieval.types import Passage
@@ -68,7 +69,6 @@ _BRACKETED = re.compile(
     r"MIDDLE|IMG|IMG_BREAK|IMG_END|CONTROL_\d{1,4}|UNK|PAD|CLS|SEP|MASK|gMASK|sMASK|BOS|EOS)\])",
     re.IGNORECASE,
 )
-_LABELS = re.compile(r"\s?\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _turns(history: Sequence[Turn], language: Language) -> list[str]:
     kept: list[str] = []
     left = HISTORY_CHARACTERS
     for turn in reversed(history):
-        answer = _LABELS.sub("", turn.answer)[:_ANSWER_CHARACTERS]
+        answer = without_labels(turn.answer)[:_ANSWER_CHARACTERS]
         lines = f"{words['asked']}: {neutralise(turn.question)}\n{words['answered']}: {neutralise(answer)}"
         left -= len(lines)
         if left < 0:

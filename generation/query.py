@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generation.errors import GeneratorUnavailable
-from generation.language import language_of
+from generation.language import reply_language
 from generation.ports import Completer
 from generation.prompts import rewrite_prompt
 from generation.types import Turn
@@ -45,7 +45,6 @@ _QUESTION_WORDS_ZH = re.compile(
     "请问|请告诉我|为什么|为何|是什么|在哪里|在哪儿|在哪|什么时候|什么样|什么|怎么样|怎么办|怎么|怎样|如何|哪一个|哪一年|哪些|哪个|哪里|哪年|多少个|多少|几个|"
     "是不是|是否|有没有|能不能|能否|有哪|谁|吗|呢|的|了|[它他她]们?|这个|那个|这些|那些"
 )
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _DIGIT = re.compile(r"\d")
 
 
@@ -58,10 +57,12 @@ class StandaloneQuestion:
 
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question as one would ask it without the history; never fails."""
-        carried = carry_over(question, history)
-        if self.completer is None or not history:
+        if not history:
+            return question
+        carried = await asyncio.to_thread(carry_over, question, history)  # 0.2 s for the longest history of a client
+        if self.completer is None:
             return carried
-        instruction, text = rewrite_prompt(question, history[-TURNS:], language_of(question))
+        instruction, text = rewrite_prompt(question, history[-TURNS:], reply_language(question))
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 reply = await self.completer.complete(instruction, text, _REWRITE_TOKENS)
@@ -82,7 +83,7 @@ def carry_over(question: str, history: Sequence[Turn]) -> str:
 
 def leans_back(question: str) -> bool:
     """Whether a question cannot be understood without the one before: a pronoun, an ellipsis, a fragment."""
-    if language_of(question) == "zh":
+    if reply_language(question) == "zh":
         stripped = question.strip()
         return bool(
             _PRONOUN_ZH.search(stripped) or _CONTINUES_ZH.search(stripped) or not content_terms(_bare_zh(stripped))
@@ -105,8 +106,7 @@ def _salient(before: str, question: str) -> str:
     if _DIGIT.search(question):  # «and in 2020?» replaces the year that was asked for
         before = re.sub(r"\b\d[\d.,]*\b|\d{4}年?", " ", before)
     known = content_terms(question)
-    pieces = _QUESTION_WORDS_ZH.sub(" ", before) if _HAN.search(before) else before
-    words = [word.strip(".-'’") for word in _WORD.findall(pieces)]
+    words = [word.strip(".-'’") for word in _WORD.findall(_bare_zh(before))]
     kept: list[str] = []
     for word in words:
         about = content_terms(word)

@@ -14,9 +14,9 @@ from generation.types import GeneratedText
 from retrieval.sentences import sentence_spans
 
 SENTENCE_CHARACTERS = 4000  # a longer one is no sentence but a model that runs away
-_LABELS_AFTER = re.compile(r"(?:\s*[\[【［]\^?\d[^\[\]【】［］\n]{0,80}[\]】］])+")
-_MAY_BE_LABEL = re.compile(r"\s*(?:[\[【［][^\[\]【】［］\n]{0,80})?\Z")
 _ANY_LABEL = re.compile(r"[\[【［]\^?\d[^\[\]【】［］\n]{0,80}[\]】］]")
+_LABELS_AFTER = re.compile(rf"(?:\s*{_ANY_LABEL.pattern})+")
+_MAY_BE_LABEL = re.compile(r"\s*(?:[\[【［][^\[\]【】［］\n]{0,80})?\Z")
 _ENDED = re.compile(r"[.!?。！？；…:：|`}][\"'”’)\]」』）》】\s]*\Z")
 _BREAK = re.compile(r"\n[ \t]*\n")
 
@@ -78,8 +78,8 @@ class Release:
         return ends
 
     def _checked(self, raw: str, *, quoted: bool) -> Iterator[Sentence]:
-        text = raw if quoted else without_markup(raw)
-        text = broken_markup(known_labels(text, self._known))
+        # Of a document's own words nothing is read as a label but the generator's: «[1:3]» is a slice there.
+        text = broken_markup(raw if quoted else known_labels(without_markup(raw), self._known))
         text = defused_labels(text if quoted else broken_addresses(text), self._known).strip()
         if not any(char.isalnum() for char in _ANY_LABEL.sub("", text)):
             return

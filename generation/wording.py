@@ -2,6 +2,7 @@
 
 import re
 
+from generation.language import HAN
 from retrieval.tokenizer import terms
 
 _STOP_WORDS = (
@@ -19,7 +20,6 @@ _QUESTION_MARKS_ZH = re.compile(
     "多少个|多少|几个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|的|了|是|在|和|与|及|或|被|把|从|对于|关于|以及|因为|所以|但是|"
     "这个|那个|这些|那些|它们|他们|她们|它|他|她|这|那|其中|一个|有|会|也|都|就|而|并|等|为|于|之|以"
 )
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _STOP_TERMS = frozenset(terms(_STOP_WORDS))
 
@@ -28,7 +28,7 @@ def content_terms(text: str) -> frozenset[str]:
     """Terms that tell what the text is about; of Chinese those of two characters, single ones only where alone."""
     found = [term for term in terms(_QUESTION_MARKS_ZH.sub(" ", text)) if term not in _STOP_TERMS]
     pairs = "".join(term for term in found if len(term) > 1)
-    return frozenset(term for term in found if not _HAN.fullmatch(term) or term not in pairs)
+    return frozenset(term for term in found if not HAN.fullmatch(term) or term not in pairs)
 
 
 def numbers(text: str) -> frozenset[str]:

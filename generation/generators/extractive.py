@@ -4,7 +4,7 @@ import asyncio
 import re
 import textwrap
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
 from generation.grounding import sentence_similarities
@@ -21,8 +21,10 @@ _THIRD_SHARE = 0.9
 _CHARACTERS = 600  # a second or third sentence must fit; the first is given whole
 _CODE_LINES = 12
 _ASKS = -1.0  # a question in a document is near every question and answers none; what follows it does
+_TIE = 1e-6
 _BARE = -0.15  # a heading or a stub: no verb, no full stop
 
+_ROW = " | "
 _ENDS = re.compile(r"[.!?:;。！？：；…][\"'”’)\]」』”’）》】]*\Z")
 _QUESTION = re.compile(r"[?？][\"'”’)\]」』）》】]*\Z")
 _CODE = re.compile(
@@ -85,21 +87,52 @@ def _of_passage(
 ) -> Iterator[_Extract]:
     chunk = passage.hit.chunk
     follows_question = 0.0
+    rows: dict[int, list[_Extract]] = {}
     for first, last in _units(chunk):
-        start, end = chunk.sentences[first][0], chunk.sentences[last][1]
-        text = chunk.text[start:end]
-        held = share(wanted, content_terms(text))
+        text = chunk.text[chunk.sentences[first][0] : chunk.sentences[last][1]]
+        header = _header(chunk, first)
+        held = share(wanted, content_terms(text if header is None else f"{_sentence(chunk, header)} {text}"))
         if similarities is None:
             score = standing + _TERM_WEIGHT_ALONE * held
         else:
-            near = similarities[first : last + 1]
+            near = (
+                similarities[first : last + 1] if header is None else similarities[[first, header]].mean(keepdims=True)
+            )
             score = standing + _TERM_WEIGHT * held + (float(near.max()) if near.size else 0.0)
-        lines = last > first or " | " in text
+        place = (order, passage.hit.placement.ordinal, first)
+        if header is not None:
+            rows.setdefault(header, []).append(_Extract(passage.label, text, score, place, lines=True))
+            continue
+        lines = last > first
         asks = _QUESTION.search(text) is not None
         own = score + (_ASKS if asks else _BARE if _is_bare(text) and not lines else 0.0)
-        place = (order, passage.hit.placement.ordinal, first)
         yield _Extract(passage.label, text, max(own, follows_question), place, lines)
         follows_question = score - 0.05 if asks else 0.0
+    for table in rows.values():
+        yield from _of_table(table)
+
+
+def _of_table(rows: Sequence[_Extract]) -> Iterator[_Extract]:
+    """The best row, with the first above it: that one names what the others tell."""
+    header, *others = rows
+    best = max(others, key=lambda row: row.score, default=header)
+    if best is not header:
+        yield replace(header, score=best.score - _TIE)
+    yield best
+
+
+def _header(chunk: Chunk, index: int) -> int | None:
+    """The first row of the table that the sentence is a row of: it says what the row is about."""
+    if _ROW not in _sentence(chunk, index):
+        return None
+    while index > 0 and _ROW in _sentence(chunk, index - 1) and _next_line(chunk, index - 1):
+        index -= 1
+    return index
+
+
+def _sentence(chunk: Chunk, index: int) -> str:
+    start, end = chunk.sentences[index]
+    return chunk.text[start:end]
 
 
 def _units(chunk: Chunk) -> Iterator[tuple[int, int]]:
@@ -117,9 +150,8 @@ def _units(chunk: Chunk) -> Iterator[tuple[int, int]]:
 
 
 def _is_code(chunk: Chunk, index: int) -> bool:
-    start, end = chunk.sentences[index]
-    line = chunk.text[start:end]
-    return "\n" not in line and " | " not in line and _CODE.search(line) is not None and not line.endswith(". ")
+    line = _sentence(chunk, index)
+    return "\n" not in line and _ROW not in line and _CODE.search(line) is not None and not line.endswith(". ")
 
 
 def _next_line(chunk: Chunk, index: int) -> bool:

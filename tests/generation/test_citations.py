@@ -78,6 +78,13 @@ def test_words_taken_as_they_stand_are_quoted_as_they_stand() -> None:
     assert chunk.text[start:end] == "The tax\nwas raised."
 
 
+def test_a_block_of_code_is_quoted_whole_with_its_brackets_as_they_stand() -> None:
+    code = "first = rows[1]\nsecond = rows[2]\nthird = rows[3]\nprint(first, second, third)"
+    chunk = hit(code, lines=True).chunk
+    start, end = quote_span(defused_labels(code), chunk)
+    assert chunk.text[start:end] == code
+
+
 def test_each_label_has_its_own_citation() -> None:
     found = context(hit(PARIS), hit("Paris is the capital of France since 987.", 2)).passages
     citations = cite("Paris is the capital [1][2].", [1, 2], passages(*found))

@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -110,6 +112,18 @@ class Rewriter:
 
 def rewritten(rewriter: Rewriter | None, question: str = "How old is he?", history: tuple[Turn, ...] = HISTORY) -> str:
     return asyncio.run(StandaloneQuestion(rewriter, timeout_seconds=0.2).rewrite(question, history))
+
+
+def test_a_long_history_is_read_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(question: str, _: Sequence[Turn]) -> str:
+        threads.append(threading.current_thread())
+        return question
+
+    monkeypatch.setattr("generation.query.carry_over", noted)
+    assert rewritten(None) == "How old is he?"
+    assert threading.main_thread() not in threads != []
 
 
 def test_a_model_rewrites_where_there_is_one() -> None:

@@ -66,10 +66,11 @@ def test_a_heading_gives_way_to_a_sentence() -> None:
     assert pieces(asked) == ["The capital of France is Paris, a city of two million. [1]"]
 
 
-def test_a_row_of_a_table_is_quoted_whole() -> None:
-    table = "Country | Capital | Inhabitants\nFrance | Paris | 2100000\nSpain | Madrid | 3300000"
-    asked = request("capital of France", hit(table, near=[0.1, 0.9, 0.1], lines=True))
-    assert pieces(asked) == ["France | Paris | 2100000 [1]"]
+def test_of_a_table_the_row_that_answers_is_given_under_its_first_row() -> None:
+    table = "Where | Hotel, per night\nAbroad | 140 euros\nLondon, Paris | 190 euros"
+    asked = request("How much is a hotel night in London?", hit(table, near=[0.6, 0.2, 0.3], lines=True))
+
+    assert pieces(asked) == ["Where | Hotel, per night [1]", "\nLondon, Paris | 190 euros [1]"]
 
 
 def test_a_block_of_code_is_quoted_whole_and_keeps_its_lines() -> None:
@@ -87,6 +88,16 @@ def test_brackets_of_the_document_are_never_taken_for_labels() -> None:
     draft.finish()
     assert re.findall(r"\[(\d+)\]", draft.text) == ["1"]
     assert [citation.quote for citation in draft.citations] == [text]
+
+
+def test_slices_and_footnote_marks_of_the_document_stay_and_cite_nothing() -> None:
+    text = "The tax[^2] was raised for rows[2:5] of the table."
+    asked = request("When was the tax raised?", hit(text), hit("Bread is baked.", 2, near=0.0, score=0.1))
+    draft = Draft(asked.context)
+    for piece in pieces(asked):
+        draft.add(GeneratedText(piece, quoted=True))
+    assert draft.text == f"{text} [1]"
+    assert [(citation.label, citation.quote) for citation in draft.citations] == [(1, text)]
 
 
 def test_the_same_sentence_in_two_passages_is_said_once() -> None:
