@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
@@ -66,14 +67,16 @@ def work() -> None:
     """Run a worker of its own, beside services on other machines."""
     settings = _settings()
     configure_logging(settings)
-    worker.run(settings, worker.new_name())
+    with _explained():
+        worker.run(settings, worker.new_name())
 
 
 @cli.command()
 def migrate() -> None:
     """Bring the database to the schema of this version."""
     database = Database(_settings().database)
-    database.migrate()
+    with _explained():
+        database.migrate()
     database.dispose()
     console.print("The database is up to date.")
 
@@ -111,7 +114,7 @@ def ingest(
                     f"{document['name']}: {document['error']['message'] if document['error'] else 'failed'}"
                 )
     for problem in problems:
-        console.print(f"[red]✗[/red] {problem}", highlight=False)
+        console.print(f"[red]✗[/red] {escape(problem)}", highlight=False)
     console.print(f"{len(files) - len(problems)} of {len(files)} files are ready in the collection “{collection}”.")
     if problems:
         raise typer.Exit(1)
@@ -132,7 +135,7 @@ def search(
         reply = client.post("/v1/search", body)
     for hit in reply["hits"]:
         pages = ", ".join(map(str, hit["chunk"]["pages"]))
-        where = f"{hit['document']['name']}" + (f", page {pages}" if pages else "")
+        where = escape(hit["document"]["name"]) + (f", page {pages}" if pages else "")
         console.print(f"[bold]{hit['rank']}[/bold] {where}  [dim]{hit['score']:.3f}[/dim]", highlight=False)
         console.print(f"  {' '.join(hit['chunk']['text'].split())[:300]}", markup=False, highlight=False)
     if not reply["hits"]:
@@ -182,7 +185,7 @@ def list_keys(url: Url = None, key: Key = None) -> None:
     with _connected(url, key) as client:
         for each in client.listed("/v1/admin/keys"):
             limited = ", ".join(each["collections"]) if each["collections"] is not None else "all"
-            table.add_row(each["id"], each["name"], each["role"], limited, each["created_at"])
+            table.add_row(each["id"], escape(each["name"]), each["role"], limited, each["created_at"])
     console.print(table)
 
 
@@ -226,7 +229,8 @@ def _connected(url: str | None, key: str | None) -> Generator[Client]:
     settings = _settings()
     with _explained():
         address = url or data_folder.holder(settings.data_dir)
-        connection = client_of(address, key or _stored_key(settings)) if address else own_service(settings)
+        secret = key or (None if url else _stored_key(settings))  # our admin key is not for services elsewhere
+        connection = client_of(address, secret) if address else own_service(settings)
         with connection as client:
             yield client
 
@@ -248,7 +252,7 @@ def _stored_key(settings: Settings) -> str | None:
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[red]{message}[/red]", highlight=False)
+    Console(stderr=True).print(f"[red]{escape(message)}[/red]", highlight=False)
     raise typer.Exit(1)
 
 
@@ -268,7 +272,8 @@ def _print_citations(answer: Json) -> None:
     console.print()
     for citation in answer["citations"]:
         page = f", page {citation['page']}" if citation["page"] is not None else ""
-        console.print(f"\\[{citation['label']}] [bold]{citation['document']['name']}[/bold]{page}", highlight=False)
+        name = escape(citation["document"]["name"])
+        console.print(f"\\[{citation['label']}] [bold]{name}[/bold]{page}", highlight=False)
         console.print(f"    “{' '.join(citation['quote'].split())}”", markup=False, highlight=False, style="dim")
     for name in answer["degraded"]:
         console.print(f"[yellow]degraded: {name}[/yellow]")

@@ -6,15 +6,19 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
 _TIMEOUT = httpx.Timeout(30.0, read=300.0)
 _TOO_MANY_REQUESTS = 429
+_OF_THE_FILE = frozenset({413, 415, 422})
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
 _POLL_SECONDS = 0.3
+_POLL_PAUSE = 9  # times as long as the look before: thousands of documents are listed in most of a second
+_FEW = 64  # documents that are looked up one by one
+_UNSETTLED = frozenset({"queued", "processing"})
 _LISTED = 500
 
 Json = dict[str, Any]
@@ -22,6 +26,14 @@ Json = dict[str, Any]
 
 class ServiceError(Exception):
     """The service said no, or cannot be reached; the message is its own."""
+
+
+class Refused(ServiceError):
+    """The service said no, by this problem."""
+
+    def __init__(self, problem: Json) -> None:
+        super().__init__(f"{problem['title']}: {problem['detail']}")
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +75,30 @@ class Client:
         for batch in _batches(paths):
             with ExitStack() as opened:
                 files = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in batch]
-                reply = self._json("POST", "/v1/admin/documents", data={"collection": collection}, files=files)
-            yield from zip(batch, reply["documents"], strict=True)
+                entries = self._uploaded(files, collection)
+            yield from zip(batch, entries, strict=True)
 
     def settled(self, collection: str, ids: set[str]) -> Iterator[Json]:
-        """Each of these documents once it is ready or has failed."""
+        """Each of these documents once it is ready or has failed; looking takes a tenth of the time at most."""
         waiting = set(ids)
         while waiting:
-            for document in self.listed("/v1/documents", collection=collection):
-                if document["id"] in waiting and document["latest_status"] not in {"queued", "processing"}:
+            began = time.monotonic()
+            for document in self._looked_up(collection, waiting):
+                if document["latest_status"] not in _UNSETTLED:
                     waiting.remove(document["id"])
                     yield document
-                if not waiting:
-                    return
-            time.sleep(_POLL_SECONDS)
+            if waiting:
+                time.sleep(max(_POLL_SECONDS, _POLL_PAUSE * (time.monotonic() - began)))
+
+    def _looked_up(self, collection: str, ids: set[str]) -> Iterator[Json]:
+        if len(ids) <= _FEW:
+            yield from [self.get(f"/v1/documents/{each}") for each in ids]
+        else:
+            yield from [each for each in self.listed("/v1/documents", collection=collection) if each["id"] in ids]
 
     def stream_answer(self, body: Json) -> Iterator[tuple[str, Json]]:
         """The events of a streamed answer: name and body."""
-        with self.http.stream("POST", "/v1/answers", json={**body, "stream": True}) as reply:
+        with self._reached(), self.http.stream("POST", "/v1/answers", json={**body, "stream": True}) as reply:
             if reply.is_error:
                 reply.read()
                 raise _problem(reply)
@@ -91,15 +109,29 @@ class Client:
                 elif line.startswith("data: "):
                     yield event, json.loads(line.removeprefix("data: "))
 
+    def _uploaded(self, files: Sequence[tuple[str, tuple[str, BinaryIO]]], collection: str) -> list[Json]:
+        try:
+            reply = self._json("POST", "/v1/admin/documents", data={"collection": collection}, files=files)
+        except Refused as refusal:
+            if len(files) > 1 or refusal.problem["status"] not in _OF_THE_FILE:
+                raise
+            return [{"name": files[0][1][0], "problem": refusal.problem}]
+        return reply["documents"]
+
+    @contextmanager
+    def _reached(self) -> Generator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise ServiceError(f"{self.http.base_url} does not answer: {error}") from error
+
     def _json(self, method: str, path: str, **options: Any) -> Json:
         return self._request(method, path, **options).json()
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         while True:
-            try:
+            with self._reached():
                 reply = self.http.request(method, path, **options)
-            except httpx.TransportError as error:
-                raise ServiceError(f"{self.http.base_url} does not answer: {error}") from error
             if reply.status_code != _TOO_MANY_REQUESTS or "Retry-After" not in reply.headers:
                 break
             time.sleep(float(reply.headers["Retry-After"]))
@@ -110,9 +142,8 @@ class Client:
 
 def _problem(reply: httpx.Response) -> ServiceError:
     try:
-        body = reply.json()
-        return ServiceError(f"{body['title']}: {body['detail']}")
-    except (ValueError, KeyError):
+        return Refused(reply.json())
+    except (ValueError, KeyError, TypeError):  # a front server's own page
         return ServiceError(f"{reply.request.url} answered {reply.status_code}")
 
 

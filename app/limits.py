@@ -85,9 +85,9 @@ class Slots:
     def hold(self, key: str) -> Generator[None]:
         """Hold a place; raises Overloaded when all are taken, TooManyRequests when this key has its share."""
         if sum(self.held.values()) >= self.total:
-            raise Overloaded("too many questions are being answered at once", retry_after=1)
+            raise Overloaded("too many requests are under way at once", retry_after=1)
         if self.held.get(key, 0) >= max(1, self.total // 2):
-            raise TooManyRequests("this key has too many questions open at once", retry_after=1)
+            raise TooManyRequests("this key has too many requests under way at once", retry_after=1)
         self.held[key] = self.held.get(key, 0) + 1
         try:
             yield

@@ -85,7 +85,7 @@ _ROUTERS = (
 
 
 def create_app(services: Services) -> FastAPI:
-    """The whole service as one ASGI app; it opens nothing before its lifespan begins, and closes no service."""
+    """The whole service as one ASGI app; its lifespan opens what it needs, and closes the generators alone."""
     state = new_app(services)
     app = FastAPI(
         title="Openbook",
@@ -164,6 +164,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         warming.cancel()
         with suppress(asyncio.CancelledError):
             await warming
+        await state.services.answerer.aclose()
 
 
 class SafeHeaders:

@@ -40,7 +40,7 @@ class Embedder(Protocol):
 
     @property
     def languages(self) -> frozenset[str]:
-        """ISO 639-1 codes that the model was trained on; the fusion leans on terms for all others."""
+        """ISO 639-1 codes that the model was trained on; the fusion leans on terms for all others. Empty: any."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

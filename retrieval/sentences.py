@@ -11,12 +11,13 @@ _ABBREVIATIONS = frozenset(
         "est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k a.m p.m ph.d",
     )
 )
-_MAY_END_A_SENTENCE = frozenset({"etc", "inc", "ltd", "corp", "co", "a.m", "p.m", "al", "u.s", "u.k"})
+_MAY_END_A_SENTENCE = frozenset({"no", "etc", "inc", "ltd", "corp", "co", "a.m", "p.m", "al", "u.s", "u.k"})
 
 # A full stop ends a sentence only before white space; CJK marks end one anywhere; an empty line or a list item always.
+# Reference marks right behind the end, as in «It rose.[2] It fell.», belong to the sentence.
 _BOUNDARY = re.compile(
-    r"(?P<cjk>(?:[。！？；]+|…{2,})[」』”’）》】\"']*)"
-    r"|(?P<latin>[.!?]+[\"'”’)\]]*)(?=\s|$)"
+    r"(?P<cjk>(?:[。！？；]+|…{2,})[」』”’）》】\"']*(?:\[\d{1,3}\])*)"
+    r"|(?P<latin>[.!?]+[\"'”’)\]]*(?:\[\d{1,3}\])*)(?=\s|$)"
     r"|(?P<gap>\n[ \t]*\n\s*|\n(?=\s*(?:[-*•‣·]|\d{1,3}[.)])\s))"
 )
 _LAST_WORD = re.compile(r"[\w.]+\Z")

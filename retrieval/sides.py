@@ -91,7 +91,7 @@ class QueryVectors:
 
 @dataclass(slots=True, eq=False)
 class Search:
-    """One query under way; with a dense share of 0 or 1 the other side alone is asked.
+    """One query under way; with a dense share of 0 the terms alone are asked, with 1 the vectors alone.
 
     A side that fails is named in `failed`, with the reason, and the other one answers alone.
     """

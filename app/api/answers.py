@@ -17,6 +17,7 @@ from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
 from app.api.search import Collections, Filter, Question
+from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
 from generation.errors import GeneratorUnavailable
@@ -30,7 +31,10 @@ HISTORY_TURNS = 10
 
 
 class Options(Closed):
-    """What an asker may choose for one answer; null means the service's own choice."""
+    """What an asker may choose for one answer; null means the service's own choice.
+
+    `queries` has no effect so far: no generator rewrites a question into several.
+    """
 
     k: Annotated[int, Field(ge=1, le=100)] | None = None
     context_tokens: Annotated[int, Field(ge=128, le=32_768)] | None = None
@@ -237,12 +241,15 @@ def _ask(app: App, key: KeyRecord, asked: Asked) -> Ask:
 
 
 def _kept(app: App, key: KeyRecord, ask: Ask, answer: Answer) -> AnswerBody:
-    """The answer as a body, stored for its asker before anybody hears of it."""
+    """The answer as a body, stored for its asker before anybody hears of it; a full disk costs its place in history."""
     body = answer_body(ask.id, answer)
     stored: dict[str, Any] = body.model_dump(mode="json")
-    app.services.conversations.add_message(key.id, ask.conversation, ask.id, ask.question, stored)
+    try:
+        app.services.conversations.add_message(key.id, ask.conversation, ask.id, ask.question, stored)
+    except StorageFull:
+        body = body.model_copy(update={"degraded": [*body.degraded, "history"]})
     app.metrics.answers.labels("abstained" if answer.abstained else "answered", answer.generator).inc()
-    app.metrics.count_degraded(answer.degraded)
+    app.metrics.count_degraded(body.degraded)
     return body
 
 

@@ -20,6 +20,9 @@ class NewConversation(Closed):
     title: Annotated[Text, Field(max_length=200)] = ""
 
 
+UNTITLED = NewConversation()
+
+
 class Conversation(Reply):
     """A conversation's head."""
 
@@ -46,7 +49,7 @@ class WholeConversation(Conversation):
 
 
 @router.post("", status_code=201)
-def begin(new: NewConversation, key: KeyGiven, services: ServicesGiven) -> Conversation:
+def begin(key: KeyGiven, services: ServicesGiven, new: NewConversation = UNTITLED) -> Conversation:
     """Begin a conversation."""
     return _head(services.conversations.create(key.id, new.title))
 

@@ -20,9 +20,11 @@ from retrieval.types import Scope
 
 T = TypeVar("T")
 
+LOGINS_PER_MINUTE = 60
 LOGIN_FAILURES_PER_MINUTE = 10
 REFUSED_KEYS_PER_MINUTE = 60
 _PLACES_PER_CONNECTION = 4
+_WATCHERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class App:
     services: Services
     slots: Slots
     rate: MovingWindow
+    renderings: asyncio.Semaphore
     metrics: Metrics = field(default_factory=Metrics)
     streams: OpenStreams = field(default_factory=OpenStreams)
+    watchers: Slots = field(default_factory=lambda: Slots(_WATCHERS))
+    logins: MovingWindow = field(default_factory=lambda: MovingWindow(LOGINS_PER_MINUTE))
     login_failures: MovingWindow = field(default_factory=lambda: MovingWindow(LOGIN_FAILURES_PER_MINUTE))
     refused_keys: MovingWindow = field(default_factory=lambda: MovingWindow(REFUSED_KEYS_PER_MINUTE))
     not_ready: dict[str, str] = field(
@@ -46,7 +51,8 @@ def new_app(services: Services) -> App:
     """Limits as the settings say."""
     settings = services.settings
     slots = Slots(settings.generator_connections * _PLACES_PER_CONNECTION)
-    return App(services, slots, MovingWindow(settings.requests_per_minute))
+    renderings = asyncio.Semaphore(settings.parse_processes)
+    return App(services, slots, MovingWindow(settings.requests_per_minute), renderings)
 
 
 def _app(request: Request) -> App:
@@ -70,6 +76,16 @@ async def _place(request: Request) -> AsyncGenerator[None, None]:
         yield
 
 
+async def _watch(request: Request) -> AsyncGenerator[None, None]:
+    with _app(request).watchers.hold(_key(request).id):
+        yield
+
+
+async def _turn(request: Request) -> AsyncGenerator[None, None]:
+    async with _app(request).renderings:
+        yield
+
+
 AppGiven = Annotated[App, Depends(_app)]
 ServicesGiven = Annotated[Services, Depends(_services)]
 KeyGiven = Annotated[KeyRecord, Depends(_key)]
@@ -77,6 +93,10 @@ Readable = Annotated[Scope, Depends(_readable)]
 """Everything that the key may read."""
 PlaceHeld = Annotated[None, Depends(_place)]
 """A place among the costly requests, held until the reply has ended, however it ends."""
+WatchHeld = Annotated[None, Depends(_watch)]
+"""A place among those who watch a job, each of whom asks the database every other second."""
+TurnTaken = Annotated[None, Depends(_turn, scope="function")]
+"""A turn at rendering: whoever waits for a child of the sandbox waits here, and not in a thread that others need."""
 
 
 def address_of(request: Request) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 
 from app import auth
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
@@ -14,6 +14,8 @@ from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue
 
 router = APIRouter(tags=["documents"])
+
+VersionNumber = Annotated[int, Path(ge=0, lt=2**31)]
 
 
 class Document(Reply):
@@ -71,7 +73,7 @@ class Chunk(Reply):
 
 
 @router.post("/v1/admin/documents/{id}/versions/{number}/restore")
-def restore(id: Id, number: int, request: Request, services: ServicesGiven) -> Document:
+def restore(id: Id, number: VersionNumber, request: Request, services: ServicesGiven) -> Document:
     """Let an earlier version answer again, from this moment on."""
     record = services.documents.restore(DocumentId(id), number)
     audit(request, "document.restore", f"{id}/{number}")

@@ -8,7 +8,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
 from fastapi.sse import ServerSentEvent
 
-from app.api.dependencies import AppGiven, Readable, ServicesGiven, audit
+from app.api.dependencies import AppGiven, Readable, ServicesGiven, WatchHeld, audit
 from app.api.events import EventStream, error_event, event
 from app.api.models import Failure, Id, Reply, failure
 from app.api.problems import request_id_of
@@ -45,7 +45,7 @@ def get_job(id: Id, scope: Readable, services: ServicesGiven) -> Job:
 
 
 @router.get("/jobs/{id}/events", response_class=Response)
-async def watch_job(id: Id, request: Request, scope: Readable, app: AppGiven) -> EventStream:
+async def watch_job(id: Id, request: Request, scope: Readable, app: AppGiven, _: WatchHeld) -> EventStream:
     """The job now and at each change, until it has ended; raises for an unknown one before the stream begins."""
     first = await run_sync(app.services.jobs.get, JobId(id), scope)
     request_id = request_id_of(request.scope)

@@ -13,7 +13,7 @@ from fastapi.sse import ServerSentEvent
 from pydantic import Field, JsonValue
 
 from app import auth
-from app.api.answers import STREAM_SECONDS, AnswerBody, Ask, Told, begin, whole
+from app.api.answers import HISTORY_TURNS, STREAM_SECONDS, AnswerBody, Ask, Told, begin, whole
 from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
 from app.api.models import Closed, Text
@@ -25,7 +25,6 @@ router = APIRouter(prefix="/v1", tags=["compatibility"])
 MODEL = "openbook"
 _QUESTION_MAX = 4000
 _TURN_MAX = 20_000
-_TURNS = 10
 
 
 class TextPart(Closed):
@@ -100,7 +99,7 @@ class ChatRequest(Closed):
                 turns.append(Turn(message.text(), ""))
             elif message.role == "assistant" and turns:
                 turns[-1] = Turn(turns[-1].question, f"{turns[-1].answer}\n{message.text()}".strip())
-        return tuple(turns[-_TURNS:])
+        return tuple(turns[-HISTORY_TURNS:])
 
     def options(self) -> AnswerOptions:
         """What is honoured of the sampling parameters."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from app.api.dependencies import Readable, ServicesGiven, audit
+from app.api.dependencies import Readable, ServicesGiven, TurnTaken, audit
 from app.api.models import Id
 from app.api.problems import UnknownPage
 from app.wiring import Services
@@ -47,6 +47,7 @@ def render_page(
     number: int,
     scope: Readable,
     services: ServicesGiven,
+    _: TurnTaken,
     chunk: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     box: Annotated[tuple[_BoxText, ...], Query(max_length=200)] = (),
 ) -> Response:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import Field
 from starlette.responses import RedirectResponse
 
@@ -32,7 +32,12 @@ class Who(Reply):
     limited: bool
 
 
-@router.post("/v1/session")
+async def _counted(request: Request, app: AppGiven) -> None:
+    """Each session is a row, and no key's own rate holds before there is a key."""
+    app.logins.hit(address_of(request))
+
+
+@router.post("/v1/session", dependencies=[Depends(_counted)])
 def log_in(login: Login, request: Request, response: Response, app: AppGiven) -> Who:
     """Open a session; the reply sets its cookie."""
     if request.headers.get("origin") is not None:

@@ -1,1 +1,1 @@
-"""Datasets, runs and reports: the numbers of the product, made through the product."""
+"""Datasets and runs: the numbers of the product, made through the product."""

@@ -54,6 +54,7 @@ export const strings = {
   "degraded.lexical": ["word search was not available", "关键词检索不可用"],
   "degraded.dense": ["search by meaning was not available", "语义检索不可用"],
   "degraded.rerank": ["passages could not be ranked finely", "段落未能精细排序"],
+  "degraded.history": ["the answer could not be kept", "回答未能保存"],
 
   "source.of": ["Source {label}", "出处 {label}"],
   "source.original": ["Download the original", "下载原文件"],

@@ -81,6 +81,7 @@ class Scripted(WritingGenerator):
     hangs: bool = False
     fails: Exception | None = None
     active: int = 0
+    closed: bool = False
     requests: list[GenerationRequest] = field(default_factory=list[GenerationRequest])
 
     @property
@@ -100,6 +101,9 @@ class Scripted(WritingGenerator):
             yield Usage(11, 7)
         finally:
             self.active -= 1
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 def with_generator(services: Services, generator: WritingGenerator, *, default: bool) -> Services:

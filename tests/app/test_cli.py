@@ -1,15 +1,21 @@
 """The command line does its work with a service of its own, or with the one that holds the data folder."""
 
 import json
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.client import Client, client_of
 from app.data_folder import hold
+from app.db.jobs import JobStore
+from app.db.session import Database
 from app.serve import own_service
 from app.settings import Settings
+from ingestion.pipeline import Pipeline
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +109,49 @@ def test_an_evaluation_reports_each_mode(tmp_path: Path) -> None:
     assert row.count("1.000") == 3
 
 
-def test_a_service_that_does_not_answer_is_named() -> None:
-    assert "http://127.0.0.1:9" in run("search", "x", "--url", "http://127.0.0.1:9", fails=True)
+@pytest.mark.parametrize("command", [("ask", "x"), ("search", "x"), ("keys", "list")])
+def test_every_command_names_a_service_that_does_not_answer(command: tuple[str, ...]) -> None:
+    assert "http://127.0.0.1:9 does not answer" in run(*command, "--url", "http://127.0.0.1:9", fails=True)
+
+
+def test_a_service_elsewhere_is_never_sent_our_own_admin_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data" / "admin.key").write_text("ob_" + "a" * 49)
+    sent: list[str | None] = []
+
+    def noted(url: str, secret: str | None) -> AbstractContextManager[Client]:
+        sent.append(secret)
+        return client_of(url, secret)
+
+    monkeypatch.setattr("app.cli.client_of", noted)
+
+    run("search", "x", "--url", "http://127.0.0.1:9", fails=True)
+    run("search", "x", "--url", "http://127.0.0.1:9", "--key", "ob_theirs", fails=True)
+
+    assert sent == [None, "ob_theirs"]
+
+
+def test_a_file_that_is_refused_alone_keeps_no_other_out(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.client._BATCH_FILES", 1)
+    (library / "a wrong.pdf").write_text("<html><body>not a pdf</body></html>")
+
+    output = run("ingest", str(library), fails=True)
+
+    assert "a wrong.pdf" in output
+    assert "2 of 3 files are ready" in output
+
+
+def test_a_name_in_brackets_is_shown_as_it_is(library: Path) -> None:
+    (library / "gallium.md").rename(library / "[bold]gallium.md")
+    run("ingest", str(library))
+
+    assert "[bold]gallium.md" in run("search", "gallium", "-k", "1", "--mode", "lexical")
+    assert "[bold]gallium.md" in run("ask", "At how many degrees does gallium melt?")
+
+
+def test_a_database_that_cannot_be_had_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_DATABASE_URL", "postgresql://postgres@127.0.0.1:1/none")
+
+    assert "the database does not answer" in run("migrate", fails=True)
 
 
 def test_commands_speak_to_the_service_that_holds_the_folder(tmp_path: Path) -> None:
@@ -125,3 +172,28 @@ def test_another_embedder_than_the_collections_own_refuses_to_start(
     monkeypatch.setenv("OPENBOOK_EMBEDDER", "packaged-minilm")
 
     assert "OPENBOOK_EMBEDDER" in run("ask", "x", fails=True)
+
+
+def test_a_command_finds_the_service_of_another_command(library: Path) -> None:
+    with own_service(Settings()):
+        assert "2 of 2 files are ready" in run("ingest", str(library))
+
+
+def test_a_command_that_ends_gives_back_what_its_worker_had_begun(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def publish(*_: object) -> None:
+        begun.set()
+
+    monkeypatch.setattr(Pipeline, "publish", publish)
+    settings = Settings()
+
+    with own_service(settings) as client:
+        list(client.upload([library / "gallium.md"], "default"))
+        assert begun.wait(20)
+
+    database = Database(settings.database)
+    assert JobStore(database).depth()["running"] == 0
+    database.dispose()

@@ -114,6 +114,14 @@ def test_a_service_that_stops_ends_its_streams_with_a_word(tmp_path: Path, sqlit
         assert writer.active == 0
 
 
+def test_a_service_that_stops_lets_its_generators_go(tmp_path: Path, sqlite_template: Path) -> None:
+    writer = Scripted(TWO)
+    with running(tmp_path, sqlite_template, writer) as started, started.client() as client:
+        client.get("/livez")
+        assert not writer.closed
+    assert writer.closed
+
+
 def test_a_flood_of_answers_is_refused_at_once_and_told_when_to_come_back(
     tmp_path: Path, sqlite_template: Path
 ) -> None:

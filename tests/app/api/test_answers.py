@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.db.conversations import ConversationStore
+from app.db.errors import StorageFull
 from generation.errors import GeneratorUnavailable
 from tests.app.running import Running, Scripted, events, running
 
@@ -101,6 +103,18 @@ def test_an_answer_is_kept_before_anybody_hears_of_it(asker: httpx.Client, write
                 break
         else:
             pytest.fail("no answer came")
+
+
+def test_a_full_disk_costs_an_answer_its_place_in_the_history_alone(
+    asker: httpx.Client, scripted: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageFull("the database's disk is full")
+
+    monkeypatch.setattr(ConversationStore, "add_message", full)
+    reply = asker.post("/v1/answers", json=asked())
+    assert (reply.status_code, reply.json()["degraded"]) == (200, ["history"])
+    assert reply.json()["citations"]
 
 
 def test_a_follow_up_knows_what_was_said(asker: httpx.Client, writer: Scripted) -> None:

@@ -28,6 +28,11 @@ def test_a_conversation_keeps_its_questions_and_answers_in_order(own: httpx.Clie
     assert whole["updated_at"] > whole["created_at"]
 
 
+def test_a_conversation_needs_no_words_to_begin(own: httpx.Client) -> None:
+    made = own.post(CONVERSATIONS)
+    assert (made.status_code, made.json()["title"]) == (201, "")
+
+
 def test_conversations_are_listed_by_page_and_deleted(own: httpx.Client) -> None:
     ids = [own.post(CONVERSATIONS, json={"title": str(number)}).json()["id"] for number in range(3)]
     first = own.get(CONVERSATIONS, params={"limit": 2}).json()

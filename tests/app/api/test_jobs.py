@@ -1,4 +1,5 @@
 import threading
+from contextlib import ExitStack
 
 import httpx
 
@@ -26,6 +27,19 @@ def test_the_events_of_an_ended_job_end_at_once(service: Running, reader: httpx.
     told = events(reader.get(f"/v1/jobs/{job}/events"))
     assert [(name, body["status"]) for name, body in told] == [("job", "succeeded")]
     assert service.state.streams.streams == set()
+
+
+def test_a_key_watches_no_more_than_its_share_of_jobs(service: Running, public_id: str) -> None:
+    with service.client(service.new_key()) as client:
+        key = client.get("/v1/session").json()["id"]
+        job = client.get(f"/v1/documents/{public_id}").json()["job_id"]
+        assert client.get(f"/v1/jobs/{job}/events").status_code == 200
+        with ExitStack() as held:
+            for _ in range(service.state.watchers.total // 2):
+                held.enter_context(service.state.watchers.hold(key))
+            refused = client.get(f"/v1/jobs/{job}/events")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+    assert service.state.watchers.held == {}
 
 
 def test_an_unknown_job_has_no_events(reader: httpx.Client) -> None:

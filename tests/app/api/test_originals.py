@@ -1,9 +1,12 @@
+import asyncio
+import threading
 from io import BytesIO
 
 import httpx
 import pytest
 from PIL import Image
 
+from ingestion.sandbox import Sandbox
 from tests.app.running import Running
 from tests.ingestion.files import PdfPage, Text, pdf
 
@@ -73,6 +76,32 @@ def test_a_quotes_boxes_are_marked_where_they_are(reader: httpx.Client, paged: t
     ]
     assert changed
     assert all((x >= 290 and y <= 70) or (x <= 30 and y >= 170) for x, y in changed)
+
+
+def test_pages_that_are_slow_to_render_keep_nobody_else_waiting(
+    service: Running, paged: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def slow(*_: object) -> bytes:
+        go_on.wait(20)
+        return b"a picture"
+
+    monkeypatch.setattr(Sandbox, "render", slow)
+    headers = {"Authorization": f"Bearer {service.new_key()}"}
+
+    async def flooded() -> list[int]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=20, limits=limits) as client:
+            pages = [asyncio.create_task(client.get(f"/v1/documents/{paged[0]}/pages/1.png")) for _ in range(50)]
+            try:
+                await asyncio.sleep(0.5)  # more than there are threads
+                other = await client.get("/v1/documents", timeout=5)
+            finally:
+                go_on.set()
+            return [other.status_code, *{(await page).status_code for page in pages}]
+
+    assert asyncio.run(flooded()) == [200, 200]
 
 
 def test_a_foreign_chunk_marks_nothing(service: Running, reader: httpx.Client, paged: tuple[str, str]) -> None:

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import httpx
 import pytest
 
 from app.auth import COOKIE, new_login
-from tests.app.running import Running
+from tests.app.running import Running, running
 
 
 def test_a_key_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(service: Running) -> None:
@@ -74,6 +76,13 @@ def test_wrong_keys_are_slowed_down_and_so_is_whoever_shares_the_address(service
         assert (reply.status_code, reply.json()["type"]) == (429, "urn:openbook:problem:too_many_requests")
         assert browser.get("/login/obl_" + "a" * 60).status_code == 429
     service.state.login_failures.hits.clear()
+
+
+def test_a_good_key_does_not_open_sessions_without_end(tmp_path: Path, sqlite_template: Path) -> None:
+    with running(tmp_path, sqlite_template) as started, started.client() as browser:
+        key = started.new_key()
+        statuses = [browser.post("/v1/session", json={"key": key}).status_code for _ in range(61)]
+    assert statuses == [200] * 60 + [429]
 
 
 def test_logins_are_written_into_the_audit_log(service: Running) -> None:
