@@ -7,13 +7,14 @@ from sqlalchemy.orm import aliased
 
 from app.db import models
 from app.db.metadata import from_json
+from app.db.sql import filled
 from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
 from ingestion.types import BlobKey, DocumentId, JobId, VersionId
 from retrieval.types import ChunkId, Region
 
-Shown = aliased(models.Version, name="shown")
+Shown = filled(aliased(models.Version, name="shown"))
 """The version that serves, or the latest while none serves yet."""
-_Latest = aliased(models.Version, name="latest")
+_Latest = filled(aliased(models.Version, name="latest"))
 
 
 def documents() -> Select[*tuple[Any, ...]]:

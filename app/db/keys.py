@@ -15,7 +15,7 @@ from app.db.clock import Clock, utc_now
 from app.db.errors import Conflict, DatabaseUnavailable, UnknownKey
 from app.db.ids import LENGTH, new_id
 from app.db.session import Database
-from app.db.sql import changed, insert_all, insert_if_new
+from app.db.sql import changed, filled, insert_all, insert_if_new
 from app.db.types import KeyId, KeyKind, KeyRecord, Role
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId
@@ -24,7 +24,7 @@ ADMIN: Final = KeyId("key_" + "0" * LENGTH)
 """The key that the settings give: always the same row, so that a new secret takes the old one's place."""
 TOUCH_EVERY: Final = timedelta(minutes=1)
 
-_Root = aliased(models.Key, name="root")
+_Root = filled(aliased(models.Key, name="root"))
 """The API key behind a credential: itself, or the one that it was made from."""
 
 

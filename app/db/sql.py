@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import orjson
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     func,
     insert,
+    inspect,
     literal,
     select,
 )
@@ -33,6 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.db.models import Base
 
+Alias = TypeVar("Alias")
 Row: TypeAlias = Mapping[str, object]
 Column: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 
@@ -122,6 +124,17 @@ def _byte_order_postgresql(element: _ByteOrder, compiler: SQLCompiler, **options
 @compiles(_ByteOrder, "sqlite")
 def _byte_order_sqlite(element: _ByteOrder, compiler: SQLCompiler, **options: Any) -> str:
     return f"({compiler.process(element.clauses, **options)})"
+
+
+def filled(alias: Alias) -> Alias:
+    """The alias with all its columns, for one that threads share.
+
+    SQLAlchemy fills an alias at its first use, without a lock. A statement that meets a half-filled one is compiled
+    with a table too many, and that form is cached: every later use gives wrong rows.
+    """
+    for attribute in inspect(alias).mapper.column_attrs:
+        _ = getattr(alias, attribute.key).expression
+    return alias
 
 
 def among(column: Column, values: Iterable[int] | Iterable[str] | BindParameter[Any]) -> ColumnElement[bool]:

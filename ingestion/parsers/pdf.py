@@ -60,7 +60,10 @@ class PdfParser(Parser):
             if error.err_code == _PASSWORD_ERROR:
                 raise Unreadable("the PDF is encrypted: upload it with its password") from error
             pages, lines, damage = (), [], error
-        found = tuple(blocks(lines, _outline(reader))) or tuple(_second_opinion(reader))
+        found = tuple(blocks(lines, _outline(reader)))
+        if not found:
+            pages = pages or tuple(_sizes(reader))
+            found = tuple(_second_opinion(reader, len(pages)))
         if damage is not None and not found:
             raise Unreadable(f"the PDF is damaged: {damage}") from damage
         if not found:
@@ -188,10 +191,20 @@ def _metadata(reader: PdfReader | None) -> tuple[str, dict[str, MetadataValue]]:
     return "" if _NO_TITLE.fullmatch(title) else title, {key: value for key, value in facts.items() if value}
 
 
-def _second_opinion(reader: PdfReader | None) -> Iterator[Block]:
-    """pypdf's text of a document in which PDFium finds none; it knows pages but no boxes."""
+def _sizes(reader: PdfReader | None) -> Iterator[Page]:
+    """The pages as pypdf sees them, of a file that PDFium does not open."""
     try:
         for number, page in enumerate(reader.pages[:_SECOND_OPINION_PAGES] if reader is not None else (), 1):
+            yield Page(number, float(page.cropbox.width), float(page.cropbox.height), None)
+    except _PYPDF_ERRORS:
+        return
+
+
+def _second_opinion(reader: PdfReader | None, pages: int) -> Iterator[Block]:
+    """pypdf's text of a document in which PDFium finds none, on the first `pages`; it knows no boxes."""
+    most = min(pages, _SECOND_OPINION_PAGES)
+    try:
+        for number, page in enumerate(reader.pages[:most] if reader is not None else (), 1):
             for paragraph in tidy(fold_glyphs(page.extract_text())).split("\n\n"):
                 if paragraph:
                     yield Block("paragraph", paragraph, 0, (Region(0, len(paragraph), number, None),))

@@ -218,3 +218,12 @@ def test_the_right_password_gives_a_file_that_needs_none() -> None:
 def test_parsing_an_encrypted_file_says_why_it_cannot() -> None:
     with pytest.raises(Unreadable, match="encrypted"):
         parse(rewritten(report(), "secret"))
+
+
+def test_a_file_that_only_the_second_opinion_opens_has_its_pages() -> None:
+    without_its_mark = b"$" + pdf(PdfPage(lines("First page.")), PdfPage(lines("Second page.")))[1:]
+
+    parsed = PdfParser().parse(without_its_mark)
+
+    assert [block.text for block in parsed.blocks] == ["First page.", "Second page."]
+    assert [(page.number, page.width, page.height) for page in parsed.pages] == [(1, 612.0, 792.0), (2, 612.0, 792.0)]
