@@ -82,10 +82,11 @@ def word_archive(body: str, **parts: str) -> bytes:
 
 
 def archive(entries: Mapping[str, str | bytes]) -> bytes:
+    """A ZIP file of the entries, the same bytes at any time: test processes name their tests by them."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as writer:
+    with zipfile.ZipFile(packed, "w") as writer:
         for name, content in entries.items():
-            writer.writestr(name, content)
+            writer.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 
