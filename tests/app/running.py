@@ -5,7 +5,8 @@ import json
 import shutil
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -146,6 +147,16 @@ def _wait_until_started(server: Server, thread: threading.Thread) -> None:
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         thread.join(0.02)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether it comes true in time: a client has its last byte a moment before the server has let go."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def events(reply: httpx.Response) -> list[tuple[str, Any]]:

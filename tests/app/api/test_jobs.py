@@ -4,7 +4,7 @@ from contextlib import ExitStack
 import httpx
 
 from ingestion.types import Failure
-from tests.app.running import WORKER, Running, events
+from tests.app.running import WORKER, Running, events, eventually
 
 
 def test_a_job_is_followed_to_its_end(service: Running, reader: httpx.Client) -> None:
@@ -26,7 +26,7 @@ def test_the_events_of_an_ended_job_end_at_once(service: Running, reader: httpx.
     job = reader.get(f"/v1/documents/{public_id}").json()["job_id"]
     told = events(reader.get(f"/v1/jobs/{job}/events"))
     assert [(name, body["status"]) for name, body in told] == [("job", "succeeded")]
-    assert service.state.streams.streams == set()
+    assert eventually(lambda: not service.state.streams.streams)
 
 
 def test_a_key_watches_no_more_than_its_share_of_jobs(service: Running, public_id: str) -> None:
@@ -34,12 +34,13 @@ def test_a_key_watches_no_more_than_its_share_of_jobs(service: Running, public_i
         key = client.get("/v1/session").json()["id"]
         job = client.get(f"/v1/documents/{public_id}").json()["job_id"]
         assert client.get(f"/v1/jobs/{job}/events").status_code == 200
+        assert eventually(lambda: not service.state.watchers.held)
         with ExitStack() as held:
             for _ in range(service.state.watchers.total // 2):
                 held.enter_context(service.state.watchers.hold(key))
             refused = client.get(f"/v1/jobs/{job}/events")
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
-    assert service.state.watchers.held == {}
+    assert eventually(lambda: not service.state.watchers.held)
 
 
 def test_an_unknown_job_has_no_events(reader: httpx.Client) -> None:
