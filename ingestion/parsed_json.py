@@ -19,9 +19,10 @@ def dump(parsed: ParsedDocument) -> bytes:
                 [_KINDS.index(block.kind), block.level, block.text, [_flat(region) for region in block.regions]]
                 for block in parsed.blocks
             ],
-            "pages": [[page.number, page.width, page.height, page.label] for page in parsed.pages],
+            "pages": [[page.number, page.width, page.height, page.label, page.textless] for page in parsed.pages],
             "metadata": dict(parsed.metadata),
             "warnings": parsed.warnings,
+            "counts": dict(parsed.counts),
         }
     )
 
@@ -37,11 +38,12 @@ def load(content: bytes) -> ParsedDocument:
                 for kind, level, text, regions in tree["blocks"]
             ),
             pages=tuple(
-                Page(int(number), float(width), float(height), None if label is None else str(label))
-                for number, width, height, label in tree["pages"]
+                Page(int(number), float(width), float(height), None if label is None else str(label), bool(textless))
+                for number, width, height, label, textless in tree["pages"]
             ),
             metadata={str(key): _value(value) for key, value in tree["metadata"].items()},
             warnings=tuple(str(warning) for warning in tree["warnings"]),
+            counts={str(step): int(count) for step, count in tree["counts"].items()},
         )
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(f"no parsed document: {error!r}") from error

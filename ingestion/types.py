@@ -1,7 +1,7 @@
 """What flows through ingestion: an upload becomes a document's version, then blocks, chunk drafts and a publication."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NewType, TypeAlias
 
 from retrieval.types import CollectionId, MetadataValue, PassageEmbedding, Region, Span
@@ -68,23 +68,31 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page's size in points, after rotation and cropping, with its printed label if it has one."""
+    """One page's size in points, after rotation and cropping, with its printed label if it has one.
+
+    `textless`: there are images on it and no text, so that only its picture can be read.
+    """
 
     number: int
     width: float
     height: float
     label: str | None
+    textless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A file as read: blocks in reading order; pages where the format has them; warnings name what was not read."""
+    """A file as read: blocks in reading order; pages where the format has them; warnings name what was not read.
+
+    `counts` says how much each step of cleaning found or left out, by the step's name; what is not there is nought.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     pages: tuple[Page, ...]
     metadata: Metadata
     warnings: tuple[str, ...]
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

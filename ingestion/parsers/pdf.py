@@ -69,7 +69,9 @@ class PdfParser(Parser):
         if not found:
             warnings.append("the PDF has no text: its pages are empty or images")
         title, metadata = _metadata(reader)
-        return ParsedDocument(title, found, pages, metadata, tuple(warnings))
+        counts = {"image_only_pages": sum(page.textless for page in pages)}
+        found_counts = {step: count for step, count in counts.items() if count}
+        return ParsedDocument(title, found, pages, metadata, tuple(warnings), found_counts)
 
 
 def unlock(content: bytes, password: str | None) -> bytes | None:
@@ -106,23 +108,22 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str]) -> tuple[t
     """Every page's size and lines; what could not be read is added to `warnings`."""
     pages: list[Page] = []
     lines: list[list[Line]] = []
-    images: list[int] = []
     with closing(pdfium.PdfDocument(content)) as document:
         for number in range(1, len(document) + 1):
             label = labels[number - 1] if number <= len(labels) else None
-            width, height, found = 0.0, 0.0, list[Line]()
+            width, height, found, textless = 0.0, 0.0, list[Line](), False
             try:
                 with closing(document[number - 1]) as page:
                     width, height = page.get_size()
                     found, is_partial = read_lines(page, number)
                     if is_partial:
                         warnings.append(f"page {number}: text outside the page was left out")
-                    if not found and _has_image(page):
-                        images.append(number)
+                    textless = not found and _has_image(page)
             except pdfium.PdfiumError:
                 warnings.append(f"page {number} is damaged and was not read")
-            pages.append(Page(number, round(width, 2), round(height, 2), label))
+            pages.append(Page(number, round(width, 2), round(height, 2), label, textless))
             lines.append(found)
+    images = [page.number for page in pages if page.textless]
     if images and len(images) < len(pages):
         warnings.append(_missing(images, len(pages)))
     return tuple(pages), lines

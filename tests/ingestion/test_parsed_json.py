@@ -13,7 +13,7 @@ scalars = texts | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow
 regions = st.builds(Region, whole, whole, whole, st.none() | st.tuples(sides, sides, sides, sides))
 kinds = st.sampled_from(["heading", "paragraph", "list", "table", "code"])
 blocks = st.builds(Block, kinds, texts, st.integers(0, 6), st.lists(regions, max_size=3).map(tuple))
-pages = st.builds(Page, whole, sides, sides, st.none() | texts)
+pages = st.builds(Page, whole, sides, sides, st.none() | texts, st.booleans())
 documents = st.builds(
     ParsedDocument,
     texts,
@@ -21,6 +21,7 @@ documents = st.builds(
     st.lists(pages, max_size=3).map(tuple),
     st.dictionaries(texts, scalars | st.lists(scalars, max_size=3).map(tuple), max_size=3),
     st.lists(texts, max_size=3).map(tuple),
+    st.dictionaries(texts, whole, max_size=3),
 )
 
 
@@ -35,10 +36,11 @@ def test_what_is_written_is_read_back_the_same(parsed: ParsedDocument) -> None:
         b"",
         b"{}",
         b"[]",
-        b'{"title":"x","blocks":[[9,0,"x",[]]],"pages":[],"metadata":{},"warnings":[]}',
-        b'{"title":"x","blocks":[["paragraph","x"]],"pages":[],"metadata":{},"warnings":[]}',
-        b'{"title":"x","blocks":[],"pages":[],"metadata":{"a":{}},"warnings":[]}',
-        b'{"title":"x","blocks":[[1,0,"x",[[0,1,1,2.0]]]],"pages":[],"metadata":{},"warnings":[]}',
+        b'{"title":"x","blocks":[[9,0,"x",[]]],"pages":[],"metadata":{},"warnings":[],"counts":{}}',
+        b'{"title":"x","blocks":[["paragraph","x"]],"pages":[],"metadata":{},"warnings":[],"counts":{}}',
+        b'{"title":"x","blocks":[],"pages":[],"metadata":{"a":{}},"warnings":[],"counts":{}}',
+        b'{"title":"x","blocks":[],"pages":[],"metadata":{},"warnings":[],"counts":{"a":[]}}',
+        b'{"title":"x","blocks":[[1,0,"x",[[0,1,1,2.0]]]],"pages":[],"metadata":{},"warnings":[],"counts":{}}',
     ],
 )
 def test_bytes_that_nobody_wrote_are_no_document(content: bytes) -> None:
