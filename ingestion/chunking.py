@@ -7,6 +7,7 @@ sentences. An edit moves the boundaries near it and none further on: all other c
 
 import hashlib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -68,6 +69,13 @@ def document_language(drafts: Sequence[ChunkDraft]) -> str:
     for draft in drafts:
         weights[draft.language] = weights.get(draft.language, 0) + len(draft.text)
     return max(weights, key=lambda language: weights[language], default=UNKNOWN)
+
+
+def chunk_languages(drafts: Sequence[ChunkDraft]) -> dict[str, int]:
+    """How many chunks are in each language, as `chunks_en`, the most frequent first."""
+    return {
+        f"chunks_{language}": count for language, count in Counter(draft.language for draft in drafts).most_common()
+    }
 
 
 def _sections(parsed: ParsedDocument) -> Iterator[_Section]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from ingestion.chunking import chunk, document_language
+from ingestion.chunking import chunk, chunk_languages, document_language
 from ingestion.errors import BlobMissing, IngestionError, ParseError
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
@@ -135,6 +135,7 @@ class Pipeline:
             pages=len(document.pages),
             drafts=parsed.drafts,
             warnings=document.warnings,
+            counts={**document.counts, **chunk_languages(parsed.drafts)},
             fingerprint=self.embedder.fingerprint,
             embeddings={
                 draft.key: embeddings[job.collection, draft.key]

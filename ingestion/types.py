@@ -139,6 +139,7 @@ class Publication:
     pages: int
     drafts: tuple[ChunkDraft, ...]
     warnings: tuple[str, ...]
+    counts: Mapping[str, int]
     fingerprint: str
     embeddings: Mapping[str, PassageEmbedding]
     """By draft key: those that the embeddings cache did not hold."""

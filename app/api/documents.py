@@ -19,7 +19,10 @@ VersionNumber = Annotated[int, Path(ge=0, lt=2**31)]
 
 
 class Document(Reply):
-    """A document. Its status and error are those of the version that serves, or of the latest while none does."""
+    """A document. Its status and error are those of the version that serves, or of the latest while none does.
+
+    `counts` says how much each step before indexing found or left out; a step that found nothing is not named.
+    """
 
     id: str
     name: str
@@ -36,6 +39,7 @@ class Document(Reply):
     pages: int | None
     chunks: int | None
     warnings: list[str]
+    counts: Mapping[str, int]
     status: VersionStatus
     error: Failure | None
     job_id: str | None
@@ -144,6 +148,7 @@ def fields_of(record: DocumentRecord) -> dict[str, Any]:
         "pages": record.pages,
         "chunks": record.chunks,
         "warnings": list(record.warnings),
+        "counts": record.counts,
         "status": record.status,
         "error": failure(record.error_code, record.error_message),
         "job_id": record.job_id,

@@ -47,6 +47,7 @@ def documents() -> Select[*tuple[Any, ...]]:
             Shown.pages,
             Shown.chunks,
             Shown.warnings,
+            Shown.counts,
         )
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
         .join(_Latest, (_Latest.document_id == models.Document.id) & (_Latest.number == latest))
@@ -74,6 +75,7 @@ def document(row: Row[Any]) -> DocumentRecord:
         pages=row.pages,
         chunks=row.chunks,
         warnings=tuple(row.warnings),
+        counts=row.counts or {},
         status=row.status,
         error_code=row.error_code,
         error_message=row.error_message,

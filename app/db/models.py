@@ -107,6 +107,7 @@ class Version(Base):
     language: Mapped[str | None] = mapped_column(String(8))
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
     warnings: Mapped[list[str]] = mapped_column(JSON)
+    counts: Mapped[dict[str, int] | None] = mapped_column(JSON)
     pages: Mapped[int | None]
     chunks: Mapped[int | None]
     created_at: Mapped[datetime]

@@ -1,5 +1,6 @@
 """The two persisted steps of a document: parsed, and published."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ NO_TEXT = Failure(
 )
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
 FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
+
+_DESCRIBED = ("status", "title", "language", "metadata", "warnings", "counts", "pages", "chunks", "published_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class PublicationStore(VersionStore):
         fitting = self._sort_out(session, collection, publications)
         empty = [publication for publication in fitting if not publication.drafts]
         for publication in empty:
-            _describe(session, [publication], self.clock())
+            _describe(session, [publication], {}, self.clock())
             attempts.end(session, publication.job.id, NO_TEXT, self.clock)
         full = [publication for publication in fitting if publication.drafts]
         shelf = Shelf(session, collection.id, collection.generation, collection.fingerprint)
@@ -133,8 +136,9 @@ class PublicationStore(VersionStore):
         chunks = shelf.chunks(publications, embeddings)
         shelf.placements(publications, chunks)
         shelf.filter_rows(publications)
-        _describe(session, publications, now)
-        switches = _go_live(session, shelf, publications, chunks, now)
+        live = liveness.load(session, shelf.generation, {p.job.document for p in publications}, chunks.values())
+        _describe(session, publications, _known_before(live, publications, chunks), now)
+        switches = _go_live(session, live, publications, chunks, now)
         session.execute(
             update(models.Job)
             .where(among(models.Job.id, [publication.job.id for publication in publications]))
@@ -154,18 +158,34 @@ def _lock(session: Session, publications: Sequence[Publication]) -> Sequence[Row
     ).all()
 
 
-def _describe(session: Session, publications: Sequence[Publication], now: datetime) -> None:
+def _known_before(
+    live: liveness.LiveSets, publications: Sequence[Publication], chunks: Mapping[str, int]
+) -> dict[JobId, Mapping[str, int]]:
+    """How many chunks the document had before, and how many others stand elsewhere or more than once within it."""
+    counts: dict[JobId, Mapping[str, int]] = {}
+    others = Counter(live.holders)
+    for publication in publications:
+        job, before = publication.job, live.here.get(publication.job.document, frozenset[int]())
+        distinct = {chunks[draft.key] for draft in publication.drafts}
+        elsewhere = sum(chunk in live.elsewhere or others[chunk] > 0 for chunk in distinct - before)
+        others.update(distinct - before)
+        repeated = len(publication.drafts) - len(distinct)
+        counts[job.id] = {"unchanged_chunks": len(distinct & before), "duplicate_chunks": elsewhere + repeated}
+    return counts
+
+
+def _describe(
+    session: Session,
+    publications: Sequence[Publication],
+    known_before: Mapping[JobId, Mapping[str, int]],
+    now: datetime,
+) -> None:
     """What each version shows of its file."""
     versions = table(models.Version)
     statement = (
         update(versions)
         .where(versions.c.id == bindparam("version"))
-        .values(
-            {
-                name: bindparam(f"new_{name}", type_=versions.c[name].type)
-                for name in ("status", "title", "language", "metadata", "warnings", "pages", "chunks", "published_at")
-            }
-        )
+        .values({name: bindparam(f"new_{name}", type_=versions.c[name].type) for name in _DESCRIBED})
     )
     rows = [
         {
@@ -175,6 +195,7 @@ def _describe(session: Session, publications: Sequence[Publication], now: dateti
             "new_language": publication.language[:8] or None,
             "new_metadata": metadata.merged(publication.metadata, publication.job.metadata),
             "new_warnings": [storable(warning) for warning in publication.warnings],
+            "new_counts": _more_than_none({**publication.counts, **known_before.get(publication.job.id, {})}),
             "new_pages": publication.pages or None,
             "new_chunks": len(publication.drafts),
             "new_published_at": now if publication.drafts else None,
@@ -184,8 +205,16 @@ def _describe(session: Session, publications: Sequence[Publication], now: dateti
     session.connection().execute(statement, rows)
 
 
+def _more_than_none(counts: Mapping[str, int]) -> dict[str, int]:
+    return {step: count for step, count in counts.items() if count}
+
+
 def _go_live(
-    session: Session, shelf: Shelf, publications: Sequence[Publication], chunks: Mapping[str, int], now: datetime
+    session: Session,
+    live: liveness.LiveSets,
+    publications: Sequence[Publication],
+    chunks: Mapping[str, int],
+    now: datetime,
 ) -> list[liveness.Switch]:
     """Switch each document to its new version, unless a newer one was published while this one was made."""
     documents = {publication.job.document for publication in publications}
@@ -199,7 +228,6 @@ def _go_live(
         among(models.Version.id, [publication.job.version for publication in publications])
     )
     number_of = {version: number for version, number in session.execute(numbers)}  # noqa: C416
-    live = liveness.load(session, shelf.generation, documents, chunks.values())
     switches: list[liveness.Switch] = []
     rows: list[dict[str, object]] = []
     for publication in publications:

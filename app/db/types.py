@@ -63,6 +63,7 @@ class DocumentRecord:
     pages: int | None
     chunks: int | None
     warnings: tuple[str, ...]
+    counts: Mapping[str, int]
     status: VersionStatus
     error_code: str | None
     error_message: str | None

@@ -105,6 +105,7 @@ function documentRow(document, remove) {
   const { id, name, title, status, error } = document;
   const moving = [status, document.latest_status].some((state) => state === "queued" || state === "processing");
   const sizes = [document.pages && ["admin.pages", document], document.chunks && ["admin.passages", document]].filter(Boolean);
+  const counts = Object.entries(document.counts ?? {}).map(([step, count]) => `${step}: ${count}`).join("\n");
   const latest = document.latest_status;
   const note = document.version && latest && document.latest_version !== document.version
     && [latest === "failed" ? "admin.update-failed" : "admin.updating", { version: document.latest_version }];
@@ -114,7 +115,7 @@ function documentRow(document, remove) {
       document.warnings?.length > 0 && el("span", { class: "hint" }, document.warnings.join(" ")), note && el("span", { class: "hint", t: note })),
     el("td", { "data-part": "collection" }, document.collection),
     el("td", { "data-part": "status" }, el("span", { class: `status ${status}`, t: `status.${status}` })),
-    el("td", { "data-part": "size" }, el("span", {}, bytes(document.size)), sizes.map((words) => el("span", { class: "hint", t: words }))),
+    el("td", { "data-part": "size", title: counts }, el("span", {}, bytes(document.size)), sizes.map((words) => el("span", { class: "hint", t: words }))),
     el("td", { "data-part": "updated" }, el("time", { datetime: document.updated_at }, when(document.updated_at))),
     el("td", { class: "actions" },
       el("a", { class: "icon-button", href: path`/v1/documents/${id}/file`, download: "", "t-aria-label": ["admin.download", { name }], "t-title": ["admin.download", { name }] }, icon("download")),

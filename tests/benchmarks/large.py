@@ -87,6 +87,7 @@ def _publish(
                 pages=0,
                 drafts=drafts,
                 warnings=(),
+                counts={},
                 fingerprint=fingerprint,
                 embeddings=embeddings,
             )

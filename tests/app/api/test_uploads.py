@@ -40,6 +40,7 @@ def test_an_accepted_file_is_told_whole_and_queued(admin: httpx.Client) -> None:
         "pages": None,
         "chunks": None,
         "warnings": [],
+        "counts": {},
         "status": "queued",
         "error": None,
         "job_id": "",

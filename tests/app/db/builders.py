@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -35,6 +35,7 @@ from retrieval.types import CollectionId, PassageEmbedding, Region, Scope
 DIM = 8
 FINGERPRINT = "hashing-8"
 EMPTY: Metadata = {}
+NO_COUNTS: Mapping[str, int] = {}
 WORKER = WorkerId("worker-1")
 MANY_BYTES = 1 << 40
 
@@ -124,6 +125,7 @@ def publication(
     job: Job,
     *texts: str,
     warnings: tuple[str, ...] = (),
+    counts: Mapping[str, int] = NO_COUNTS,
     embedded: Sequence[str] | None = None,
     fingerprint: str = FINGERPRINT,
     metadata: Metadata = EMPTY,
@@ -131,7 +133,7 @@ def publication(
     """The job's result, a chunk per text; `embedded` are the texts whose vectors come along, by default all."""
     drafts = tuple(draft(text, page) for page, text in enumerate(texts, 1))
     vectors = {sha(text): embedding(text) for text in (texts if embedded is None else embedded)}
-    return Publication(job, "Guide", "en", metadata, len(texts), drafts, warnings, fingerprint, vectors)
+    return Publication(job, "Guide", "en", metadata, len(texts), drafts, warnings, counts, fingerprint, vectors)
 
 
 def draft(text: str, page: int = 1) -> ChunkDraft:

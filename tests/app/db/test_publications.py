@@ -35,6 +35,22 @@ def test_warnings_make_it_partial(here: World) -> None:
     assert (found.status, found.warnings) == ("partial", ("page 3 could not be read",))
 
 
+def test_counts_tell_what_the_steps_did_and_which_chunks_were_known(here: World) -> None:
+    here.add("shared footer", "kept", "old")
+    document = here.add("shared footer", "mine", "mine")
+    assert here.documents.get(document, here.scope).counts == {"duplicate_chunks": 2}
+    here.register(upload(document=document), upload())
+    first, second = here.claim()
+    here.publications.publish(
+        [
+            publication(first, "shared footer", "mine", "new", counts={"chunks_en": 3, "navigation": 0}),
+            publication(second, "new", "kept", "its own"),
+        ]
+    )
+    assert here.documents.get(document, here.scope).counts == {"chunks_en": 3, "unchanged_chunks": 2}
+    assert here.documents.get(second.document, here.scope).counts == {"duplicate_chunks": 2}
+
+
 def test_a_file_without_text_fails_and_the_version_before_goes_on(here: World) -> None:
     document = here.add("old")
     here.register(upload(document=document))

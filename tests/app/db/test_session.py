@@ -230,5 +230,5 @@ def _start_at_once(url: str) -> None:
         assert [process.wait(60) for process in processes] == [0, 0]
     database = Database(url)
     with database.read() as session:
-        assert session.execute(text("SELECT version_num FROM alembic_version")).all() == [("0001_foundation",)]
+        assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
     database.dispose()
