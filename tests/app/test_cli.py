@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import cli
+from app.cli.main import cli
 from app.client import Client, client_of
 from app.data_folder import hold
 from app.db.jobs import JobStore
@@ -122,7 +122,7 @@ def test_a_service_elsewhere_is_never_sent_our_own_admin_key(tmp_path: Path, mon
         sent.append(secret)
         return client_of(url, secret)
 
-    monkeypatch.setattr("app.cli.client_of", noted)
+    monkeypatch.setattr("app.cli.terminal.client_of", noted)
 
     run("search", "x", "--url", "http://127.0.0.1:9", fails=True)
     run("search", "x", "--url", "http://127.0.0.1:9", "--key", "ob_theirs", fails=True)

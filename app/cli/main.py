@@ -1,0 +1,15 @@
+"""The command line, `openbook`: one file here per kind of command."""
+
+import typer
+
+from app.cli import documents, evaluation, keys, processes, questions
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+for module in (processes, documents, questions, evaluation):
+    cli.add_typer(module.commands)
+cli.add_typer(keys.commands, name="keys")
+
+
+def main() -> None:
+    """The `openbook` script."""
+    cli()

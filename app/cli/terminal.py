@@ -1,0 +1,64 @@
+"""What all commands share: the terminal, the settings, the service to speak to, and errors in words."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from app import data_folder
+from app.auth import UnsafeAdminKey
+from app.client import Client, ServiceError, client_of
+from app.data_folder import DataFolderHeld
+from app.db.errors import DatabaseError
+from app.serve import OtherEmbedder, own_service
+from app.settings import Settings
+
+console = Console()
+
+Url = Annotated[str | None, typer.Option(help="A service elsewhere, like https://books.example.org.")]
+Key = Annotated[str | None, typer.Option(envvar="OPENBOOK_KEY", help="The API key for that service.")]
+
+
+def settings_of_environment() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
+        fail(f"the settings do not hold together: {problems}")
+
+
+@contextmanager
+def connected(url: str | None, key: str | None) -> Generator[Client]:
+    """The named service, the one that holds the data folder, or else one for the length of this command."""
+    settings = settings_of_environment()
+    with explained():
+        address = url or data_folder.holder(settings.data_dir)
+        secret = key or (None if url else _stored_key(settings))  # our admin key is not for services elsewhere
+        connection = client_of(address, secret) if address else own_service(settings)
+        with connection as client:
+            yield client
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Turn what a person can mend into one line of words."""
+    try:
+        yield
+    except (ServiceError, DataFolderHeld, OtherEmbedder, UnsafeAdminKey, DatabaseError) as error:
+        fail(str(error))
+
+
+def _stored_key(settings: Settings) -> str | None:
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    path = settings.data_dir / "admin.key"
+    return path.read_text().strip() if path.exists() else None
+
+
+def fail(message: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]{escape(message)}[/red]", highlight=False)
+    raise typer.Exit(1)
