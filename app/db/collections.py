@@ -16,6 +16,15 @@ from ingestion.types import BlobKey
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId
 
+IN_COLLECTION = (
+    models.Chunk,
+    models.Embedding,
+    models.ParsedBlob,
+    models.Change,
+    models.Reindex,
+    models.KeyCollection,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionStore:
@@ -84,7 +93,7 @@ def _delete(session: Session, collection: int) -> list[BlobKey]:
     session.execute(delete(models.MetadataValue).where(models.MetadataValue.version_id.in_(versions)))
     session.execute(delete(models.Version).where(models.Version.document_id.in_(documents)))
     session.execute(delete(models.Document).where(mine))
-    for model in (models.Chunk, models.Embedding, models.ParsedBlob, models.Change, models.KeyCollection):
+    for model in IN_COLLECTION:
         session.execute(delete(model).where(model.collection_id == collection))
     if changed(session.execute(delete(models.Collection).where(models.Collection.id == collection))) != 1:
         raise UnknownCollection(f"collection {collection} is gone")

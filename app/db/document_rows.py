@@ -52,7 +52,7 @@ def documents() -> Select[*tuple[Any, ...]]:
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
         .join(_Latest, (_Latest.document_id == models.Document.id) & (_Latest.number == latest))
         .join(Shown, Shown.id == func.coalesce(models.Document.live_version_id, _Latest.id))
-        .outerjoin(models.Job, models.Job.version_id == _Latest.id)
+        .outerjoin(models.Job, (models.Job.version_id == _Latest.id) & (models.Job.generation == models.UPLOADED))
     )
 
 

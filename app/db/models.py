@@ -26,6 +26,10 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 """SQLite gives the highest id out again once its row is gone; indexes and citations would take the new for the old."""
 
 
+UPLOADED = 0
+"""The generation of a job that no re-index asked for."""
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC time on both databases; SQLite alone would drop the zone."""
 
@@ -57,7 +61,11 @@ class Base(DeclarativeBase):
 
 
 class Collection(Base):
-    """A set of documents that is searched, permitted and re-indexed as one. `seq` counts its change log."""
+    """A set of documents that is searched, permitted and re-indexed as one. `seq` counts its change log.
+
+    `generation` is the one that answers, since `switched_at` or from the beginning; `pipeline` cut its chunks, where
+    that is known, and the embedder of `fingerprint` embedded them.
+    """
 
     __tablename__ = "collections"
     __table_args__ = NEVER_REUSED
@@ -66,8 +74,35 @@ class Collection(Base):
     name: Mapped[str] = mapped_column(String(64), unique=True)
     generation: Mapped[int] = mapped_column(Integer, default=1)
     fingerprint: Mapped[str]
+    pipeline: Mapped[str | None]
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    switched_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class Reindex(Base):
+    """A generation that is being made beside the one that answers; documents up to `planned_to` have had their job."""
+
+    __tablename__ = "reindexes"
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    generation: Mapped[int]
+    fingerprint: Mapped[str]
+    pipeline: Mapped[str]
+    planned_to: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    cancelled_at: Mapped[datetime | None]
+
+
+class Embedder(Base):
+    """Where the embedder of a fingerprint is to be had; `dim` is known once something was embedded by it."""
+
+    __tablename__ = "embedders"
+
+    fingerprint: Mapped[str] = mapped_column(String(255), primary_key=True)
+    model: Mapped[str]
+    url: Mapped[str | None]
+    dim: Mapped[int | None]
 
 
 class Document(Base):
@@ -198,14 +233,22 @@ class Change(Base):
 
 
 class Job(Base):
-    """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence."""
+    """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence.
+
+    `generation` is a re-index's, or UPLOADED: then it goes live in whichever answers at that time.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "status", "priority", "id"), Index(None, "document_id"))
+    __table_args__ = (
+        Index(None, "status", "priority", "id"),
+        Index(None, "document_id"),
+        UniqueConstraint("version_id", "generation"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
-    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"), unique=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id", ondelete="CASCADE"))
+    generation: Mapped[int] = mapped_column(Integer, server_default="0")
     status: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str] = mapped_column(String(16))
     priority: Mapped[int]

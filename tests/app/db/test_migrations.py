@@ -1,0 +1,75 @@
+"""What an older Openbook left in a database is there after the upgrade."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+
+import migrations
+from tests import postgresql
+from tests.conftest import BACKENDS
+
+FOUNDATION = (
+    "INSERT INTO collections (id, name, generation, fingerprint, seq, created_at) VALUES "
+    "(1, 'default', 1, 'packaged-minilm|5e|mean|254||', 1, '2026-01-02 03:04:05'), "
+    "(2, 'empty', 1, 'hashing:8', 0, '2026-01-02 03:04:05')",
+    "INSERT INTO documents (id, collection_id, name, metadata, created_at, updated_at) VALUES "
+    "('doc_1', 1, 'a.md', '{{}}', '2026-01-02 03:04:05', '2026-01-02 03:04:05')",
+    "INSERT INTO versions (id, document_id, number, blob_key, sha256, size, media_type, status, title, metadata, "
+    "warnings, created_at) VALUES (7, 'doc_1', 1, 'b', 's', 1, 'text/plain', 'ready', 'A', '{{}}', '[]', "
+    "'2026-01-02 03:04:05')",
+    "INSERT INTO jobs (id, document_id, version_id, status, stage, priority, attempts, max_attempts, run_after, "
+    "progress, cancel_requested, created_at, updated_at) VALUES ('job_1', 'doc_1', 7, 'succeeded', 'publish', 0, 1, 3, "
+    "0, 1, false, '2026-01-02 03:04:05', '2026-01-02 03:04:05')",
+    "INSERT INTO embeddings (id, collection_id, fingerprint, key, vector, sentence_vectors) VALUES "
+    "(1, 1, 'packaged-minilm|5e|mean|254||', 'k', {vector}, {vector})",
+)
+
+
+@pytest.fixture(params=BACKENDS)
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    cluster = cast("postgresql.Cluster", request.getfixturevalue("cluster"))
+    return cluster.create("openbook_upgraded")
+
+
+def test_collections_and_jobs_of_the_first_release_outlive_the_upgrade_and_back(old: str) -> None:
+    engine = create_engine(old)
+    vector = "'\\x00010203'::bytea" if engine.dialect.name == "postgresql" else "X'00010203'"
+    with engine.begin() as connection:
+        config = _config(connection)
+        command.upgrade(config, "0001_foundation")
+        for statement in FOUNDATION:
+            connection.execute(text(statement.format(vector=vector).replace(":bytea", "\\:bytea")))
+        command.upgrade(config, "head")
+        assert _rows(connection, "SELECT fingerprint, model, url, dim FROM embedders ORDER BY model") == [
+            ("hashing:8", "hashing:8", None, None),
+            ("packaged-minilm|5e|mean|254||", "packaged-minilm", None, 2),
+        ]
+        assert _rows(connection, "SELECT id, version_id, generation, status FROM jobs") == [
+            ("job_1", 7, 0, "succeeded")
+        ]
+        assert _rows(connection, "SELECT name, generation, pipeline FROM collections ORDER BY id") == [
+            ("default", 1, None),
+            ("empty", 1, None),
+        ]
+        command.downgrade(config, "0001_foundation")
+        assert _rows(connection, "SELECT id, version_id FROM jobs") == [("job_1", 7)]
+        command.upgrade(config, "head")
+    engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__ or "").parent))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _rows(connection: Connection, statement: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in connection.execute(text(statement))]
