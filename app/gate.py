@@ -63,6 +63,7 @@ RULES = (
     Rule("GET", "/openapi.json", "admin"),
     Rule("POST", "/v1/admin/documents", "admin", "upload"),
     Rule("PUT", "/v1/admin/documents/{id}", "admin", "upload"),
+    Rule("PATCH", "/v1/admin/documents/{id}", "admin"),
     Rule("DELETE", "/v1/admin/documents/{id}", "admin"),
     Rule("POST", "/v1/admin/documents/{id}/versions/{number}/restore", "admin"),
     Rule("GET", "/v1/documents", "reader"),

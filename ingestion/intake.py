@@ -14,7 +14,7 @@ from ingestion.types import Accepted, DocumentId, MediaType, Metadata, Upload
 from retrieval.types import CollectionId
 
 _HEAD = 64 << 10
-_NAME_MAX = 255
+NAME_MAX = 255
 _TRIED: frozenset[MediaType] = frozenset(
     {"application/pdf", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"}
 )
@@ -97,4 +97,4 @@ def display_name(name: str) -> str:
     """The last part of what the client called the file, printable; it is shown, never used as a path."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     printable = "".join(character for character in last if character.isprintable()).strip()
-    return printable[-_NAME_MAX:] if printable.strip(".") else "unnamed"
+    return printable[-NAME_MAX:] if printable.strip(".") else "unnamed"

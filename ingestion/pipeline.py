@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 from ingestion.chunking import chunk, chunk_languages, document_language
 from ingestion.errors import BlobMissing, IngestionError, ParseError
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
+from ingestion.title import title_of
 from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Publication
 from retrieval.errors import ModelUnavailable
 from retrieval.ports import Embedder
@@ -83,10 +83,8 @@ class Pipeline:
             return None
 
     def _chunked(self, job: Job, document: ParsedDocument) -> Parsed:
-        given = job.metadata.get("title")  # the uploader's word goes before the file's, as for all metadata
-        title = given if isinstance(given, str) and given.strip() else document.title
-        titled = replace(document, title=title or PurePath(job.name).stem)
-        return Parsed(job, titled, chunk(titled, self.embedder.window, self.embedder.count_tokens))
+        titled = replace(document, title=title_of(document.title, job.metadata, job.name))
+        return Parsed(job, document, chunk(titled, self.embedder.window, self.embedder.count_tokens))
 
     def _publish_together(self, group: Sequence[Parsed], still_held: StillHeld) -> None:
         try:

@@ -130,7 +130,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Publication:
-    """All that a version needs to go live, written in one transaction."""
+    """All that a version needs to go live, written in one transaction; title and metadata are the file's own."""
 
     job: Job
     title: str

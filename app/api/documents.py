@@ -1,15 +1,31 @@
-"""Documents: listed, restored to an earlier version and deleted; their versions and chunks."""
+"""Documents: listed, described anew, restored to an earlier version and deleted; their versions and chunks."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 
 from app import auth
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
-from app.api.models import CollectionName, Cursor, Failure, Id, Limit, Page, Reply, Text, failure, page, whole
+from app.api.models import (
+    Closed,
+    CollectionName,
+    Cursor,
+    Failure,
+    GivenMetadata,
+    Id,
+    Limit,
+    Page,
+    Reply,
+    Text,
+    failure,
+    page,
+    whole,
+)
 from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
+from ingestion.intake import NAME_MAX, display_name
 from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue
 
@@ -53,7 +69,9 @@ class Version(Reply):
     number: int
     status: VersionStatus
     live: bool
+    name: str
     title: str
+    metadata: Mapping[str, MetadataValue]
     media_type: str
     size: int
     sha256: str
@@ -74,6 +92,22 @@ class Chunk(Reply):
     pages: list[int]
     tokens: int
     boxes: list[tuple[int, float, float, float, float]]
+
+
+class Changes(Closed):
+    """What is to be changed of a document: its name, or all of its metadata; what is left out stays."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=NAME_MAX)] | None = None
+    metadata: GivenMetadata | None = None
+
+
+@router.patch("/v1/admin/documents/{id}")
+def change(id: Id, changes: Changes, request: Request, services: ServicesGiven) -> Document:
+    """Rename a document or replace its metadata, without a new version; in force before the reply."""
+    name = None if changes.name is None else display_name(changes.name)
+    record = services.documents.describe(DocumentId(id), name, changes.metadata)
+    audit(request, "document.change", id)
+    return shown(record)
 
 
 @router.post("/v1/admin/documents/{id}/versions/{number}/restore")
@@ -162,7 +196,9 @@ def _version(record: VersionRecord) -> Version:
         number=record.number,
         status=record.status,
         live=record.live,
+        name=record.name,
         title=record.title,
+        metadata=record.metadata,
         media_type=record.media_type,
         size=record.size,
         sha256=record.sha256,

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable
 from typing import Annotated, Generic, TypeVar
 
+import orjson
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.db.types import Paged
+from retrieval.types import MetadataValue
 
 Row = TypeVar("Row")
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,6 +31,28 @@ Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")]
 CollectionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .\-]*$")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_=.:\-]*$")]
+
+
+METADATA_BYTES = 16_384
+_METADATA_KEYS = 50
+
+_Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .:/-]*$")]
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
+_Single = bool | _Number | Annotated[Text, Field(max_length=1024)]
+
+
+def _small(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
+    if len(orjson.dumps(metadata)) > METADATA_BYTES:
+        raise ValueError(f"more than {METADATA_BYTES} bytes of metadata")
+    return metadata
+
+
+GivenMetadata = Annotated[
+    dict[_Key, _Single | Annotated[tuple[_Single, ...], Field(max_length=100)]],
+    Field(max_length=_METADATA_KEYS),
+    AfterValidator(_small),
+]
+"""Metadata as an uploader gives it: flat, and comparable by filters."""
 
 
 class Closed(BaseModel):

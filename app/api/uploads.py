@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app import auth
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.api.documents import Document, fields_of
 from app.api.idempotency import IdempotencyKey, hash_of, once
-from app.api.models import CollectionName, Id, Reply, Text
+from app.api.models import METADATA_BYTES, CollectionName, GivenMetadata, Id, Reply
 from app.api.problems import InvalidRequest, problem, request_id_of
 from app.db.types import KeyRecord
 from app.wiring import Services
@@ -23,17 +23,7 @@ from retrieval.types import CollectionId, MetadataValue, Scope
 router = APIRouter(tags=["documents"])
 
 DEFAULT_COLLECTION = "default"
-_METADATA_KEYS = 50
-_METADATA_BYTES = 16_384
-
-_Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .:/-]*$")]
-_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
-_Single = bool | _Number | Annotated[Text, Field(max_length=1024)]
-_METADATA = TypeAdapter[dict[str, MetadataValue]](
-    Annotated[
-        dict[_Key, _Single | Annotated[tuple[_Single, ...], Field(max_length=100)]], Field(max_length=_METADATA_KEYS)
-    ]
-)
+_METADATA = TypeAdapter[dict[str, MetadataValue]](GivenMetadata)
 
 
 class UploadedDocument(Document):
@@ -56,7 +46,7 @@ class Uploaded(Reply):
 
 
 Files = Annotated[list[UploadFile], File(min_length=1)]
-MetadataJson = Annotated[str, Form(max_length=_METADATA_BYTES)]
+MetadataJson = Annotated[str, Form(max_length=METADATA_BYTES)]
 Password = Annotated[str | None, Form(max_length=1024)]
 
 

@@ -91,7 +91,9 @@ def version(row: models.Version, live: int | None) -> VersionRecord:
         number=row.number,
         status=row.status,  # pyright: ignore[reportArgumentType] one of VersionStatus, as only stores write it
         live=row.id == live,
+        name=row.name,
         title=row.title,
+        metadata=from_json(row.metadata_),
         media_type=row.media_type,
         size=row.size,
         sha256=row.sha256,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import document_rows, liveness, models, registration
+from app.db import descriptions, document_rows, liveness, models, registration
 from app.db.clock import Clock, utc_now
 from app.db.document_rows import Shown
 from app.db.errors import Conflict, InvalidCursor
@@ -15,7 +15,7 @@ from app.db.sql import REGISTER_LOCK, among, lock, unindexed
 from app.db.types import ChunkRecord, DocumentRecord, Paged, VersionRecord
 from ingestion.errors import QueueFull, UnknownDocument
 from ingestion.ports import DocumentRegister
-from ingestion.types import Accepted, BlobKey, DocumentId, Upload, VersionStatus
+from ingestion.types import Accepted, BlobKey, DocumentId, Metadata, Upload, VersionStatus
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId, Scope
 
@@ -32,7 +32,7 @@ class DocumentStore(DocumentRegister):
     def register(self, collection: CollectionId, uploads: Sequence[Upload]) -> list[Accepted]:
         """As the port says; "the same bytes" are those that a document answers with, or will when its job is done.
 
-        A replacing upload renames its document and, where it brings metadata, replaces that.
+        A replacing upload renames its document and, where it brings metadata, replaces that; with the same bytes too.
         """
         with self.db.write() as session:
             lock(session, REGISTER_LOCK)
@@ -42,7 +42,21 @@ class DocumentStore(DocumentRegister):
             if begun.jobs:
                 self._make_room(session, len(begun.jobs))
                 begun.write(session)
-            return accepted
+        for upload, outcome in zip(uploads, accepted, strict=True):
+            if upload.document is not None and outcome.duplicate:
+                self.describe(upload.document, upload.name, upload.metadata or None)
+        return accepted
+
+    def describe(self, id: DocumentId, name: str | None, metadata: Metadata | None) -> DocumentRecord:
+        """Give a document another name or, in place of its own, other metadata; None leaves it. No version is made.
+
+        Names, filters and hits follow at once, also those of a version under way. The headings by which passages are
+        found hold the title as it was when the file was read. Raises UnknownDocument.
+        """
+        with self.db.write() as session:
+            collection, _ = _lock(session, id)
+            descriptions.describe(session, id, name, metadata, self.clock())
+            return _get(session, id, Scope(frozenset({CollectionId(collection)})))
 
     def forget(self, document: DocumentId) -> list[BlobKey]:
         """As the port says; gone are also its chunks, vectors and parsed text that nothing else holds."""
@@ -118,6 +132,7 @@ class DocumentStore(DocumentRegister):
                 .where(models.Document.id == id)
                 .values(live_version_id=version.id, updated_at=self.clock())
             )
+            descriptions.follow_live(session, [id])
             liveness.log(session, collection, generation, [switch], self.clock())
             return _get(session, id, Scope(frozenset({CollectionId(collection)})))
 

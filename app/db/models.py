@@ -123,7 +123,10 @@ class Document(Base):
 
 
 class Version(Base):
-    """One state of a document's file; placements and metadata values hang on it."""
+    """One state of a document's file; placements and metadata values hang on it.
+
+    `title` and `metadata` follow from what the file says of itself (own) and what its uploader says (name, given).
+    """
 
     __tablename__ = "versions"
     __table_args__ = (UniqueConstraint("document_id", "number"), Index(None, "blob_key"), NEVER_REUSED)
@@ -135,6 +138,10 @@ class Version(Base):
     sha256: Mapped[str] = mapped_column(String(64), index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     media_type: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str]
+    given_metadata: Mapped[dict[str, Any]] = mapped_column(JSON)
+    own_title: Mapped[str]
+    own_metadata: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(16))
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None]

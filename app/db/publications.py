@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import zstandard
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import attempts, liveness, metadata, models
+from app.db import attempts, descriptions, liveness, metadata, models
 from app.db.clock import Clock, utc_now
 from app.db.contents import Shelf
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
 from ingestion import parsed_json
 from ingestion.ports import VersionStore
+from ingestion.title import title_of
 from ingestion.types import Failure, Job, JobId, ParsedDocument, Publication
 from retrieval.types import CollectionId
 
@@ -25,7 +26,10 @@ NO_TEXT = Failure(
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
 FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
 
-_DESCRIBED = ("status", "title", "language", "metadata", "warnings", "counts", "pages", "chunks", "published_at")
+_DESCRIBED = (
+    *("status", "title", "own_title", "own_metadata", "metadata"),
+    *("language", "warnings", "counts", "pages", "chunks", "published_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class PublicationStore(VersionStore):
         with self.db.write() as session:
             collections = _lock(session, publications)
             held = attempts.held(session, [publication.job for publication in publications])
-            mine = [publication for publication in publications if publication.job.id in held]
+            mine = _as_told_now(session, [publication for publication in publications if publication.job.id in held])
             done: set[JobId] = set()
             for collection in collections:
                 here = [publication for publication in mine if publication.job.collection == collection.id]
@@ -174,6 +178,19 @@ def _known_before(
     return counts
 
 
+def _as_told_now(session: Session, publications: Sequence[Publication]) -> list[Publication]:
+    """With the name and the metadata that the uploader gives today: they may have changed since the job was claimed."""
+    statement = select(models.Version.id, models.Version.name, models.Version.given_metadata).where(
+        among(models.Version.id, [publication.job.version for publication in publications])
+    )
+    told = {row.id: row for row in session.execute(statement)}
+    return [
+        replace(publication, job=replace(publication.job, name=words.name, metadata=metadata.from_json(words[2])))
+        for publication in publications
+        for words in [told[publication.job.version]]
+    ]
+
+
 def _describe(
     session: Session,
     publications: Sequence[Publication],
@@ -191,7 +208,9 @@ def _describe(
         {
             "version": publication.job.version,
             "new_status": "partial" if publication.warnings else "ready",
-            "new_title": storable(publication.title) or storable(publication.job.name),
+            "new_title": storable(title_of(publication.title, publication.job.metadata, publication.job.name)),
+            "new_own_title": storable(publication.title),
+            "new_own_metadata": metadata.merged(publication.metadata, {}),
             "new_language": publication.language[:8] or None,
             "new_metadata": metadata.merged(publication.metadata, publication.job.metadata),
             "new_warnings": [storable(warning) for warning in publication.warnings],
@@ -243,4 +262,5 @@ def _go_live(
             "updated_at": bindparam("now", type_=models.UtcDateTime()),
         }
         session.connection().execute(switch.values(values), rows)
+        descriptions.follow_live(session, documents)
     return switches

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session, aliased
 
 from app.db import models
 from app.db.ids import new_id
+from app.db.metadata import from_json
 from app.db.sql import Row, among, insert_all, storable, unindexed
 from ingestion.errors import UnknownDocument
-from ingestion.types import Accepted, DocumentId, Upload
+from ingestion.types import Accepted, DocumentId, Metadata, Upload
 from retrieval.types import CollectionId
 
 MIB: Final = 1024 * 1024
@@ -31,6 +32,8 @@ class Registration:
     heading_for: dict[DocumentId, str]
     """By replaced document: the SHA-256 that it answers with, or will once its latest job is done."""
     numbers: dict[DocumentId, int]
+    given: dict[DocumentId, Metadata]
+    """By replaced document: what its uploader says of it, until an upload brings something else."""
     documents: list[Row] = field(default_factory=list[Row])
     versions: list[Row] = field(default_factory=list[Row])
     jobs: list[tuple[DocumentId, int, int]] = field(default_factory=list[tuple[DocumentId, int, int]])
@@ -41,11 +44,13 @@ class Registration:
         if upload.document is not None:
             if self.heading_for[upload.document] == sha256:
                 return Accepted(upload.document, duplicate=True)
+            self.given[upload.document] = upload.metadata or self.given[upload.document]
             self.renamed.append((upload.document, upload))
             return self._new_version(upload.document, upload)
         if sha256 in self.documents_of:
             return Accepted(self.documents_of[sha256], duplicate=True)
         document = DocumentId(new_id("doc"))
+        self.given[document] = upload.metadata
         self.documents.append(
             {
                 "id": document,
@@ -62,10 +67,11 @@ class Registration:
     def write(self, session: Session) -> None:
         insert_all(session, models.Document, self.documents)
         for document, upload in self.renamed:
-            values: dict[str, object] = {"name": storable(upload.name), "updated_at": self.now}
-            if upload.metadata:
-                values["metadata_"] = dict(upload.metadata)
-            session.execute(update(models.Document).where(models.Document.id == document).values(values))
+            session.execute(
+                update(models.Document)
+                .where(models.Document.id == document)
+                .values(name=storable(upload.name), metadata_=dict(self.given[document]), updated_at=self.now)
+            )
         insert_all(session, models.Version, self.versions)
         made = select(models.Version.document_id, models.Version.number, models.Version.id).where(
             among(models.Version.document_id, {document for document, _, _ in self.jobs})
@@ -91,9 +97,13 @@ class Registration:
                 "sha256": sha256,
                 "size": upload.blob.size,
                 "media_type": upload.media_type,
+                "name": storable(upload.name),
+                "given_metadata": dict(self.given[document]),
+                "own_title": "",
+                "own_metadata": {},
                 "status": "queued",
                 "title": storable(upload.name),
-                "metadata": dict(upload.metadata),
+                "metadata": dict(self.given[document]),
                 "warnings": [],
                 "created_at": self.now,
             }
@@ -129,7 +139,7 @@ def begin(
 ) -> Registration:
     """Read what the uploads meet, and lock the documents that they replace. Raises UnknownDocument."""
     replaced = sorted({upload.document for upload in uploads if upload.document is not None})
-    heading_for, numbers = _replaced(session, collection, replaced)
+    heading_for, numbers, given = _replaced(session, collection, replaced)
     return Registration(
         collection=collection,
         now=now,
@@ -137,6 +147,7 @@ def begin(
         documents_of=_known(session, collection, {upload.blob.sha256 for upload in uploads}),
         heading_for=heading_for,
         numbers=numbers,
+        given=given,
     )
 
 
@@ -162,16 +173,16 @@ def _known(session: Session, collection: CollectionId, hashes: set[str]) -> dict
 
 def _replaced(
     session: Session, collection: CollectionId, documents: Sequence[DocumentId]
-) -> tuple[dict[DocumentId, str], dict[DocumentId, int]]:
+) -> tuple[dict[DocumentId, str], dict[DocumentId, int], dict[DocumentId, Metadata]]:
     if not documents:
-        return {}, {}
+        return {}, {}, {}
     found = session.execute(
-        select(models.Document.id, models.Document.live_version_id)
+        select(models.Document.id, models.Document.live_version_id, models.Document.metadata_)
         .where(among(models.Document.id, documents), models.Document.collection_id == collection)
         .order_by(models.Document.id)
         .with_for_update(key_share=True)
-    )
-    live = {document: version for document, version in found}  # noqa: C416 dict() loses the types
+    ).all()
+    live = {row.id: row.live_version_id for row in found}
     for document in documents:
         if document not in live:
             raise UnknownDocument(f"there is no document {document}")
@@ -191,4 +202,4 @@ def _replaced(
         if version == live[document]:
             heading_for[document] = sha256
     heading_for.update({document: sha256 for document, sha256 in pending.items() if sha256 is not None})
-    return heading_for, numbers
+    return heading_for, numbers, {DocumentId(row.id): from_json(row.metadata_) for row in found}

@@ -80,7 +80,9 @@ class VersionRecord:
     number: int
     status: VersionStatus
     live: bool
+    name: str
     title: str
+    metadata: Metadata
     media_type: str
     size: int
     sha256: str

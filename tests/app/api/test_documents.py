@@ -1,5 +1,8 @@
+from typing import Any
+
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.app.running import Running
 
@@ -58,6 +61,40 @@ def test_chunks_come_in_reading_order_with_their_headings(reader: httpx.Client, 
     assert chunk["text"].startswith("Gallium melts")
     assert isinstance(chunk["id"], str)
     assert chunk["tokens"] > 0
+
+
+def test_a_document_is_renamed_and_described_anew_without_a_new_version(service: Running, admin: httpx.Client) -> None:
+    made = service.upload("osmium.txt", "Osmium is dense.", metadata='{"year": 1803}')
+    service.read_all()
+    address = f"/v1/admin/documents/{made['id']}"
+    changed = admin.patch(address, json={"name": "../Os.txt", "metadata": {"group": 8, "title": "Os", "tags": ["x"]}})
+    document = changed.json()
+    assert changed.status_code == 200
+    assert (document["name"], document["title"], document["version"]) == ("Os.txt", "Os", 1)
+    assert document["metadata"] == {"group": 8, "title": "Os", "tags": ["x"]}
+    assert admin.patch(address, json={}).json() == document
+    condition = {"field": "metadata.group", "op": "eq", "value": 8}
+    [hit] = admin.post("/v1/search", json={"query": "dense", "filter": {"all": [condition]}}).json()["hits"]
+    assert (hit["document"]["name"], hit["document"]["title"]) == ("Os.txt", "Os")
+    assert "filename*=UTF-8''Os.txt" in admin.get(f"/v1/documents/{made['id']}/file").headers["content-disposition"]
+    with service.services.db.read() as session:
+        rows = session.execute(text("SELECT result FROM audit WHERE action = 'document.change'"))
+        assert len(rows.all()) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": ""},
+        {"name": "a" * 256},
+        {"name": "\0"},
+        {"collection": "private"},
+        {"metadata": {"a": {"b": 1}}},
+        {"metadata": {f"key{number}": "x" * 1000 for number in range(20)}},
+    ],
+)
+def test_a_change_out_of_bounds_is_refused(body: dict[str, Any], admin: httpx.Client, public_id: str) -> None:
+    assert admin.patch(f"/v1/admin/documents/{public_id}", json=body).status_code == 422
 
 
 def test_an_earlier_version_is_restored_at_once(service: Running, admin: httpx.Client) -> None:

@@ -1,5 +1,6 @@
 """What an older Openbook left in a database is there after the upgrade."""
 
+import secrets
 from pathlib import Path
 from typing import cast
 
@@ -9,6 +10,10 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
 import migrations
+from app.db.documents import DocumentStore
+from app.db.session import Database
+from ingestion.types import DocumentId
+from retrieval.types import CollectionId, Scope
 from tests import postgresql
 from tests.conftest import BACKENDS
 
@@ -28,6 +33,23 @@ FOUNDATION = (
     "(1, 1, 'packaged-minilm|5e|mean|254||', 'k', {vector}, {vector})",
 )
 
+SCOPE = Scope(frozenset({CollectionId(1)}))
+MOMENT = "'2026-01-02 03:04:05'"
+DESCRIBED = f"""
+INSERT INTO collections (id, name, generation, fingerprint, seq, created_at) VALUES (1, 'default', 1, 'f', 0, {MOMENT});
+INSERT INTO documents (id, collection_id, name, metadata, created_at, updated_at)
+    VALUES ('doc_1', 1, 'told.md', '{{"title": "Told", "year": 2026}}', {MOMENT}, {MOMENT}),
+           ('doc_2', 1, 'plain.md', '{{}}', {MOMENT}, {MOMENT});
+INSERT INTO versions (id, document_id, number, blob_key, sha256, size, media_type, status, title, metadata, warnings,
+                      created_at, published_at)
+    VALUES (1, 'doc_1', 1, '1/a', 'a', 1, 'text/markdown', 'ready', 'Told',
+            '{{"title": "Told", "year": 2026, "author": "Ada"}}', '[]', {MOMENT}, {MOMENT}),
+           (2, 'doc_2', 1, '1/b', 'b', 1, 'text/markdown', 'ready', 'Plain',
+            '{{"author": "Ada"}}', '[]', {MOMENT}, {MOMENT});
+UPDATE documents SET live_version_id = 1 WHERE id = 'doc_1';
+UPDATE documents SET live_version_id = 2 WHERE id = 'doc_2'
+"""
+
 
 @pytest.fixture(params=BACKENDS)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
@@ -35,7 +57,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'old.db'}"
     cluster = cast("postgresql.Cluster", request.getfixturevalue("cluster"))
-    return cluster.create("openbook_upgraded")
+    return cluster.create(f"upgraded_{secrets.token_hex(4)}")
 
 
 def test_collections_and_jobs_of_the_first_release_outlive_the_upgrade_and_back(old: str) -> None:
@@ -62,6 +84,32 @@ def test_collections_and_jobs_of_the_first_release_outlive_the_upgrade_and_back(
         assert _rows(connection, "SELECT id, version_id FROM jobs") == [("job_1", 7)]
         command.upgrade(config, "head")
     engine.dispose()
+
+
+def test_documents_of_the_first_release_keep_their_words_and_can_get_others(old: str) -> None:
+    engine = create_engine(old)
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0001_foundation")
+        for statement in DESCRIBED.split(";"):
+            connection.execute(text(statement.replace(": ", r"\: ")))
+    engine.dispose()
+    database = Database(old)
+    database.migrate()
+
+    documents = DocumentStore(database)
+    told, plain = (documents.get(DocumentId(each), SCOPE) for each in ("doc_1", "doc_2"))
+    assert (told.name, told.title, told.metadata) == (
+        "told.md",
+        "Told",
+        {"title": "Told", "year": 2026, "author": "Ada"},
+    )
+    assert (plain.name, plain.title, plain.metadata) == ("plain.md", "Plain", {"author": "Ada"})
+    assert [version.name for version in documents.versions(told.id, SCOPE)] == ["told.md"]
+    told = documents.describe(told.id, None, {"year": 2027})
+    plain = documents.describe(plain.id, "other.md", {"author": "Bob"})
+    assert (told.title, told.metadata) == ("told", {"year": 2027, "author": "Ada"})
+    assert (plain.name, plain.title, plain.metadata) == ("other.md", "Plain", {"author": "Bob"})
+    database.dispose()
 
 
 def _config(connection: Connection) -> Config:

@@ -1,0 +1,96 @@
+"""A document's name and its uploader's metadata: changed without a new version, and taken back with an old one.
+
+A version keeps the words under which it answers or answered: its name, what the uploader said of it and what the file
+says of itself. From them follow its title, its metadata and the values that filters compare.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, bindparam, delete, exists, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from app.db import metadata, models
+from app.db.metadata import from_json
+from app.db.registration import PENDING
+from app.db.sql import among, insert_all, storable, table
+from ingestion.title import title_of
+from ingestion.types import DocumentId, Metadata, VersionId
+
+_DERIVED: Final = ("name", "given_metadata", "title", "metadata")
+
+
+def describe(session: Session, document: DocumentId, name: str | None, given: Metadata | None, now: datetime) -> None:
+    """Give the document that name and that metadata, where they are given; a repetition changes nothing.
+
+    They hold for the version that answers and for those that may yet; the caller holds the document's collection.
+    """
+    before = session.execute(
+        select(models.Document.name, models.Document.metadata_, models.Document.live_version_id).where(
+            models.Document.id == document
+        )
+    ).one()
+    called = storable(name) if name is not None else before.name
+    said = dict(given) if given is not None else from_json(before.metadata_)
+    if called == before.name and said == from_json(before.metadata_):
+        return
+    session.execute(
+        update(models.Document)
+        .where(models.Document.id == document)
+        .values(name=called, metadata_=said, updated_at=now)
+    )
+    _reword(session, document, before.live_version_id, called, said)
+
+
+def follow_live(session: Session, documents: Collection[str]) -> None:
+    """Let documents be called, and their metadata be, as in the versions that answer.
+
+    One that is just being replaced is called as its replacement already.
+    """
+    live, later = aliased(models.Version), aliased(models.Version)
+    is_replaced = exists().where(
+        live.id == models.Document.live_version_id,
+        later.document_id == models.Document.id,
+        later.number > live.number,
+        later.status.in_(PENDING),
+    )
+
+    def of_live(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+        return select(column).where(models.Version.id == models.Document.live_version_id).scalar_subquery()
+
+    session.execute(
+        update(models.Document)
+        .where(among(models.Document.id, documents), ~is_replaced)
+        .values(name=of_live(models.Version.name), metadata_=of_live(models.Version.given_metadata))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _reword(session: Session, document: DocumentId, live: int | None, name: str, given: Metadata) -> None:
+    versions = session.execute(
+        select(models.Version.id, models.Version.own_title, models.Version.own_metadata).where(
+            models.Version.document_id == document,
+            or_(models.Version.id == live, models.Version.published_at.is_(None)),
+        )
+    ).all()
+    merged = {row.id: metadata.merged(from_json(row.own_metadata), given) for row in versions}
+    rows = table(models.Version)
+    statement = update(rows).where(rows.c.id == bindparam("version"))
+    values = {column: bindparam(f"new_{column}", type_=rows.c[column].type) for column in _DERIVED}
+    session.connection().execute(
+        statement.values(values),
+        [
+            {
+                "version": row.id,
+                "new_name": name,
+                "new_given_metadata": given,
+                "new_title": title_of(row.own_title, given, name) if row.id == live else name,
+                "new_metadata": merged[row.id],
+            }
+            for row in versions
+        ],
+    )
+    if live is not None:
+        session.execute(delete(models.MetadataValue).where(models.MetadataValue.version_id == live))
+        insert_all(session, models.MetadataValue, metadata.filter_rows(VersionId(live), merged[live]))
