@@ -18,6 +18,8 @@ PIP       := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 TEST_WORKERS ?= 2
 # A folder with SciFact (corpus.jsonl, queries.jsonl, qrels.tsv); without it the benchmarks make a corpus of their own.
 BENCH_DATA ?= ../shared/data/scifact
+# A folder with the data sets that fidelity is measured on, each in its own folder; those that are not there are left out.
+FIDELITY_DATA ?= ../shared/data
 # Which benchmarks to run; empty: all but the peers.
 BENCH ?=
 
@@ -50,7 +52,7 @@ format: $(DEVELOP)  ## put the code into shape
 	$(BIN)/ruff format .
 
 bench: $(DEVELOP)  ## measure; prints one table per benchmark
-	BENCH_DATA=$(BENCH_DATA) $(BIN)/python tests/benchmarks $(BENCH)
+	BENCH_DATA=$(BENCH_DATA) FIDELITY_DATA=$(FIDELITY_DATA) $(BIN)/python tests/benchmarks $(BENCH)
 
 bench-peers: $(DEVELOP) $(PEERS)/.installed  ## measure Openbook beside what one would use instead
 	BENCH_DATA=$(BENCH_DATA) BENCH_PEERS=$(PEERS)/bin/python $(BIN)/python tests/benchmarks peers

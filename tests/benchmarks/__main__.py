@@ -8,6 +8,7 @@ import lexical
 import peers
 import scifact
 import start
+from fidelity import tables as fidelity
 from measure import Table
 
 BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
@@ -15,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "scifact": scifact.run,
     "large": large.run,
     "start": start.run,
+    "fidelity": fidelity.run,
     "peers": peers.run,
 }
 
