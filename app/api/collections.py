@@ -5,7 +5,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 
 from app.api.dependencies import Readable, ServicesGiven, audit
-from app.api.models import Closed, CollectionName, Page, Reply, whole
+from app.api.models import Closed, CollectionName, Cursor, Limit, Page, Reply, page
 from app.db.types import CollectionRecord
 
 router = APIRouter(prefix="/v1/admin/collections", tags=["collections"])
@@ -26,9 +26,11 @@ class Collection(Reply):
 
 
 @router.get("")
-def list_collections(readable: Readable, services: ServicesGiven) -> Page[Collection]:
-    """Every collection, in one page."""
-    return whole(services.collections.list(readable.collections), _shown)
+def list_collections(
+    readable: Readable, services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None
+) -> Page[Collection]:
+    """The collections, by name."""
+    return page(services.collections.page(readable.collections, limit, cursor), _shown)
 
 
 @router.post("", status_code=201)

@@ -22,7 +22,6 @@ from app.api.models import (
     Text,
     failure,
     page,
-    whole,
 )
 from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
 from ingestion.intake import NAME_MAX, display_name
@@ -147,9 +146,11 @@ def get_document(id: Id, scope: Readable, services: ServicesGiven) -> Document:
 
 
 @router.get("/v1/documents/{id}/versions")
-def list_versions(id: Id, scope: Readable, services: ServicesGiven) -> Page[Version]:
-    """Every version of a document, in one page."""
-    return whole(services.documents.versions(DocumentId(id), scope), _version)
+def list_versions(
+    id: Id, scope: Readable, services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None
+) -> Page[Version]:
+    """The versions of a document that are kept, newest first."""
+    return page(services.documents.versions(DocumentId(id), scope, limit, cursor), _version)
 
 
 @router.get("/v1/documents/{id}/chunks")

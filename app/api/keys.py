@@ -8,7 +8,7 @@ from pydantic import Field
 
 from app import auth
 from app.api.dependencies import KeyGiven, ServicesGiven, audit
-from app.api.models import Closed, CollectionName, Id, Page, Reply, Text, whole
+from app.api.models import Closed, CollectionName, Cursor, Id, Limit, Page, Reply, Text, page
 from app.api.problems import InvalidRequest
 from app.db.types import KeyId, KeyRecord, Role
 from app.wiring import Services
@@ -43,10 +43,10 @@ class MadeKey(Key):
 
 
 @router.get("")
-def list_keys(services: ServicesGiven) -> Page[Key]:
-    """Every API key, in one page."""
+def list_keys(services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None) -> Page[Key]:
+    """The API keys, oldest first."""
     names = _names(services)
-    return whole(services.keys.list(), lambda record: _shown(record, names))
+    return page(services.keys.page(limit, cursor), lambda record: _shown(record, names))
 
 
 @router.post("", status_code=201)

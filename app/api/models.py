@@ -1,6 +1,6 @@
 """What requests and replies have in common: closed models, bounded and storable text, pages of lists."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
 import orjson
@@ -84,11 +84,6 @@ class Failure(Reply):
 def page(paged: Paged[Row], model: Callable[[Row], Model]) -> Page[Model]:
     """A store's page as a reply."""
     return Page(items=[model(row) for row in paged.rows], next_cursor=paged.next_cursor)
-
-
-def whole(rows: Iterable[Row], model: Callable[[Row], Model]) -> Page[Model]:
-    """A list that is short enough to be given at once."""
-    return Page(items=[model(row) for row in rows], next_cursor=None)
 
 
 def failure(code: str | None, message: str | None) -> Failure | None:

@@ -1,5 +1,6 @@
 """Collections: made, listed, and deleted with all that is in them."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.db import models
 from app.db.clock import Clock, utc_now
-from app.db.errors import Conflict
+from app.db.errors import Conflict, InvalidCursor
 from app.db.session import Database
-from app.db.sql import among, changed, insert_if_new
-from app.db.types import CollectionRecord
+from app.db.sql import among, byte_order, changed, insert_if_new
+from app.db.types import CollectionRecord, Paged
 from ingestion.types import BlobKey
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId
@@ -35,11 +36,23 @@ class CollectionStore:
 
     def list(self, only: frozenset[CollectionId] | None = None) -> "list[CollectionRecord]":
         """Those in `only`, or all where it is None, by name."""
-        statement = _records().order_by(models.Collection.name)
+        statement = _records().order_by(byte_order(models.Collection.name))
         if only is not None:
             statement = statement.where(among(models.Collection.id, only))
         with self.db.read() as session:
             return [_record(row) for row in session.execute(statement)]
+
+    def page(self, only: frozenset[CollectionId] | None, limit: int, cursor: str | None) -> Paged[CollectionRecord]:
+        """The same, a page at a time. Raises InvalidCursor."""
+        name = byte_order(models.Collection.name)
+        statement = _records().order_by(name).limit(limit + 1)
+        if only is not None:
+            statement = statement.where(among(models.Collection.id, only))
+        if cursor is not None:
+            statement = statement.where(name > _name_in(cursor))
+        with self.db.read() as session:
+            records = tuple(_record(row) for row in session.execute(statement))
+        return Paged(records[:limit], _cursor(records[limit - 1].name) if len(records) > limit else None)
 
     def ids(self, only: frozenset[CollectionId] | None = None) -> dict[str, CollectionId]:
         """Those in `only`, or all where it is None, by name; every search asks, so nothing is counted."""
@@ -99,6 +112,18 @@ def _delete(session: Session, collection: int) -> list[BlobKey]:
         raise UnknownCollection(f"collection {collection} is gone")
     kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
     return [BlobKey(key) for key in sorted(blobs - kept)]
+
+
+def _cursor(name: str) -> str:
+    """A name as an address can hold it."""
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _name_in(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise InvalidCursor(f"{cursor!r} is not the cursor of a page of collections") from error
 
 
 def _records() -> Select[*tuple[Any, ...]]:

@@ -99,14 +99,16 @@ class DocumentStore(DocumentRegister):
         records = tuple(document_rows.document(row) for row in rows[:limit])
         return Paged(records, records[-1].id if len(rows) > limit else None)
 
-    def versions(self, id: DocumentId, scope: Scope) -> list[VersionRecord]:
+    def versions(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[VersionRecord]:
         """Newest first. Raises UnknownDocument."""
+        statement = select(models.Version).where(models.Version.document_id == id)
+        if cursor is not None:
+            statement = statement.where(models.Version.number < _number_in(cursor, "versions"))
         with self.db.read() as session:
             live = _live_version(session, id, scope)
-            rows = session.scalars(
-                select(models.Version).where(models.Version.document_id == id).order_by(models.Version.number.desc())
-            )
-            return [document_rows.version(row, live) for row in rows]
+            rows = session.scalars(statement.order_by(models.Version.number.desc()).limit(limit + 1)).all()
+            records = tuple(document_rows.version(row, live) for row in rows[:limit])
+        return Paged(records, str(records[-1].number) if len(rows) > limit else None)
 
     def restore(self, id: DocumentId, number: int) -> DocumentRecord:
         """Let an earlier version answer again. Raises UnknownDocument, and Conflict for one that cannot."""
@@ -138,8 +140,7 @@ class DocumentStore(DocumentRegister):
 
     def chunks(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[ChunkRecord]:
         """Those of the serving version, in reading order; none while none serves. Raises UnknownDocument."""
-        if cursor is not None and not (cursor.isdecimal() and len(cursor) < 10):
-            raise InvalidCursor(f"{cursor!r} is not the cursor of a page of chunks")
+        after = -1 if cursor is None else _number_in(cursor, "chunks")
         with self.db.read() as session:
             live = _live_version(session, id, scope)
             rows = session.execute(
@@ -149,7 +150,7 @@ class DocumentStore(DocumentRegister):
                 .join(models.Collection, models.Collection.id == models.Chunk.collection_id)
                 .where(models.Placement.version_id == live)
                 .where(models.Placement.generation == models.Collection.generation)
-                .where(models.Placement.ordinal > (-1 if cursor is None else int(cursor)))
+                .where(models.Placement.ordinal > after)
                 .order_by(models.Placement.ordinal)
                 .limit(limit + 1)
             ).all()
@@ -165,6 +166,12 @@ class DocumentStore(DocumentRegister):
                 f"{waiting} files wait already, and {jobs} more would pass OPENBOOK_QUEUE_MAX_JOBS "
                 f"({self.queue_max_jobs}): try again later"
             )
+
+
+def _number_in(cursor: str, of: str) -> int:
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
+        raise InvalidCursor(f"{cursor!r} is not the cursor of a page of {of}")
+    return int(cursor)
 
 
 def _require(session: Session, collection: CollectionId) -> None:

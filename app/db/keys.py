@@ -16,7 +16,7 @@ from app.db.errors import Conflict, DatabaseUnavailable, UnknownKey
 from app.db.ids import LENGTH, new_id
 from app.db.session import Database
 from app.db.sql import changed, filled, insert_all, insert_if_new
-from app.db.types import KeyId, KeyKind, KeyRecord, Role
+from app.db.types import KeyId, KeyKind, KeyRecord, Paged, Role
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId
 
@@ -65,11 +65,15 @@ class KeyStore:
             insert_all(session, models.KeyCollection, grants)
             return _one(session, key)
 
-    def list(self) -> "list[KeyRecord]":
+    def page(self, limit: int, cursor: str | None) -> Paged[KeyRecord]:
         """API keys, oldest first."""
+        ids = select(models.Key.id).where(models.Key.kind == "api").order_by(models.Key.id).limit(limit + 1)
+        if cursor is not None:
+            ids = ids.where(models.Key.id > cursor)
         with self.db.read() as session:
-            rows = session.execute(_credentials().where(models.Key.kind == "api").order_by(models.Key.id))
-            return _records(rows.all())
+            rows = session.execute(_credentials().where(models.Key.id.in_(ids)).order_by(models.Key.id))
+            records = tuple(_records(rows.all()))
+        return Paged(records[:limit], records[limit - 1].id if len(records) > limit else None)
 
     def revoke(self, id: KeyId) -> None:
         """Void at the return, with its sessions, logins and conversations. Raises UnknownKey."""

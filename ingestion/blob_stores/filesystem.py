@@ -30,7 +30,7 @@ class FilesystemBlobStore(BlobStore):
         path = self._path(key)
         unfinished = path.with_suffix(_UNFINISHED)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder(path.parent)
             sha256, size = _write(content, unfinished, max_bytes)
             unfinished.rename(path)
             _sync_folder(path.parent)
@@ -61,6 +61,15 @@ class FilesystemBlobStore(BlobStore):
             except FileNotFoundError:
                 continue  # deleted while we walked
             yield BlobKey(f"{path.parent.name}/{path.name}"), age
+
+    def _make_folder(self, folder: Path) -> None:
+        """A new folder's own name is synced as well: else a lost power takes it away with all that is in it."""
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            return
+        _sync_folder(self.folder)
+        _sync_folder(self.folder.parent)
 
     def _path(self, key: BlobKey) -> Path:
         collection, name = key.split("/")

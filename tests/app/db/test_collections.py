@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from app.db.errors import Conflict
+from app.db.errors import Conflict, InvalidCursor
 from app.db.models import Base
 from ingestion.types import BlobKey
 from retrieval.errors import UnknownCollection
@@ -32,6 +32,19 @@ def test_a_list_holds_only_what_may_be_seen_by_name(here: World) -> None:
     assert here.collections.list() == [other, here.home]
     assert here.collections.list(frozenset({other.id})) == [other]
     assert here.collections.list(frozenset()) == []
+
+
+def test_pages_of_collections_go_by_name_through_those_that_may_be_seen(here: World) -> None:
+    made = {name: here.collections.create(name, "f") for name in ("b", "Z", "ä", "a", "财务")}
+    only = frozenset(record.id for record in made.values())
+    first = here.collections.page(only, 2, None)
+    second = here.collections.page(only, 2, first.next_cursor)
+    third = here.collections.page(only, 2, second.next_cursor)
+    names = [[record.name for record in page.rows] for page in (first, second, third)]
+    assert names == [["Z", "a"], ["b", "ä"], ["财务"]]
+    assert third.next_cursor is None
+    with pytest.raises(InvalidCursor):
+        here.collections.page(None, 2, "x-x")
 
 
 def test_a_deleted_collection_takes_everything_with_it_and_no_other(here: World) -> None:

@@ -117,7 +117,7 @@ def test_a_foreign_document_is_as_unknown_as_a_missing_one(here: World) -> None:
         with pytest.raises(UnknownDocument):
             here.documents.get(wanted, scope)
         with pytest.raises(UnknownDocument):
-            here.documents.versions(wanted, scope)
+            here.documents.versions(wanted, scope, 10, None)
         with pytest.raises(UnknownDocument):
             here.documents.chunks(wanted, scope, 10, None)
     with pytest.raises(UnknownDocument):
@@ -160,7 +160,7 @@ def test_versions_tell_which_one_answers(here: World) -> None:
     [document] = here.register(upload("v1"))
     here.publish("one", "two")
     here.register(upload("v2", document=document))
-    told = here.documents.versions(document, here.scope)
+    told = here.documents.versions(document, here.scope, 10, None).rows
     assert [(v.number, v.live, v.status, v.chunks, v.sha256) for v in told] == [
         (2, False, "queued", None, sha("v2")),
         (1, True, "ready", 2, sha("v1")),

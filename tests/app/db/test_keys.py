@@ -50,7 +50,7 @@ def test_a_limited_key_reads_its_collections_and_no_other(keys: KeyStore, databa
     ids = [collections.create(name, "f").id for name in "abc"]
     keys.create("some", "reader", frozenset(ids[:2]), sha("some"))
     keys.create("none", "reader", frozenset(), sha("none"))
-    assert [record.collections for record in keys.list()] == [frozenset(ids[:2]), frozenset()]
+    assert [record.collections for record in keys.page(100, None).rows] == [frozenset(ids[:2]), frozenset()]
     collections.delete("a")
     collections.delete("b")
     found = keys.find(sha("some"))
@@ -64,7 +64,7 @@ def test_a_key_cannot_have_a_taken_secret_or_an_unknown_collection(keys: KeyStor
         keys.create("second", "reader", None, sha("secret"))
     with pytest.raises(UnknownCollection):
         keys.create("second", "reader", frozenset({CollectionId(99)}), sha("other"))
-    assert [record.name for record in keys.list()] == ["first"]
+    assert [record.name for record in keys.page(100, None).rows] == ["first"]
 
 
 def test_a_use_is_noted_once_a_minute(keys: KeyStore, watch: Watch) -> None:
@@ -73,7 +73,7 @@ def test_a_use_is_noted_once_a_minute(keys: KeyStore, watch: Watch) -> None:
     for seconds in (0, 30, 59, 61, 100, 200):
         watch.now = START + timedelta(seconds=seconds)
         keys.find(sha("secret"))
-        noted.append(keys.list()[0].last_used_at)
+        noted.append(keys.page(100, None).rows[0].last_used_at)
     at = [None if moment is None else (moment - START).seconds for moment in noted]
     assert at == [0, 0, 0, 61, 61, 200]
 
@@ -97,7 +97,7 @@ def test_a_session_asks_as_its_key_until_it_ends(keys: KeyStore, watch: Watch, d
     assert found == opened
     assert (found.id, found.kind, found.role, found.collections) == (key.id, "session", "reader", frozenset({home}))
     assert found.credential != key.id
-    assert [record.kind for record in keys.list()] == ["api"]
+    assert [record.kind for record in keys.page(100, None).rows] == ["api"]
     watch.now = LATER
     assert keys.find(sha("session")) is None
 
@@ -160,7 +160,7 @@ def test_the_settings_admin_key_is_one_row_whatever_its_secret(keys: KeyStore) -
     assert (second.id, second.role, second.collections) == (first.id, "admin", None)
     assert keys.find(sha("old")) is None
     assert keys.find(sha("session")) is None
-    assert len(keys.list()) == 1
+    assert len(keys.page(100, None).rows) == 1
 
 
 def test_the_settings_admin_key_cannot_take_another_key_s_secret(keys: KeyStore) -> None:

@@ -104,7 +104,7 @@ def test_documents_of_the_first_release_keep_their_words_and_can_get_others(old:
         {"title": "Told", "year": 2026, "author": "Ada"},
     )
     assert (plain.name, plain.title, plain.metadata) == ("plain.md", "Plain", {"author": "Ada"})
-    assert [version.name for version in documents.versions(told.id, SCOPE)] == ["told.md"]
+    assert [version.name for version in documents.versions(told.id, SCOPE, 10, None).rows] == ["told.md"]
     told = documents.describe(told.id, None, {"year": 2027})
     plain = documents.describe(plain.id, "other.md", {"author": "Bob"})
     assert (told.title, told.metadata) == ("told", {"year": 2027, "author": "Ada"})

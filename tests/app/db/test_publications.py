@@ -57,7 +57,7 @@ def test_a_file_without_text_fails_and_the_version_before_goes_on(here: World) -
     here.publish(metadata={"year": 1})
     found = here.documents.get(document, here.scope)
     assert (found.version, found.status, found.latest_status) == (1, "ready", "failed")
-    assert here.documents.versions(document, here.scope)[0].error_code == "no_text"
+    assert here.documents.versions(document, here.scope, 10, None).rows[0].error_code == "no_text"
     assert here.live() == {"old"}
 
 
@@ -330,7 +330,7 @@ def _operate(here: World, documents: list[DocumentId], kind: str, number: int, t
             documents.remove(pick)
             here.documents.forget(pick)
         case "restore" if pick:
-            versions = here.documents.versions(pick, here.scope)
+            versions = here.documents.versions(pick, here.scope, 1000, None).rows
             ready = [version.number for version in versions if version.status == "ready"]
             if ready:
                 here.documents.restore(pick, ready[number % len(ready)])

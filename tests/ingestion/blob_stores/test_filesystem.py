@@ -1,6 +1,7 @@
 """The filesystem blob store keeps the contract, and leaves nothing half-written."""
 
 import io
+import os
 import stat
 from pathlib import Path
 
@@ -29,3 +30,21 @@ class TestFilesystemBlobStore(BlobStoreContract):
         blob = store.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE)
 
         assert stat.S_IMODE((store.folder / blob.key).stat().st_mode) == 0o600
+
+    def test_a_new_collections_folder_outlives_a_power_cut(
+        self, store: FilesystemBlobStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: list[Path] = []
+
+        def noted(descriptor: int) -> None:
+            synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+        monkeypatch.setattr(os, "fsync", noted)
+        blob = store.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE)
+        home = (store.folder / blob.key).parent
+        [file] = [path for path in synced if path not in {home, store.folder, store.folder.parent}]
+        assert synced == [store.folder, store.folder.parent, file, home]
+
+        synced.clear()
+        store.put(io.BytesIO(b"def"), LIBRARY, KIBIBYTE)
+        assert synced[1:] == [home]
