@@ -78,6 +78,7 @@ RULES = (
     Rule("POST", "/v1/admin/jobs/{id}/retry", "admin"),
     Rule("GET", "/v1/admin/collections", "admin"),
     Rule("POST", "/v1/admin/collections", "admin"),
+    Rule("PATCH", "/v1/admin/collections/{name}", "admin"),
     Rule("DELETE", "/v1/admin/collections/{name}", "admin"),
     Rule("GET", "/v1/admin/keys", "admin"),
     Rule("POST", "/v1/admin/keys", "admin"),

@@ -75,7 +75,7 @@ class Pipeline:
                 return earlier
             with self.blobs.open(job.blob.key) as file:
                 content = file.read()
-            return self.sandbox.parse(content, job.media_type, job.name)
+            return self.sandbox.parse(content, job.media_type, job.name, job.redact)
         except IngestionError as error:
             permanent = isinstance(error, ParseError | BlobMissing)
             logger.info("document %s was not parsed: %s", job.document, error.code)

@@ -19,7 +19,7 @@ import orjson
 
 from ingestion.errors import IngestionError, ParseError, ParseLimit, ParserCrashed, PasswordRequired, Unreadable
 from ingestion.parsed_json import load
-from ingestion.types import MediaType, ParsedDocument
+from ingestion.types import MediaType, ParsedDocument, PersonalKind
 from retrieval.types import Box
 
 _CHILD = "ingestion.sandbox_child"
@@ -132,10 +132,15 @@ class Sandbox:
         # started a child for the death of its parent.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
 
-    def parse(self, content: bytes, media_type: MediaType, name: str) -> ParsedDocument:
-        """Return the parsed document; raises Unreadable, ParseLimit or ParserCrashed, each naming the file."""
+    def parse(
+        self, content: bytes, media_type: MediaType, name: str, redact: Sequence[PersonalKind] = ()
+    ) -> ParsedDocument:
+        """Return the parsed document, without personal data of the kinds named.
+
+        Raises Unreadable, ParseLimit or ParserCrashed, each naming the file.
+        """
         try:
-            body = self._ask({"task": "parse", "media_type": media_type}, content)
+            body = self._ask({"task": "parse", "media_type": media_type, "redact": redact}, content)
             return load(body or b"")
         except ValueError as error:
             raise ParserCrashed(f"{name}: the parser's reply makes no sense") from error

@@ -23,7 +23,8 @@ from ingestion.errors import IngestionError, ParseLimit
 from ingestion.parsed_json import dump
 from ingestion.parsers import docx_archive, pdf
 from ingestion.parsers.registry import PARSERS
-from ingestion.types import MediaType
+from ingestion.redaction import redact
+from ingestion.types import MediaType, PersonalKind
 from retrieval.types import Box
 
 LENGTH: Final = struct.Struct("<Q")
@@ -41,6 +42,7 @@ class Asked:
 
     task: str
     media_type: MediaType
+    redact: tuple[PersonalKind, ...] = ()
     password: str | None = None
     page: int = 0
     boxes: tuple[Box, ...] = ()
@@ -51,8 +53,8 @@ Task = Callable[[Asked, bytes], bytes | None]
 
 
 def parse(asked: Asked, content: bytes) -> bytes:
-    """Return the parsed document as `parsed_json` writes it."""
-    return dump(PARSERS[asked.media_type].parse(content))
+    """Return the parsed document, without the personal data that was named, as `parsed_json` writes it."""
+    return dump(redact(PARSERS[asked.media_type].parse(content), asked.redact))
 
 
 def unlock(asked: Asked, content: bytes) -> bytes | None:

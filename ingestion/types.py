@@ -22,6 +22,8 @@ MediaType: TypeAlias = Literal[
 ]
 BlockKind: TypeAlias = Literal["heading", "paragraph", "list", "table", "code"]
 Stage: TypeAlias = Literal["parse", "publish"]
+PersonalKind: TypeAlias = Literal["email", "phone", "iban", "card", "id", "ip"]
+"""Personal data that a collection may have blackened; `id` is any number that a state gives to a person."""
 VersionStatus: TypeAlias = Literal["queued", "processing", "ready", "partial", "failed"]
 
 
@@ -126,6 +128,8 @@ class Job:
     media_type: MediaType
     name: str
     metadata: Metadata
+    redact: tuple[PersonalKind, ...] = ()
+    """What its collection wants blackened, in the order of the alphabet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

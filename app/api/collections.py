@@ -1,13 +1,22 @@
 """Collections: what is permitted, searched and deleted as one."""
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Request
+from pydantic import AfterValidator, Field
 
 from app.api.dependencies import Readable, ServicesGiven, audit
 from app.api.models import Closed, CollectionName, Cursor, Limit, Page, Reply, page
 from app.db.types import CollectionRecord
+from ingestion.types import PersonalKind
 
+
+def _each_once(kinds: tuple[PersonalKind, ...]) -> tuple[PersonalKind, ...]:
+    return tuple(sorted(set(kinds)))
+
+
+Redact = Annotated[tuple[PersonalKind, ...], Field(max_length=16), AfterValidator(_each_once)]
 router = APIRouter(prefix="/v1/admin/collections", tags=["collections"])
 
 
@@ -15,14 +24,28 @@ class NewCollection(Closed):
     """A collection to be made."""
 
     name: CollectionName
+    redact: Redact = ()
+
+
+class CollectionChange(Closed):
+    """What is to be different about a collection from now on."""
+
+    redact: Redact
 
 
 class Collection(Reply):
-    """A collection with the number of its documents."""
+    """A collection with the number of its documents, and the personal data that is blackened in what it takes in."""
 
     name: str
     documents: int
+    redact: list[PersonalKind]
     created_at: datetime
+
+
+class ChangedCollection(Collection):
+    """A changed collection; `reindex_needed` says that it holds documents that were read the old way."""
+
+    reindex_needed: bool
 
 
 @router.get("")
@@ -36,9 +59,21 @@ def list_collections(
 @router.post("", status_code=201)
 def make_collection(new: NewCollection, request: Request, services: ServicesGiven) -> Collection:
     """Make an empty collection."""
-    record = services.collections.create(new.name, services.embedder.fingerprint)
+    record = services.collections.create(new.name, services.embedder.fingerprint, new.redact)
     audit(request, "collection.create", record.name)
     return _shown(record)
+
+
+@router.patch("/{name}")
+def change_collection(
+    name: str, change: CollectionChange, request: Request, services: ServicesGiven
+) -> ChangedCollection:
+    """Change what is blackened in files that are read from now on; a re-index reads those again that are there."""
+    before = services.collections.by_name(name)
+    record = services.collections.update(name, change.redact)
+    audit(request, "collection.change", name[:255])
+    is_other = before is not None and before.redact != record.redact
+    return ChangedCollection(**_shown(record).model_dump(), reindex_needed=is_other and record.documents > 0)
 
 
 @router.delete("/{name}", status_code=204)
@@ -50,4 +85,6 @@ def delete_collection(name: str, request: Request, services: ServicesGiven) -> N
 
 
 def _shown(record: CollectionRecord) -> Collection:
-    return Collection(name=record.name, documents=record.documents, created_at=record.created_at)
+    return Collection(
+        name=record.name, documents=record.documents, redact=list(record.redact), created_at=record.created_at
+    )

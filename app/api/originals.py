@@ -9,9 +9,11 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from app.api.dependencies import Readable, ServicesGiven, TurnTaken, audit
+from app.api.dependencies import KeyGiven, Readable, ServicesGiven, TurnTaken, audit
 from app.api.models import Id
 from app.api.problems import UnknownPage
+from app.auth import Forbidden
+from app.db.types import DocumentRecord, KeyRecord
 from app.wiring import Services
 from ingestion.types import DocumentId
 from retrieval.types import Box, ChunkId, Condition, Scope
@@ -27,9 +29,10 @@ _BoxText = Annotated[str, Field(pattern=r"^\d{1,5}(\.\d+)?(,\d{1,5}(\.\d+)?){3}$
 
 
 @router.get("/v1/documents/{id}/file", response_class=Response)
-def download(id: Id, request: Request, scope: Readable, services: ServicesGiven) -> Response:
+def download(id: Id, request: Request, key: KeyGiven, scope: Readable, services: ServicesGiven) -> Response:
     """The original, always as an attachment, never as something that a browser would run."""
     record = services.documents.get(DocumentId(id), scope)
+    _permit(record, key)
     content = services.blobs.open(record.blob_key)
     audit(request, "document.download", id)
     headers = {
@@ -45,6 +48,7 @@ def download(id: Id, request: Request, scope: Readable, services: ServicesGiven)
 def render_page(
     id: Id,
     number: int,
+    key: KeyGiven,
     scope: Readable,
     services: ServicesGiven,
     _: TurnTaken,
@@ -53,12 +57,19 @@ def render_page(
 ) -> Response:
     """A page of a PDF as an image, with a chunk's boxes marked, or those given as `box=x0,y0,x1,y1` in points."""
     record = services.documents.get(DocumentId(id), scope)
+    _permit(record, key)
     if record.media_type != "application/pdf" or not 1 <= number <= (record.pages or _PAGE_MAX):
         raise UnknownPage(str(number))
     boxes = [_box(text) for text in box] + (_boxes_of(services, scope, id, chunk, number) if chunk is not None else [])
     with services.blobs.open(record.blob_key) as content:
         png = services.sandbox.render(content.read(), number, boxes, _SCALE)
     return Response(png, media_type="image/png", headers=_HEADERS)
+
+
+def _permit(record: DocumentRecord, key: KeyRecord) -> None:
+    """Originals and pictures of their pages show what was blackened in the text."""
+    if record.redacted and key.role != "admin":
+        raise Forbidden("personal data is blackened in this collection: its original files are for admins")
 
 
 def _blocks(content: BinaryIO) -> Iterator[bytes]:

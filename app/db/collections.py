@@ -1,6 +1,7 @@
 """Collections: made, listed, and deleted with all that is in them."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.db.errors import Conflict, InvalidCursor
 from app.db.session import Database
 from app.db.sql import among, byte_order, changed, insert_if_new
 from app.db.types import CollectionRecord, Paged
-from ingestion.types import BlobKey
+from ingestion.types import BlobKey, PersonalKind
 from retrieval.errors import UnknownCollection
 from retrieval.types import CollectionId
 
@@ -71,12 +72,22 @@ class CollectionStore:
         """The collection of that name, made if it is not there; an existing one keeps its own fingerprint."""
         return self.by_name(name) or self._make(name, fingerprint)[0]
 
-    def create(self, name: str, fingerprint: str) -> CollectionRecord:
+    def create(self, name: str, fingerprint: str, redact: Sequence[PersonalKind] = ()) -> CollectionRecord:
         """Raises Conflict when the name is taken."""
-        record, is_new = self._make(name, fingerprint)
+        record, is_new = self._make(name, fingerprint, redact)
         if not is_new:
             raise Conflict(f"a collection named {name!r} is already there")
         return record
+
+    def update(self, name: str, redact: Sequence[PersonalKind]) -> CollectionRecord:
+        """From now on files are read so; what was read before stays as it is. Raises UnknownCollection."""
+        mine = models.Collection.name == name
+        with self.db.write() as session:
+            session.execute(update(models.Collection).where(mine).values(redact=sorted(redact)))
+            row = session.execute(_records().where(mine)).first()
+        if row is None:
+            raise UnknownCollection(f"there is no collection named {name!r}")
+        return _record(row)
 
     def delete(self, name: str) -> "list[BlobKey]":
         """Delete it with everything in it; gives the blobs left without a reference. Raises UnknownCollection."""
@@ -87,8 +98,15 @@ class CollectionStore:
                 raise UnknownCollection(f"there is no collection named {name!r}")
             return _delete(session, collection)
 
-    def _make(self, name: str, fingerprint: str) -> tuple[CollectionRecord, bool]:
-        row = {"name": name, "fingerprint": fingerprint, "generation": 1, "seq": 0, "created_at": self.clock()}
+    def _make(self, name: str, fingerprint: str, redact: Sequence[PersonalKind] = ()) -> tuple[CollectionRecord, bool]:
+        row = {
+            "name": name,
+            "fingerprint": fingerprint,
+            "generation": 1,
+            "seq": 0,
+            "redact": sorted(redact),
+            "created_at": self.clock(),
+        }
         with self.db.write() as session:
             is_new = insert_if_new(session, models.Collection, row)
             return _record(session.execute(_records().where(models.Collection.name == name)).one()), is_new
@@ -133,6 +151,7 @@ def _records() -> Select[*tuple[Any, ...]]:
         models.Collection.name,
         models.Collection.generation,
         models.Collection.fingerprint,
+        models.Collection.redact,
         models.Collection.created_at,
         documents.label("documents"),
     )
@@ -145,5 +164,6 @@ def _record(row: Row[Any]) -> CollectionRecord:
         generation=row.generation,
         fingerprint=row.fingerprint,
         documents=row.documents,
+        redact=tuple(row.redact or ()),
         created_at=row.created_at,
     )

@@ -213,6 +213,7 @@ def _claimable() -> Select[*tuple[Any, ...]]:
             models.Version.given_metadata.label("metadata"),
             models.Collection.id.label("collection_id"),
             models.Collection.generation,
+            models.Collection.redact,
             models.Version.blob_key,
             models.Version.sha256,
             models.Version.size,
@@ -240,6 +241,7 @@ def _job(row: Row[Any], worker: WorkerId) -> Job:
         media_type=row.media_type,
         name=row.name,
         metadata=from_json(row.metadata),
+        redact=tuple(row.redact or ()),
     )
 
 

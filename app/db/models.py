@@ -74,6 +74,7 @@ class Collection(Base):
     name: Mapped[str] = mapped_column(String(64), unique=True)
     generation: Mapped[int] = mapped_column(Integer, default=1)
     fingerprint: Mapped[str]
+    redact: Mapped[list[str] | None] = mapped_column(JSON)
     pipeline: Mapped[str | None]
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     switched_at: Mapped[datetime | None]

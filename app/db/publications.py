@@ -44,7 +44,7 @@ class PublicationStore(VersionStore):
         statement = select(models.ParsedBlob.content).where(
             models.ParsedBlob.collection_id == job.collection,
             models.ParsedBlob.sha256 == job.blob.sha256,
-            models.ParsedBlob.parser == self.parser,
+            models.ParsedBlob.parser == self._reading(job),
         )
         with self.db.read() as session:
             content = session.scalar(statement)
@@ -60,10 +60,10 @@ class PublicationStore(VersionStore):
         with self.db.write() as session:
             held = attempts.held(session, [job for job, _ in parsed])
             rows = {
-                (job.collection, job.blob.sha256): {
+                (job.collection, job.blob.sha256, self._reading(job)): {
                     "collection_id": job.collection,
                     "sha256": job.blob.sha256,
-                    "parser": self.parser,
+                    "parser": self._reading(job),
                     "content": contents[job.id],
                     "created_at": self.clock(),
                 }
@@ -100,6 +100,10 @@ class PublicationStore(VersionStore):
                 here = [publication for publication in mine if publication.job.collection == collection.id]
                 done |= self._publish(session, collection, here)
             return done
+
+    def _reading(self, job: Job) -> str:
+        """The parsers' version, and what was blackened: another choice of that reads the file anew."""
+        return " -".join([self.parser, *job.redact])
 
     def _publish(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]

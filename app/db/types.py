@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, NewType, TypeAlias, TypeVar
 
-from ingestion.types import BlobKey, DocumentId, JobId, Metadata, VersionId, VersionStatus
+from ingestion.types import BlobKey, DocumentId, JobId, Metadata, PersonalKind, VersionId, VersionStatus
 from retrieval.types import ChunkId, CollectionId, Region
 
 KeyId = NewType("KeyId", str)
@@ -36,6 +36,7 @@ class CollectionRecord:
     generation: int
     fingerprint: str
     documents: int
+    redact: tuple[PersonalKind, ...]
     created_at: datetime
 
 
@@ -44,7 +45,7 @@ class DocumentRecord:
     """A document as the API shows it: file facts of the version that serves, or of the latest while none serves yet.
 
     `version` is the serving version's number, None while there is none; `status` and the error are the serving
-    version's or, without one, the latest's.
+    version's or, without one, the latest's. `redacted` says that its collection has personal data blackened.
     """
 
     id: DocumentId
@@ -64,6 +65,7 @@ class DocumentRecord:
     chunks: int | None
     warnings: tuple[str, ...]
     counts: Mapping[str, int]
+    redacted: bool
     status: VersionStatus
     error_code: str | None
     error_message: str | None

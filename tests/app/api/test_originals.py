@@ -123,3 +123,18 @@ def test_a_document_without_pages_has_no_page_one(reader: httpx.Client, public_i
 @pytest.mark.parametrize("box", ["1,2,3", "a,b,c,d", "1,2,3,4,5", "1e9,1,1,1", "nan,1,1,1"])
 def test_a_box_that_is_none_is_refused(box: str, reader: httpx.Client, paged: tuple[str, str]) -> None:
     assert reader.get(f"/v1/documents/{paged[0]}/pages/1.png", params={"box": box}).status_code == 422
+
+
+def test_originals_of_a_collection_that_blackens_are_for_admins(service: Running, admin: httpx.Client) -> None:
+    admin.post("/v1/admin/collections", json={"name": "discreet", "redact": ["email"]})
+    made = service.upload("discreet.pdf", pdf(PdfPage([Text(10, 50, "Ask ann@example.org.")], media=SIZE)), "discreet")
+    service.read_all()
+    addresses = [f"/v1/documents/{made['id']}/file", f"/v1/documents/{made['id']}/pages/1.png"]
+    with service.client(service.new_key("reader", ("discreet",))) as reader:
+        refused = [reader.get(address) for address in addresses]
+        assert reader.get(f"/v1/documents/{made['id']}/chunks").json()["items"][0]["text"] == "Ask [EMAIL]."
+    assert [(reply.status_code, reply.json()["type"]) for reply in refused] == [
+        (403, "urn:openbook:problem:forbidden"),
+        (403, "urn:openbook:problem:forbidden"),
+    ]
+    assert [admin.get(address).status_code for address in addresses] == [200, 200]

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fidelity import chinese_pdfs, edge_pdfs, report_pdfs
+from fidelity import chinese_pdfs, edge_pdfs, personal_data, report_pdfs
 from measure import Table
 
 MODULES: dict[str, Callable[[Path], list[Table]]] = {
     "pdfjs_edge": edge_pdfs.run,
     "docling_docs/pdf": report_pdfs.run,
     "so_large_lm": chinese_pdfs.run,
+    "presidio_pii": personal_data.run,
 }
 """By the data set's folder in FIDELITY_DATA, what measures it."""
 
