@@ -16,6 +16,7 @@ from app.db.session import Database
 from app.serve import own_service
 from app.settings import Settings
 from ingestion.pipeline import Pipeline
+from tests.ingestion.files import PdfPage, lines, pdf
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +93,35 @@ def test_keys_are_made_listed_and_revoked() -> None:
     (key_id,) = [word for line in listed.splitlines() if "laptop" in line for word in line.split() if "key_" in word]
     run("keys", "revoke", key_id)
     assert "laptop" not in run("keys", "list")
+
+
+def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path) -> None:
+    folder = tmp_path / "metals"
+    folder.mkdir()
+    pages = [PdfPage(lines(f"{metal} melts at {heat} degrees.")) for metal, heat in (("Gallium", 30), ("Tin", 232))]
+    (folder / "melting.pdf").write_bytes(pdf(*pages))
+    (folder / "boiling.md").write_text("Mercury boils at 357 degrees.")
+    rows = [
+        {"question": question, "doc_name": document, "evidence": [{"evidence_page_num": page}]}
+        for question, document, page in (("When melts tin?", "melting", 1), ("When boils mercury?", "boiling", 0))
+    ]
+    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    output = run("evaluate", str(folder))
+
+    assert [cell.strip() for cell in output.partition("When melts tin?")[0].splitlines()[-1].split("│")[1:5]] == [
+        "melting",
+        "2",
+        "yes",
+        "1",
+    ]
+    assert [cell.strip() for cell in output.partition("When boils mercury?")[0].splitlines()[-1].split("│")[1:5]] == [
+        "boiling",
+        "1",
+        "yes",
+        "-",
+    ]
+    assert "right document first" in output
 
 
 def test_an_evaluation_reports_each_mode(tmp_path: Path) -> None:
