@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     upload_max_mebibytes: int = Field(default=100, ge=1, le=4096)
     upload_max_files: int = Field(default=1000, ge=1, le=10_000)
     queue_max_jobs: int = Field(default=10_000, ge=1)
+    queue_max_mebibytes: int = Field(default=16_384, ge=1)
     job_lease_seconds: float = Field(default=60.0, gt=0)
     job_max_attempts: int = Field(default=3, ge=1, le=20)
     parse_processes: int = Field(default=2, ge=1, le=64)

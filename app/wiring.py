@@ -75,7 +75,9 @@ def build(settings: Settings) -> Services:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(settings.database)
     chunks, changes = ChunkStore(db), ChangeStore(db)
-    documents = DocumentStore(db, settings.queue_max_jobs, settings.job_max_attempts)
+    documents = DocumentStore(
+        db, settings.queue_max_jobs, settings.job_max_attempts, settings.queue_max_mebibytes * MEBIBYTE
+    )
     publications = PublicationStore(db, PARSER_VERSION)
     jobs = JobStore(db, settings.job_lease_seconds, settings.job_max_attempts)
     embedder = _embedder(settings)

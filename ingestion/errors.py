@@ -9,12 +9,15 @@ IngestionError
 │   ├── PasswordRequired       encrypted, and no or a wrong password
 │   ├── QueueFull              too many jobs wait (transient)
 │   └── StorageFull            no room left on the disk (transient)
+├── Outage                     what ingestion leans on is away or full; the job waits (transient)
 ├── UnknownDocument            no such document, or not yours
 ├── BlobMissing                the original is not in the blob store
 ├── ParseError                 the file cannot be read (permanent)
 │   ├── Unreadable             damaged or not what it says
 │   └── ParseLimit             past the memory, time or output that parsing may take
-└── ParserCrashed              the parsing child died; tried again, then permanent
+│       └── TookTooLong        past the time
+├── ParserCrashed              the parsing child died; tried again, then permanent
+└── NoLongerWanted             the job was cancelled, deleted or retaken while its file was parsed
 """
 
 from typing import ClassVar
@@ -74,6 +77,12 @@ class StorageFull(Refused):
     code = "storage_full"
 
 
+class Outage(IngestionError):
+    """Database, disk or blob store cannot be used right now; no file is to blame, and none loses an attempt by it."""
+
+    code = "outage"
+
+
 class UnknownDocument(IngestionError):
     """No such document, or not yours."""
 
@@ -104,7 +113,17 @@ class ParseLimit(ParseError):
     code = "parse_limit"
 
 
+class TookTooLong(ParseLimit):
+    """Parsing took more time than it may."""
+
+
 class ParserCrashed(IngestionError):
     """The parsing child died without a word."""
 
     code = "parser_crashed"
+
+
+class NoLongerWanted(IngestionError):
+    """Nobody waits for this file any more; its child was killed."""
+
+    code = "no_longer_wanted"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
-from ingestion.errors import IngestionError, ParseError, ParserCrashed, Refused, TooLarge, Unreadable
+from ingestion.errors import IngestionError, Outage, ParseError, ParserCrashed, Refused, TooLarge, Unreadable
 from ingestion.formats import detect
 from ingestion.ports import BlobStore, DocumentRegister
 from ingestion.sandbox import Sandbox
@@ -58,10 +58,12 @@ class Intake:
         uploads = [upload for upload in stored if isinstance(upload, Upload)]
         try:
             accepted = self.register.register(collection, uploads) if uploads else []
+        except Outage:
+            raise  # it may have come after the commit; what no version refers to is swept later
         except IngestionError:
             for upload in uploads:
                 self.blobs.delete(upload.blob.key)
-            raise  # any other error may have come after the commit; what no version refers to is swept later
+            raise
         for upload, outcome in zip(uploads, accepted, strict=True):
             if outcome.duplicate:
                 self.blobs.delete(upload.blob.key)

@@ -1,37 +1,77 @@
 """Two persisted steps: parse; then chunk, embed and publish. A crash repeats the step that it fell into, no more."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ingestion.chunking import chunk, chunk_languages, document_language
-from ingestion.errors import BlobMissing, IngestionError, ParseError
+from ingestion.errors import (
+    BlobMissing,
+    IngestionError,
+    NoLongerWanted,
+    Outage,
+    ParseError,
+    ParserCrashed,
+    TookTooLong,
+)
+from ingestion.parsed_json import load
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
 from ingestion.title import title_of
-from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Publication
-from retrieval.errors import ModelUnavailable
+from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication
 from retrieval.ports import Embedder
-from retrieval.types import PassageEmbedding, PassageInput
+from retrieval.types import CollectionId, PassageEmbedding, PassageInput
 
 StillHeld = Callable[[Job], bool]
 """Whether a job is still ours: not cancelled, deleted or retaken."""
 
 logger = logging.getLogger(__name__)
 
-_EMBED_AT_ONCE = 256  # chunks between two looks at whether the job is still ours: fewer would pad more (66: 79 %)
-_PUBLISH_AT_ONCE = 256  # chunks past which a document waits for the next transaction
-_PARSED_PROGRESS = 0.2
+PIECE = 256  # chunks: what a crash embeds again, and past which a document waits for the next transaction
+_LOOK_TOKENS = 8192  # between two looks at whether a job is still ours: about half a second, four full batches
+_PARSED_SHARE = 0.2
+_REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A job whose file was read, as `parsed_json` writes it; `is_saved` where the database has it already."""
+
+    job: Job
+    content: bytes
+    is_saved: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A job whose first step is in the database, with its chunks cut."""
+    """A job whose first step is in the database, with its chunks cut; the document has no blocks any more."""
 
     job: Job
     document: ParsedDocument
     drafts: tuple[ChunkDraft, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What is published in one transaction: a few small documents, or a large one that is embedded piece by piece."""
+
+    parsed: list[Parsed]
+    missing: list[tuple[Job, ChunkDraft]] | None = None
+    """What is still to be embedded; unknown until its turn comes."""
+    embeddings: dict[tuple[CollectionId, str], PassageEmbedding] = field(
+        default_factory=dict[tuple[CollectionId, str], PassageEmbedding]
+    )
+
+    @property
+    def chunks(self) -> int:
+        return sum(len(each.drafts) for each in self.parsed)
+
+    @property
+    def left(self) -> int:
+        """Chunks that it may still have to embed."""
+        return self.chunks if self.missing is None else len(self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,71 +86,84 @@ class Pipeline:
     embedder: Embedder
 
     def ingest(self, jobs: Sequence[Job], still_held: StillHeld = lambda _: True) -> None:
-        """Take claimed jobs all the way."""
-        self.publish(self.parse(jobs), still_held)
-
-    def parse(self, jobs: Sequence[Job]) -> list[Parsed]:
-        """Step one: parse what is not parsed yet, side by side, and write it; then cut chunks."""
+        """Take claimed jobs all the way. Raises Outage and ModelUnavailable; what was saved by then stays."""
         with ThreadPoolExecutor(max_workers=self.sandbox.processes) as pool:
-            documents = list(pool.map(self._parsed, jobs))
-        parsed = [(job, document) for job, document in zip(jobs, documents, strict=True) if document is not None]
-        held = self.versions.save_parsed(parsed) if parsed else set[JobId]()
-        return [self._chunked(job, document) for job, document in parsed if job.id in held]
+            found = [pool.submit(self.read, job, still_held) for job in jobs]
+            reads = self.save([read for read in (each.result() for each in found) if read is not None])
+        for work in works([parsed for parsed in map(self.cut, reads) if parsed is not None]):
+            while not self.advance(work, still_held):
+                pass
 
-    def publish(self, parsed: Sequence[Parsed], still_held: StillHeld = lambda _: True) -> None:
-        """Step two: embed what the collection has no embedding of, and publish; small documents in one transaction."""
-        for group in _groups(parsed):
-            self._publish_together([each for each in group if still_held(each.job)], still_held)
+    def read(self, job: Job, still_held: StillHeld, timeout_seconds: float | None = None) -> Read | None:
+        """Step one up to its commit; None when that failed and the failure is written, or nobody wants it any more.
 
-    def forget(self, document: DocumentId) -> None:
-        """Delete a document: gone from answers when this returns. Raises UnknownDocument."""
-        for key in self.register.forget(document):
-            self.blobs.delete(key)
-
-    def _parsed(self, job: Job) -> ParsedDocument | None:
-        """The document, or None when that failed and the failure is written."""
+        With `timeout_seconds` TookTooLong is raised instead of written, for a second try with more patience.
+        """
         try:
-            earlier = self.versions.parsed(job)
-            if earlier is not None:
-                return earlier
+            saved = self.versions.parsed(job) if job.stage == "publish" else None
+            if saved is not None:
+                return Read(job, saved, is_saved=True)
             with self.blobs.open(job.blob.key) as file:
                 content = file.read()
-            return self.sandbox.parse(content, job.media_type, job.name, job.redact)
+            watch = _Look(self.queue, job, still_held)
+            found = self.sandbox.read(content, job.media_type, job.name, job.redact, watch, timeout_seconds)
+            return Read(job, found, is_saved=False)
+        except (Outage, NoLongerWanted):
+            raise
         except IngestionError as error:
+            if timeout_seconds is not None and isinstance(error, TookTooLong):
+                raise
             permanent = isinstance(error, ParseError | BlobMissing)
             logger.info("document %s was not parsed: %s", job.document, error.code)
             self.queue.fail(job, Failure(error.code, str(error), transient=not permanent))
             return None
 
-    def _chunked(self, job: Job, document: ParsedDocument) -> Parsed:
-        titled = replace(document, title=title_of(document.title, job.metadata, job.name))
-        return Parsed(job, document, chunk(titled, self.embedder.window, self.embedder.count_tokens))
+    def save(self, reads: Sequence[Read]) -> list[Read]:
+        """Step one's commit, for all in one transaction; gives those whose fence held."""
+        new = [(read.job, read.content) for read in reads if not read.is_saved]
+        held = self.versions.save_parsed(new) if new else set[JobId]()
+        return [read for read in reads if read.is_saved or read.job.id in held]
 
-    def _publish_together(self, group: Sequence[Parsed], still_held: StillHeld) -> None:
+    def cut(self, read: Read) -> Parsed | None:
+        """Cut what was read into chunks; None when it makes no sense, and that is written."""
+        job = read.job
         try:
-            embeddings = self._embed(group, still_held)
-        except ModelUnavailable as error:
-            for each in group:
-                self.queue.fail(each.job, Failure("model_unavailable", str(error), transient=True))
-            return
-        publications = [self._publication(each, embeddings) for each in group if still_held(each.job)]
+            document = load(read.content)
+        except ValueError:
+            message = f"{job.name}: the parser's reply makes no sense"
+            self.queue.fail(job, Failure(ParserCrashed.code, message, transient=False))
+            return None
+        titled = replace(document, title=title_of(document.title, job.metadata, job.name))
+        drafts = chunk(titled, self.embedder.window, self.embedder.count_tokens)
+        return Parsed(job, replace(document, blocks=()), drafts)
+
+    def advance(self, work: Work, still_held: StillHeld) -> bool:
+        """A piece of step two: embed up to `PIECE` chunks, publish when none is left; gives whether it is done.
+
+        Raises Outage and ModelUnavailable; the piece is then still to be done.
+        """
+        work.parsed = [each for each in work.parsed if still_held(each.job)]
+        if work.missing is None:
+            work.missing = self._missing(work.parsed)
+        piece = work.missing[:PIECE]
+        if piece and work.parsed:
+            embeddings = self._embed(piece, still_held)
+            if work.chunks <= PIECE:
+                work.embeddings.update(embeddings)
+            elif not self._keep(work, embeddings):
+                work.parsed = []
+            del work.missing[:PIECE]
+        if work.missing and work.parsed:
+            return False
+        publications = [self._publication(each, work.embeddings) for each in work.parsed if still_held(each.job)]
         if publications:
             self.versions.publish(publications)
+        return True
 
-    def _embed(self, parsed: Sequence[Parsed], still_held: StillHeld) -> dict[tuple[int, str], PassageEmbedding]:
-        """By collection and key; large documents are embedded piece by piece, showing progress."""
-        missing = self._missing(parsed)
-        embeddings: dict[tuple[int, str], PassageEmbedding] = {}
-        for start in range(0, len(missing), _EMBED_AT_ONCE):
-            piece = [(job, draft) for job, draft in missing[start : start + _EMBED_AT_ONCE] if still_held(job)]
-            inputs = [PassageInput(draft.prefix, draft.text, draft.sentences) for _, draft in piece]
-            for (job, draft), embedding in zip(piece, self.embedder.embed_passages(inputs), strict=True):
-                embeddings[job.collection, draft.key] = embedding
-            if len(missing) > _EMBED_AT_ONCE:
-                share = min(1.0, (start + _EMBED_AT_ONCE) / len(missing))
-                for job in {job.id: job for job, _ in piece}.values():
-                    self.queue.report(job, _PARSED_PROGRESS + (1 - _PARSED_PROGRESS) * share)
-        return embeddings
+    def forget(self, document: DocumentId) -> None:
+        """Delete a document: gone from answers when this returns. Raises UnknownDocument."""
+        for key in self.register.forget(document):
+            self.blobs.delete(key)
 
     def _missing(self, parsed: Sequence[Parsed]) -> list[tuple[Job, ChunkDraft]]:
         drafts: dict[tuple[int, str], tuple[Job, ChunkDraft]] = {}
@@ -123,7 +176,31 @@ class Pipeline:
                 del drafts[collection, key]
         return list(drafts.values())
 
-    def _publication(self, parsed: Parsed, embeddings: dict[tuple[int, str], PassageEmbedding]) -> Publication:
+    def _embed(
+        self, piece: Sequence[tuple[Job, ChunkDraft]], still_held: StillHeld
+    ) -> dict[tuple[CollectionId, str], PassageEmbedding]:
+        """By collection and key, without those of jobs that were lost meanwhile."""
+        embeddings: dict[tuple[CollectionId, str], PassageEmbedding] = {}
+        for some in _by_length(piece):
+            wanted = [(job, draft) for job, draft in some if still_held(job)]
+            inputs = [PassageInput(draft.prefix, draft.text, draft.sentences) for _, draft in wanted]
+            embedded = self.embedder.embed_passages(inputs) if inputs else []
+            for (job, draft), embedding in zip(wanted, embedded, strict=True):
+                embeddings[job.collection, draft.key] = embedding
+        return embeddings
+
+    def _keep(self, work: Work, embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding]) -> bool:
+        """Save a large document's piece; gives whether its fence held."""
+        [parsed] = work.parsed
+        done = work.chunks - work.left + len(embeddings)
+        share = _PARSED_SHARE + (1 - _PARSED_SHARE) * done / work.chunks
+        by_key = {key: embedding for (_, key), embedding in embeddings.items()}
+        progress = Progress(share, done, work.chunks)
+        return self.versions.save_embeddings(parsed.job, self.embedder.fingerprint, by_key, progress)
+
+    def _publication(
+        self, parsed: Parsed, embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding]
+    ) -> Publication:
         job, document = parsed.job, parsed.document
         return Publication(
             job=job,
@@ -143,15 +220,46 @@ class Pipeline:
         )
 
 
-def _groups(parsed: Sequence[Parsed]) -> Iterator[list[Parsed]]:
+@dataclass(slots=True)
+class _Look:
+    """What looks on while a job's file is parsed: shows the pages, and ends what nobody wants any more."""
+
+    queue: JobQueue
+    job: Job
+    still_held: StillHeld
+    shown: float = 0.0
+
+    def __call__(self, done: int | None, total: int | None) -> None:
+        if not self.still_held(self.job):
+            raise NoLongerWanted(f"{self.job.name}: cancelled, deleted or taken over")
+        if done is not None and total and time.monotonic() - self.shown >= _REPORT_SECONDS:
+            self.shown = time.monotonic()
+            self.queue.report(self.job, Progress(_PARSED_SHARE * min(1.0, done / total), done, total))
+
+
+def works(parsed: Sequence[Parsed]) -> Iterator[Work]:
     """Whole documents, in order, that are published together: what a crash repeats, and what waits for the rest."""
     group: list[Parsed] = []
     chunks = 0
     for each in parsed:
-        if group and chunks + len(each.drafts) > _PUBLISH_AT_ONCE:
-            yield group
+        if group and chunks + len(each.drafts) > PIECE:
+            yield Work(group)
             group, chunks = [], 0
         group.append(each)
         chunks += len(each.drafts)
     if group:
-        yield group
+        yield Work(group)
+
+
+def _by_length(piece: Sequence[tuple[Job, ChunkDraft]]) -> Iterator[list[tuple[Job, ChunkDraft]]]:
+    """The shortest first, so that the embedder pads little, as many at a time as take half a second or so."""
+    some: list[tuple[Job, ChunkDraft]] = []
+    tokens = 0
+    for job, draft in sorted(piece, key=lambda each: each[1].tokens):
+        if some and tokens + draft.tokens > _LOOK_TOKENS:
+            yield some
+            some, tokens = [], 0
+        some.append((job, draft))
+        tokens += draft.tokens
+    if some:
+        yield some

@@ -1,6 +1,6 @@
 """What ingestion needs of the world; the docstrings are the contracts that every backend is tested against."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from ingestion.types import (
@@ -13,11 +13,12 @@ from ingestion.types import (
     JobId,
     MediaType,
     ParsedDocument,
+    Progress,
     Publication,
     Upload,
     WorkerId,
 )
-from retrieval.types import CollectionId
+from retrieval.types import CollectionId, PassageEmbedding
 
 
 class Parser(Protocol):
@@ -75,13 +76,18 @@ class DocumentRegister(Protocol):
 
 
 class JobQueue(Protocol):
-    """Jobs as rows: leases run on database time, and every write carries the fence (id, worker, attempt)."""
+    """Jobs as rows: leases run on database time, and every write carries the fence (id, worker, attempt).
 
-    def claim(self, worker: WorkerId, limit: int, max_bytes: int) -> list[Job]:
-        """At most `limit` due jobs, oldest first, whose files together stay under `max_bytes` (one always may pass it).
+    Every method, here as in VersionStore and BlobStore, may raise Outage.
+    """
 
-        A job whose lease ran out is due again and counts as one more attempt; out of attempts, it fails instead. A
-        job's last attempt is alone in its worker's hands: a file that kills the worker takes no other along.
+    def claim(self, worker: WorkerId, limit: int, max_bytes: int, largest: int | None = None) -> list[Job]:
+        """At most `limit` due jobs whose files together stay under `max_bytes` (one always may pass it).
+
+        None has a file of more than `largest` bytes. The job that has waited longest is always among them, whatever its
+        priority; the others are the best by priority, then the oldest. A job whose lease ran out is due again and
+        counts as one more attempt; out of attempts, it fails instead. A job that may have killed its worker makes its
+        last attempt alone in its worker's hands, so that it takes no other along.
         """
         ...
 
@@ -89,12 +95,20 @@ class JobQueue(Protocol):
         """Renew the leases; gives those still held, so that the rest (cancelled, deleted, retaken) is dropped."""
         ...
 
-    def report(self, job: Job, progress: float) -> None:
-        """Show progress between 0 and 1; a lost fence is no error here."""
+    def held(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
+        """Those of the jobs that are still the worker's; a look that writes nothing."""
+        ...
+
+    def report(self, job: Job, progress: Progress) -> None:
+        """Show progress, which never goes back within an attempt; a lost fence is no error here."""
         ...
 
     def fail(self, job: Job, failure: Failure) -> None:
         """End the attempt: transient with attempts left, it is queued again later; any other fails the version."""
+        ...
+
+    def postpone(self, jobs: Sequence[Job], failure: Failure, seconds: float) -> None:
+        """Queue again, at no cost of an attempt and not before so many seconds, saying what they wait for."""
         ...
 
     def release(self, worker: WorkerId) -> int:
@@ -105,12 +119,21 @@ class JobQueue(Protocol):
 class VersionStore(Protocol):
     """The pipeline's side of the database: the two persisted steps."""
 
-    def parsed(self, job: Job) -> ParsedDocument | None:
-        """What an earlier attempt, or the same file in the collection, was parsed to by this parser version."""
+    def parsed(self, job: Job) -> bytes | None:
+        """What an earlier attempt, or the same file in the collection, was parsed to by this parser version.
+
+        As `parsed_json` writes it; None also for what is damaged.
+        """
         ...
 
-    def save_parsed(self, parsed: Sequence[tuple[Job, ParsedDocument]]) -> set[JobId]:
+    def save_parsed(self, parsed: Sequence[tuple[Job, bytes]]) -> set[JobId]:
         """Step one, all in one transaction, each under its fence; gives the jobs whose fence held."""
+        ...
+
+    def save_embeddings(
+        self, job: Job, fingerprint: str, embeddings: Mapping[str, PassageEmbedding], progress: Progress
+    ) -> bool:
+        """A piece of step two ahead of it: vectors by draft key, kept for this job; gives whether its fence held."""
         ...
 
     def embedded(self, collection: CollectionId, fingerprint: str, keys: Sequence[str]) -> set[str]:
@@ -121,6 +144,7 @@ class VersionStore(Protocol):
         """Step two, all in one transaction, each under its fence; gives the jobs whose fence held.
 
         Chunks, embeddings, placements, the version's status, the live version's switch, one change per version and
-        the job's end. Publishing twice is impossible: the fence is gone after the first time.
+        the job's end. Publishing twice is impossible: the fence is gone after the first time. A job whose publication
+        counts on embeddings that are gone, or was made for another index, is queued again at no cost of an attempt.
         """
         ...

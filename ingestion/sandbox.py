@@ -13,11 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
 from struct import Struct
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 import orjson
 
-from ingestion.errors import IngestionError, ParseError, ParseLimit, ParserCrashed, PasswordRequired, Unreadable
+from ingestion.errors import (
+    IngestionError,
+    ParseError,
+    ParseLimit,
+    ParserCrashed,
+    PasswordRequired,
+    TookTooLong,
+    Unreadable,
+)
 from ingestion.parsed_json import load
 from ingestion.types import MediaType, ParsedDocument, PersonalKind
 from retrieval.types import Box
@@ -28,11 +36,27 @@ _START_SECONDS = 60.0  # until a child has imported its libraries, on a busy mac
 _IDLE_SECONDS = 60.0
 _HEAD_BYTES = 65_536
 _READ_BYTES = 1 << 20
+_LOOK_SECONDS = 0.25
 _LENGTH = Struct("<Q")
+_PAGES = Struct("<II")
+PAGES = b"pages"
 _TIME_SIGNALS = (signal.SIGALRM, signal.SIGXCPU)
+_TOO_SLOW = "the file took longer than {:g} s to parse (OPENBOOK_PARSE_TIMEOUT_SECONDS)"
 _ERRORS: dict[str, type[IngestionError]] = {
     error.code: error for error in (ParseError, Unreadable, ParseLimit, PasswordRequired, ParserCrashed)
 }
+
+
+class Watch(Protocol):
+    """Looks on while a file is parsed; whatever it raises kills the child."""
+
+    def __call__(self, done: int | None, total: int | None) -> None:
+        """So many pages of so many are done, or None and None when nothing is new for a moment."""
+        ...
+
+
+def _unwatched(done: int | None, total: int | None) -> None:
+    """For who waits anyway."""
 
 
 class _Gone(Exception):
@@ -53,14 +77,21 @@ class _Child:
     answered: int = 0
     idle_since: float = 0.0
 
-    def ask(self, head: bytes, content: bytes, timeout_seconds: float, output_bytes: int) -> tuple[bytes, bytes]:
-        """Return the reply's two frames; raises _Gone, TimeoutError, or OverflowError past `output_bytes`."""
+    def ask(
+        self, head: bytes, content: bytes, watch: Watch, timeout_seconds: float, output_bytes: int
+    ) -> tuple[bytes, bytes]:
+        """Return the reply's two frames; raises _Gone, TimeoutError, or OverflowError past `output_bytes`.
+
+        On the way `watch` hears of the pages; what it raises ends the question.
+        """
         start_by = time.monotonic() + _START_SECONDS
         for part in (_LENGTH.pack(len(head)), head, _LENGTH.pack(len(content)), content):
             self._write(part, start_by)
-        self._read(1, start_by, arrived=False)
+        self._read(1, start_by, watch, arrived=False)
         end_by = time.monotonic() + timeout_seconds
-        return self._read_frame(_HEAD_BYTES, end_by), self._read_frame(output_bytes, end_by)
+        while (answer := self._read_frame(_HEAD_BYTES, end_by, watch)).startswith(PAGES):
+            watch(*_PAGES.unpack(answer[len(PAGES) :]))
+        return answer, self._read_frame(output_bytes, end_by, watch)
 
     def end(self) -> int:
         """Kill the child and all that it may have started; gives its exit status."""
@@ -74,7 +105,7 @@ class _Child:
     def _write(self, content: bytes, end_by: float) -> None:
         rest = memoryview(content)
         while rest:
-            self._wait(self.requests, POLLOUT, end_by)
+            self._wait(self.requests, POLLOUT, end_by, _unwatched)
             try:
                 rest = rest[os.write(self.requests.fileno(), rest) :]
             except BlockingIOError:
@@ -82,32 +113,38 @@ class _Child:
             except BrokenPipeError:
                 raise _Gone(arrived=False) from None
 
-    def _read_frame(self, most: int, end_by: float) -> bytes:
-        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, end_by, arrived=True))
+    def _read_frame(self, most: int, end_by: float, watch: Watch) -> bytes:
+        (length,) = _LENGTH.unpack(self._read(_LENGTH.size, end_by, watch, arrived=True))
         if length > most:
             raise OverflowError
-        return self._read(length, end_by, arrived=True)
+        return self._read(length, end_by, watch, arrived=True)
 
-    def _read(self, length: int, end_by: float, *, arrived: bool) -> bytes:
-        content = bytearray()
-        while len(content) < length:
-            self._wait(self.replies, POLLIN, end_by)
-            piece = os.read(self.replies.fileno(), min(length - len(content), _READ_BYTES))
+    def _read(self, length: int, end_by: float, watch: Watch, *, arrived: bool) -> bytes:
+        pieces: list[bytes] = []
+        left = length
+        while left:
+            self._wait(self.replies, POLLIN, end_by, watch)
+            piece = os.read(self.replies.fileno(), min(left, _READ_BYTES))
             if not piece:
                 raise _Gone(arrived=arrived)
-            content += piece
-        return bytes(content)
+            pieces.append(piece)
+            left -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _wait(self, pipe: IO[bytes], event: int, end_by: float) -> None:
+    def _wait(self, pipe: IO[bytes], event: int, end_by: float, watch: Watch) -> None:
         waiting = poll()
         waiting.register(pipe, event)
-        if not waiting.poll(max(0.0, end_by - time.monotonic()) * 1000):
-            raise TimeoutError
+        while not waiting.poll(max(0.0, min(end_by - time.monotonic(), _LOOK_SECONDS)) * 1000):
+            if time.monotonic() >= end_by:
+                raise TimeoutError
+            watch(None, None)
 
 
 @dataclass(slots=True, eq=False)
 class Sandbox:
-    """At most `processes` children, started when first needed and ended when long unused; any thread may ask.
+    """At most `processes` children, and as many again for who has patience; any thread may ask.
+
+    They are started when first needed and ended when long unused.
 
     `memory_bytes` is what parsing one file may add to a child, `output_bytes` what may come back, `module` what the
     children run.
@@ -120,6 +157,7 @@ class Sandbox:
     module: str = _CHILD
     idle_seconds: float = _IDLE_SECONDS
     _places: threading.Semaphore = field(init=False)
+    _quick_places: threading.Semaphore = field(init=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _idle: list[_Child] = field(init=False, default_factory=list[_Child])
     _starter: ThreadPoolExecutor = field(init=False)
@@ -128,6 +166,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self._places = threading.Semaphore(self.processes)
+        self._quick_places = threading.Semaphore(self.processes)
         # One thread starts every child and lives as long as the sandbox: the kernel takes the end of the thread that
         # started a child for the death of its parent.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
@@ -140,11 +179,27 @@ class Sandbox:
         Raises Unreadable, ParseLimit or ParserCrashed, each naming the file.
         """
         try:
-            body = self._ask({"task": "parse", "media_type": media_type, "redact": redact}, content)
-            return load(body or b"")
+            return load(self.read(content, media_type, name, redact))
         except ValueError as error:
             raise ParserCrashed(f"{name}: the parser's reply makes no sense") from error
-        except IngestionError as error:
+
+    def read(
+        self,
+        content: bytes,
+        media_type: MediaType,
+        name: str,
+        redact: Sequence[PersonalKind] = (),
+        watch: Watch = _unwatched,
+        timeout_seconds: float | None = None,
+    ) -> bytes:
+        """Like `parse`, as the bytes that the child sent, which `parsed_json.load` may find to make no sense.
+
+        `timeout_seconds` is for who has less patience than the sandbox, and does not wait for who has more.
+        """
+        asked = {"task": "parse", "media_type": media_type, "redact": redact}
+        try:
+            return self._ask(asked, content, watch, timeout_seconds) or b""
+        except (ParseError, ParserCrashed) as error:
             raise type(error)(f"{name}: {error}") from error
 
     def unlock(self, content: bytes, media_type: MediaType, password: str | None) -> bytes | None:
@@ -173,13 +228,20 @@ class Sandbox:
             child.end()
         self._starter.shutdown()
 
-    def _ask(self, asked: Mapping[str, object], content: bytes) -> bytes | None:
+    def _ask(
+        self,
+        asked: Mapping[str, object],
+        content: bytes,
+        watch: Watch = _unwatched,
+        timeout_seconds: float | None = None,
+    ) -> bytes | None:
         head = orjson.dumps({"boxes": (), **asked})
-        with self._places:
+        patience = self.timeout_seconds if timeout_seconds is None else min(timeout_seconds, self.timeout_seconds)
+        with self._places if timeout_seconds is None else self._quick_places:
             while True:
                 child = self._take()
                 try:
-                    answer, body = child.ask(head, content, self.timeout_seconds, self.output_bytes)
+                    answer, body = child.ask(head, content, watch, patience, self.output_bytes)
                 except _Gone as gone:
                     status = child.end()
                     if gone.arrived or not child.answered:
@@ -187,7 +249,7 @@ class Sandbox:
                     continue  # it died of something else while nobody looked: the next child is asked
                 except TimeoutError:
                     child.end()
-                    raise _too_slow(self.timeout_seconds) from None
+                    raise TookTooLong(_TOO_SLOW.format(patience)) from None
                 except OverflowError:
                     child.end()
                     raise ParseLimit(f"the file gives more than {self.output_bytes >> 20} MiB of text") from None
@@ -273,10 +335,6 @@ class Sandbox:
 
 def _death(status: int) -> IngestionError:
     if -status in _TIME_SIGNALS:
-        return ParseLimit("the file took longer than parsing may take (OPENBOOK_PARSE_TIMEOUT_SECONDS)")
+        return TookTooLong("the file took longer than parsing may take (OPENBOOK_PARSE_TIMEOUT_SECONDS)")
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return ParserCrashed(f"the parser died ({cause})")
-
-
-def _too_slow(seconds: float) -> ParseLimit:
-    return ParseLimit(f"the file took longer than {seconds:g} s to parse (OPENBOOK_PARSE_TIMEOUT_SECONDS)")

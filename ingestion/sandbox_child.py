@@ -1,7 +1,8 @@
 """The child that parses: limits itself, then answers one request after the other until its pipe ends.
 
 Run as `python -m ingestion.sandbox_child PARENT MEMORY_BYTES TIMEOUT_SECONDS`, by `ingestion.sandbox` alone. A request
-is a frame of JSON and a frame of bytes; so is a reply. In between goes one byte: the request has arrived.
+is a frame of JSON and a frame of bytes; so is a reply. In between goes one byte: the request has arrived; then, in
+frames of their own, how many pages are done.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ from typing import BinaryIO, Final, cast
 
 import orjson
 
-from ingestion import page_image
+from ingestion import page_count, page_image
 from ingestion.errors import IngestionError, ParseLimit
 from ingestion.parsed_json import dump
 from ingestion.parsers import docx_archive, pdf
@@ -29,6 +30,7 @@ from retrieval.types import Box
 
 LENGTH: Final = struct.Struct("<Q")
 ARRIVED: Final = b"\x06"
+PAGES: Final = struct.Struct("<5sII")
 _REQUESTS = 500  # a child's life; libraries that leak are then of no account
 _OPEN_FILES = 32
 _GRACE_SECONDS = 5
@@ -79,6 +81,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
     parent, memory_bytes, timeout_seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     requests, replies = _pipes()
     _limit(parent, memory_bytes)
+    page_count.tell_to(lambda done, total: _tell(replies, done, total))
     gc.freeze()  # what the imports made lives as long as the child
     base = _status_bytes("VmRSS")
     for number in range(1, _REQUESTS + 1):
@@ -164,6 +167,11 @@ def _receive(pipe: BinaryIO) -> bytes | None:
 def _send(pipe: BinaryIO, frame: bytes) -> None:
     pipe.write(LENGTH.pack(len(frame)))
     pipe.write(frame)
+
+
+def _tell(pipe: BinaryIO, done: int, total: int) -> None:
+    _send(pipe, PAGES.pack(b"pages", done, total))
+    pipe.flush()
 
 
 def _status_bytes(key: str) -> int:

@@ -132,6 +132,15 @@ class Job:
     """What its collection wants blackened, in the order of the alphabet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt has come, between 0 and 1 for all of it; `done` of `total` are the stage's pages or chunks."""
+
+    share: float
+    done: int
+    total: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Publication:
     """All that a version needs to go live, written in one transaction; title and metadata are the file's own."""

@@ -1,60 +1,52 @@
-"""The loop: claim jobs, parse the next group while the last is embedded, keep the leases, and stop in order."""
+"""The loop: claim jobs, read files while others are embedded, keep the leases, wait out outages, and stop in order."""
 
+import errno
 import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from ingestion.pipeline import Parsed, Pipeline
+from ingestion.bench import Bench
+from ingestion.errors import NoLongerWanted, Outage, TookTooLong
+from ingestion.leases import Leases
+from ingestion.pipeline import Pipeline, Read, Work
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue
-from ingestion.types import BlobKey, Job, JobId, WorkerId
+from ingestion.types import BlobKey, Failure, Job, WorkerId
+from retrieval.errors import InputRefused, ModelUnavailable
 
 Step = Callable[[], bool]
 """Does a piece of work and says whether there may be more at once."""
 
 logger = logging.getLogger(__name__)
 
-_GROUP = 128  # jobs claimed at once, enough to fill the batches of the embedder
-_GROUP_BYTES = 32 << 20
+_READING = 128  # jobs between claim and bench
+_READING_BYTES = 4 << 20  # of their files; one always may pass it
+_READY_CHUNKS = 512  # on the bench: two pieces for the embedder
+_READY_LARGE = 6
+_PAPER_BYTES = 1 << 20  # what is larger waits for no quick try, and no quick one waits for it
+_NOTE_BYTES = 1 << 16
+_QUICK_SECONDS = 5.0  # for a first try: a file that hangs is then parsed beside the others, not before them
 _POLL_SECONDS = 0.05
+_LOOK_SECONDS = 1.0  # between two looks at what was cancelled
 _BACK_OFF_SECONDS = 2.0
-_STOP_SECONDS = 3.0  # for the steps of the other threads, a long parse perhaps: a supervisor has less patience
+_PAUSE_MOST_SECONDS = 30.0
+_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+_STOP_SECONDS = 3.0  # for the steps of the other threads: a supervisor has little patience
 _SWEEP_SECONDS = 600.0
 _ORPHAN_SECONDS = 86_400.0  # an upload that is still being registered is younger than that
 
 
-@dataclass(slots=True)
-class _Leases:
-    """The jobs in hand; those whose lease was lost leave it and are dropped at the next look."""
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """What the database has yet to be told: how attempts ended, with the pause of those that an outage ended."""
 
-    held: dict[JobId, Job] = field(default_factory=dict[JobId, Job])
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, jobs: Sequence[Job]) -> None:
-        with self.lock:
-            self.held.update({job.id: job for job in jobs})
-
-    def drop(self, jobs: Sequence[Job]) -> None:
-        with self.lock:
-            for job in jobs:
-                if job.id in self.held and self.held[job.id].attempt == job.attempt:
-                    del self.held[job.id]
-
-    def keep(self, asked: Sequence[JobId], still: set[JobId]) -> None:
-        with self.lock:
-            for lost in set(asked) - still:
-                self.held.pop(lost, None)
-
-    def ids(self) -> list[JobId]:
-        with self.lock:
-            return list(self.held)
-
-    def has(self, job: Job) -> bool:
-        with self.lock:
-            held = self.held.get(job.id)
-            return held is not None and held.attempt == job.attempt  # not one that was cancelled and tried again
+    jobs: Sequence[Job]
+    failure: Failure
+    pause_seconds: float | None
 
 
 class Worker:
@@ -75,23 +67,38 @@ class Worker:
         self._register = register
         self._blobs = blobs
         self._beat_seconds = lease_seconds / 3
-        self._leases = _Leases()
+        self._beaten = time.monotonic()
+        self._leases = Leases()
+        self._bench = Bench()
         self._stopping = threading.Event()
-        self._parsed: queue.Queue[list[Parsed]] = queue.Queue(maxsize=1)
+        self._reads: queue.Queue[Read] = queue.Queue()
+        self._bulky: deque[tuple[Job, int]] = deque()  # saved, and read again once the bench has room
+        self._debts: deque[_Debt] = deque()
+        self._settling = threading.Lock()
+        self._outages = 0
+        self._paused_until = 0.0
+        places = pipeline.sandbox.processes
+        self._patience = min(_QUICK_SECONDS, pipeline.sandbox.timeout_seconds / 4)
+        self._quick = ThreadPoolExecutor(places, thread_name_prefix="quick")
+        self._patient = ThreadPoolExecutor(places, thread_name_prefix="patient")
+        self._books = places + 1
 
     def run(self) -> None:
         """Claim and ingest until `stop`; what was not published then is given back and due again."""
         threads = [
             threading.Thread(target=self._guarded, args=(step, pause), name=step.__name__.strip("_"), daemon=True)
             for step, pause in (
-                (self._parse_next, _POLL_SECONDS),
-                (self._heartbeat, self._beat_seconds),
+                (self._claim_next, _POLL_SECONDS),
+                (self._gather, 0.0),
+                (self._look, min(_LOOK_SECONDS, self._beat_seconds)),
                 (self._sweep, _SWEEP_SECONDS),
             )
         ]
         for thread in threads:
             thread.start()
         self._guarded(self._publish_next, 0.0)
+        for lane in (self._quick, self._patient):
+            lane.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + _STOP_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -116,43 +123,179 @@ class Worker:
             if not worked:
                 self._stopping.wait(pause)
 
-    def _parse_next(self) -> bool:
-        if self._parsed.full():
-            return False  # one group that is embedded and the next one are as much as memory has to hold
-        jobs = self._jobs.claim(self._name, _GROUP, _GROUP_BYTES)
-        if not jobs:
+    def _claim_next(self) -> bool:
+        if time.monotonic() < self._paused_until or self._bench.small() >= _READY_CHUNKS:
             return False
+        in_hand = self._leases.jobs()
+        reading = [job for job in in_hand if not self._bench.holds(job)]
+        size = sum(job.blob.size for job in reading if job.blob.size <= _PAPER_BYTES)
+        if len(reading) >= _READING or size >= _READING_BYTES:
+            return False
+        self._settle()
+        if time.monotonic() > self._beaten + 2 * self._beat_seconds:
+            self._beat()  # after an outage: else we would take our own jobs for lost
+        jobs = self._jobs.claim(self._name, _READING - len(reading), _READING_BYTES - size, self._largest(in_hand))
         self._leases.take(jobs)
+        for job in jobs:
+            is_quick = job.blob.size <= _PAPER_BYTES
+            self._submit(job, self._quick if is_quick else self._patient, self._patience if is_quick else None)
+        return bool(jobs)
+
+    def _largest(self, in_hand: Sequence[Job]) -> int | None:
+        """The largest file that may still be claimed: large ones leave room for smaller ones."""
+        if self._bench.large() >= _READY_LARGE:
+            return _NOTE_BYTES
+        books = sum(job.blob.size > _PAPER_BYTES for job in in_hand)
+        return _PAPER_BYTES if books >= self._books else None
+
+    def _submit(self, job: Job, lane: ThreadPoolExecutor, patience: float | None) -> None:
         try:
-            parsed = self._pipeline.parse(jobs)
-        except BaseException:
-            self._leases.drop(jobs)  # the leases run out, and another attempt takes them
-            raise
-        in_hand = {each.job.id for each in parsed}
-        self._leases.drop([job for job in jobs if job.id not in in_hand])
-        if parsed:
-            self._parsed.put(parsed)  # there is room: nobody else puts
+            lane.submit(self._read, job, patience)
+        except RuntimeError:  # it was shut down, since we stop: the job is given back with the others
+            return
+
+    def _read(self, job: Job, patience: float | None) -> None:
+        try:
+            read = self._pipeline.read(job, self._goes_on, patience)
+        except TookTooLong:
+            self._submit(job, self._patient, None)
+        except NoLongerWanted:
+            self._let_go([job])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job's end says so and the next one is read
+            self._blame([job], error)
+        else:
+            if read is None:
+                self._let_go([job])
+            else:
+                self._reads.put(read)
+
+    def _gather(self) -> bool:
+        """Save what was read, all in one transaction, and cut it into chunks."""
+        reads = self._arrived()
+        if reads:
+            try:
+                saved = self._pipeline.save(reads)
+            except Exception as error:  # noqa: BLE001
+                self._blame([read.job for read in reads], error)
+                return True
+            kept = {read.job.id for read in saved}
+            self._let_go([read.job for read in reads if read.job.id not in kept])
+            for read in saved:
+                self._cut(read)
+        elif self._bulky and self._bench.reserve(*self._bulky[0]):
+            job, _ = self._bulky.popleft()
+            self._submit(replace(job, stage="publish"), self._patient, None)
         return True
 
-    def _publish_next(self) -> bool:
+    def _arrived(self) -> list[Read]:
+        reads: list[Read] = []
         try:
-            parsed = self._parsed.get(timeout=_POLL_SECONDS)
+            reads.append(self._reads.get(timeout=_POLL_SECONDS))
+            while len(reads) < _READING:
+                reads.append(self._reads.get_nowait())
         except queue.Empty:
+            pass
+        return reads
+
+    def _cut(self, read: Read) -> None:
+        if not self._goes_on(read.job):
+            self._let_go([read.job])
+        elif not self._bench.holds(read.job) and not self._bench.reserve(read.job, len(read.content)):
+            self._bulky.append((read.job, len(read.content)))
+        else:
+            try:
+                parsed = self._pipeline.cut(read)
+            except Exception as error:  # noqa: BLE001
+                self._blame([read.job], error)
+                return
+            if parsed is None:
+                self._let_go([read.job])
+            else:
+                self._bench.add(parsed)
+
+    def _publish_next(self) -> bool:
+        if time.monotonic() < self._paused_until:
+            return False
+        work = self._bench.next(_POLL_SECONDS)
+        if work is None:
             return True
+        jobs = [parsed.job for parsed in work.parsed]
         try:
-            self._pipeline.publish([each for each in parsed if self._goes_on(each.job)], self._goes_on)
-        finally:
-            self._leases.drop([each.job for each in parsed])
+            is_done = self._pipeline.advance(work, self._goes_on)
+        except InputRefused as error:
+            self._bench.remove(work)
+            self._refused(work, error)
+        except Exception as error:  # noqa: BLE001
+            self._bench.remove(work)
+            self._blame([*jobs, *self._bench.clear()] if _is_outage(error) else jobs, error)
+        else:
+            self._outages = 0
+            if is_done:
+                self._bench.remove(work)
+                self._let_go(jobs)
         return True
+
+    def _refused(self, work: Work, error: InputRefused) -> None:
+        """The embedder does not take some text: each document gets its own turn, and the culprit alone is blamed."""
+        if len(work.parsed) > 1:
+            self._bench.split(work)
+        else:
+            self._end([parsed.job for parsed in work.parsed], Failure("input_refused", str(error), transient=True))
 
     def _goes_on(self, job: Job) -> bool:
         return self._leases.has(job) and not self._stopping.is_set()
 
-    def _heartbeat(self) -> bool:
-        asked = self._leases.ids()
-        if asked:
-            self._leases.keep(asked, self._jobs.heartbeat(self._name, asked))
+    def _let_go(self, jobs: Sequence[Job]) -> None:
+        self._leases.drop(jobs)
+        self._bench.leave(jobs)
+
+    def _blame(self, jobs: Sequence[Job], error: Exception) -> None:
+        """End attempts by an error: an outage costs them nothing, and all work pauses for a while."""
+        if _is_outage(error):
+            self._outages += 1
+            seconds = min(2.0 ** (self._outages - 1), _PAUSE_MOST_SECONDS)
+            self._paused_until = time.monotonic() + seconds
+            logger.warning("%s jobs wait for %s s: %s", len(jobs), seconds, error)
+            code = "model_unavailable" if isinstance(error, ModelUnavailable) else getattr(error, "code", Outage.code)
+            self._end(jobs, Failure(code, str(error), transient=True), pause_seconds=seconds)
+        else:
+            logger.error("an unexpected error ends the attempts of %s jobs", len(jobs), exc_info=error)
+            message = f"{type(error).__name__} inside Openbook: the worker's log says more"
+            self._end(jobs, Failure("unexpected", message, transient=True))
+
+    def _end(self, jobs: Sequence[Job], failure: Failure, pause_seconds: float | None = None) -> None:
+        """Write how attempts ended, now or as soon as the database takes it."""
+        self._debts.append(_Debt(jobs, failure, pause_seconds))
+        self._let_go(jobs)
+        try:
+            self._settle()
+        except Outage:
+            logger.warning("the database cannot be told yet: %s", failure.message)
+
+    def _settle(self) -> None:
+        with self._settling:
+            while self._debts:
+                debt = self._debts[0]
+                if debt.pause_seconds is not None:
+                    self._jobs.postpone(debt.jobs, debt.failure, debt.pause_seconds)
+                else:
+                    for job in debt.jobs:
+                        self._jobs.fail(job, debt.failure)
+                self._debts.popleft()
+
+    def _look(self) -> bool:
+        """Drop what was cancelled, deleted or retaken; renew the leases of the rest when it is time."""
+        self._settle()
+        if time.monotonic() >= self._beaten + self._beat_seconds:
+            self._beat()
+        elif asked := self._leases.jobs():
+            self._leases.keep(asked, self._jobs.held(self._name, [job.id for job in asked]))
         return False
+
+    def _beat(self) -> None:
+        if asked := self._leases.jobs():
+            self._leases.keep(asked, self._jobs.heartbeat(self._name, [job.id for job in asked]))
+        self._beaten = time.monotonic()
 
     def _sweep(self) -> bool:
         """Delete originals that no version refers to: what a crash between storing and registering left.
@@ -170,3 +313,8 @@ class Worker:
         for key in orphans:
             self._blobs.delete(key)
         return False
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether every job would meet it; an error of one file's storage is that file's own."""
+    return isinstance(error, Outage | ModelUnavailable) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)

@@ -7,6 +7,7 @@ RetrievalError
 ├── SearchUnavailable      neither side of the search answers (transient)
 ├── RerankerUnavailable    the reranker's model or server cannot be had (transient)
 └── ModelUnavailable       the embedder's model or server cannot be had
+    └── InputRefused       the server takes some other texts, but not these
 """
 
 
@@ -36,3 +37,7 @@ class RerankerUnavailable(RetrievalError):
 
 class ModelUnavailable(RetrievalError):
     """The embedder's model or server cannot be had; the message names it and the setting that chooses another."""
+
+
+class InputRefused(ModelUnavailable):
+    """The embedder's server takes other texts, but not these: asking again for them will not help."""

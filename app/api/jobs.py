@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from typing import Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request, Response
@@ -26,13 +27,16 @@ _ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Job(Reply):
-    """A job."""
+    """A job; `done` of `total` pages or chunks are through at this stage, where that is known."""
 
     id: str
     document_id: str
     status: JobStatus
     stage: str
     progress: float
+    done: int | None
+    total: int | None
+    unit: Literal["pages", "chunks"]
     attempts: int
     error: Failure | None
     updated_at: datetime
@@ -88,6 +92,9 @@ def _shown(record: JobRecord) -> Job:
         status=record.status,
         stage=record.stage,
         progress=record.progress,
+        done=record.done,
+        total=record.total,
+        unit="pages" if record.stage == "parse" else "chunks",
         attempts=record.attempts,
         error=failure(record.error_code, record.error_message),
         updated_at=record.updated_at,

@@ -88,6 +88,8 @@ SHAPES: Mapping[type[BaseException], Shape] = {
     ingestion.FormatMismatch: Shape(415, "format_mismatch", "Name and content disagree"),
     ingestion.PasswordRequired: Shape(422, "password_required", "The file needs a password"),
     ingestion.QueueFull: Shape(429, "queue_full", "Too many documents wait", retry_after=10),
+    ingestion.StorageFull: Shape(507, "storage_full", "The disk is full", "Nothing was stored: the disk is full.", 30),
+    ingestion.Outage: Shape(503, "storage_unavailable", "The storage is away", _BUSY, _RETRY_SECONDS),
     ingestion.Refused: Shape(422, "refused", "The file was refused"),
     ingestion.UnknownDocument: _NO_DOCUMENT,
     ingestion.BlobMissing: Shape(404, "blob_missing", "Not found", "The document's original file is not there."),

@@ -7,18 +7,22 @@ id, versions.
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from app.db import models
 from app.db.clock import Clock
 from app.db.sql import among, epoch
-from ingestion.types import Failure, Job, JobId
+from ingestion.types import Failure, Job, JobId, Progress
 
 BACKOFF_SECONDS: Final = 2.0
 BACKOFF_MAX_SECONDS: Final = 300.0
 
 GAVE_UP: Final = "gave_up"
+WORKER_LOST: Final = "worker_lost"
+UNEXPECTED: Final = "unexpected"
+SUSPECT: Final = frozenset({WORKER_LOST, UNEXPECTED})
+"""What may have killed the worker, or harmed the jobs beside it: a parser's child that dies takes nobody along."""
 CANCELLED: Final = "cancelled"
 
 
@@ -33,6 +37,18 @@ def held(session: Session, jobs: Sequence[Job]) -> set[JobId]:
     )
     fences = {(job.id, job.worker, job.attempt) for job in jobs}
     return {JobId(job) for job, worker, attempt in rows if (job, worker, attempt) in fences}
+
+
+def show(session: Session, job: Job, progress: Progress, clock: Clock) -> None:
+    """Write the progress of an attempt under its fence; later than the attempt's own end it changes nothing."""
+    share = min(max(progress.share, 0.0), 1.0)
+    session.execute(
+        update(models.Job)
+        .where(models.Job.id == job.id, models.Job.worker == job.worker)
+        .where(models.Job.attempts == job.attempt, models.Job.status == "running")
+        .values(progress=case((models.Job.progress < share, share), else_=models.Job.progress))
+        .values(done=progress.done, total=progress.total, updated_at=clock())
+    )
 
 
 def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
@@ -58,6 +74,23 @@ def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
         set_version(session, version, "queued")
     else:
         set_version(session, version, "failed", failure.code, failure.message)
+
+
+def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds: float, clock: Clock) -> None:
+    """Queue jobs that the transaction holds again: what stopped them was not their fault, so the attempt is free."""
+    session.execute(
+        update(models.Job)
+        .where(among(models.Job.id, jobs))
+        .values(status="queued", worker=None, lease_until=None, run_after=epoch() + seconds, done=None, total=None)
+        .values(max_attempts=models.Job.max_attempts + 1, updated_at=clock())
+        .values(error_code=failure.code, error_message=failure.message)
+    )
+    versions = select(models.Job.version_id).where(among(models.Job.id, jobs)).scalar_subquery()
+    session.execute(
+        update(models.Version)
+        .where(models.Version.id.in_(versions))
+        .values(status="queued", error_code=None, error_message=None)
+    )
 
 
 def set_version(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import metadata, models
 from app.db.document_rows import flat
 from app.db.sql import Row, among, insert_all, insert_missing, storable
-from ingestion.types import ChunkDraft, Publication
+from ingestion.types import ChunkDraft, JobId, Publication
 from retrieval.types import PassageEmbedding
 
 
@@ -30,6 +30,12 @@ class Shelf:
         for publication in publications:
             fresh.update(publication.embeddings)
         ids = self._embedding_ids(draft.key for publication in publications for draft in publication.drafts)
+        new = {key: embedding for key, embedding in fresh.items() if key not in ids}
+        self.keep(new, None)
+        return ids | self._embedding_ids(new)
+
+    def keep(self, embeddings: Mapping[str, PassageEmbedding], job: JobId | None) -> None:
+        """Store those that are not there yet, for a job that will publish what uses them later, if one is named."""
         rows: list[Row] = [
             {
                 "collection_id": self.collection,
@@ -37,12 +43,11 @@ class Shelf:
                 "key": key,
                 "vector": _half(embedding.vector),
                 "sentence_vectors": _half(embedding.sentence_vectors),
+                "job_id": job,
             }
-            for key, embedding in fresh.items()
-            if key not in ids
+            for key, embedding in embeddings.items()
         ]
         insert_missing(self.session, models.Embedding, rows)
-        return ids | self._embedding_ids(str(row["key"]) for row in rows)
 
     def chunks(self, publications: Sequence[Publication], embeddings: Mapping[str, int]) -> dict[str, int]:
         """Store those that are new; gives the id of every draft's chunk by its key."""

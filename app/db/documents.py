@@ -27,6 +27,7 @@ class DocumentStore(DocumentRegister):
     db: Database
     queue_max_jobs: int = 10_000
     job_max_attempts: int = 3
+    queue_max_bytes: int = 1 << 40
     clock: Clock = utc_now
 
     def register(self, collection: CollectionId, uploads: Sequence[Upload]) -> list[Accepted]:
@@ -40,7 +41,7 @@ class DocumentStore(DocumentRegister):
             begun = registration.begin(session, collection, uploads, self.clock(), self.job_max_attempts)
             accepted = [begun.add(upload) for upload in uploads]
             if begun.jobs:
-                self._make_room(session, len(begun.jobs))
+                self._make_room(session, len(begun.jobs), sum(size for _, _, size in begun.jobs))
                 begun.write(session)
         for upload, outcome in zip(uploads, accepted, strict=True):
             if upload.document is not None and outcome.duplicate:
@@ -157,14 +158,23 @@ class DocumentStore(DocumentRegister):
         records = tuple(document_rows.chunk(row) for row in rows[:limit])
         return Paged(records, str(records[-1].ordinal) if len(rows) > limit else None)
 
-    def _make_room(self, session: Session, jobs: int) -> None:
-        waiting = session.execute(
-            select(func.count()).select_from(models.Job).where(models.Job.status.in_(("queued", "running")))
-        ).scalar_one()
+    def _make_room(self, session: Session, jobs: int, size: int) -> None:
+        waiting, total = session.execute(
+            select(func.count(), func.coalesce(func.sum(models.Version.size), 0))
+            .select_from(models.Job)
+            .join(models.Version, models.Version.id == models.Job.version_id)
+            .where(models.Job.status.in_(("queued", "running")))
+        ).one()
         if waiting + jobs > self.queue_max_jobs:
             raise QueueFull(
                 f"{waiting} files wait already, and {jobs} more would pass OPENBOOK_QUEUE_MAX_JOBS "
                 f"({self.queue_max_jobs}): try again later"
+            )
+        waiting_bytes = int(total)  # PostgreSQL adds numbers up to a decimal
+        if waiting_bytes + size > self.queue_max_bytes and waiting:
+            raise QueueFull(
+                f"files of {waiting_bytes >> 20} MiB wait already, and {size >> 20} MiB more would pass "
+                f"OPENBOOK_QUEUE_MAX_MEBIBYTES ({self.queue_max_bytes >> 20}): try again later"
             )
 
 
@@ -239,7 +249,7 @@ def _delete(session: Session, collection: int, document: DocumentId) -> list[Blo
     placed = select(models.Placement.chunk_id).where(among(models.Placement.version_id, ids)).distinct()
     chunks = session.connection().execute(placed).scalars().all()
     jobs = select(models.Job.id).where(models.Job.document_id == document).order_by(models.Job.id).with_for_update()
-    session.execute(jobs).all()
+    held = session.scalars(jobs).all()
     session.execute(delete(models.Job).where(models.Job.document_id == document))
     session.execute(update(models.Document).where(models.Document.id == document).values(live_version_id=None))
     session.execute(delete(models.Placement).where(among(models.Placement.version_id, ids)))
@@ -247,6 +257,7 @@ def _delete(session: Session, collection: int, document: DocumentId) -> list[Blo
     session.execute(delete(models.Version).where(models.Version.document_id == document))
     session.execute(delete(models.Document).where(models.Document.id == document))
     _delete_orphans(session, chunks)
+    _delete_pieces(session, held)
     _delete_parsed(session, collection, {version.sha256 for version in versions})
     blobs = {version.blob_key for version in versions}
     kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
@@ -264,6 +275,13 @@ def _delete_orphans(session: Session, chunks: Sequence[int]) -> None:
     ).all()
     used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
     session.execute(delete(models.Embedding).where(among(models.Embedding.id, embeddings), ~used))
+
+
+def _delete_pieces(session: Session, jobs: Sequence[str]) -> None:
+    """Vectors that these jobs wrote ahead of their publication, as far as nothing uses them."""
+    used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
+    pieces = delete(models.Embedding).where(among(models.Embedding.job_id, jobs), ~used)
+    session.execute(pieces.execution_options(synchronize_session=False))
 
 
 def _delete_parsed(session: Session, collection: int, hashes: set[str]) -> None:

@@ -13,6 +13,8 @@ DatabaseError
     └── StorageFull        its disk is full
 """
 
+from ingestion.errors import Outage
+
 
 class DatabaseError(Exception):
     """Base of all errors that the stores raise on their own behalf."""
@@ -50,9 +52,13 @@ class SchemaTooNew(DatabaseError):
     """A newer Openbook migrated this database; the message names its revision."""
 
 
-class DatabaseUnavailable(DatabaseError):
+class DatabaseUnavailable(DatabaseError, Outage):
     """The database is away, locked or too slow; try again."""
+
+    code = "database_unavailable"
 
 
 class StorageFull(DatabaseUnavailable):
     """The database's disk is full; nothing was written, and reading still works."""
+
+    code = "storage_full"

@@ -1,10 +1,10 @@
 """The queue: jobs as rows, leased on the database's time, each write under its fence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, func, select, true, update
 from sqlalchemy.orm import Session
 
 from app.db import attempts, models
@@ -12,10 +12,10 @@ from app.db.clock import Clock, utc_now
 from app.db.errors import Conflict, UnknownJob
 from app.db.metadata import from_json
 from app.db.session import Database
-from app.db.sql import among, changed, epoch
+from app.db.sql import among, changed, epoch, unindexed
 from app.db.types import JobRecord, JobStatus
 from ingestion.ports import JobQueue
-from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, VersionId, WorkerId
+from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, Progress, VersionId, WorkerId
 from retrieval.types import CollectionId, Scope
 
 
@@ -23,10 +23,11 @@ from retrieval.types import CollectionId, Scope
 class JobStore(JobQueue):
     """Work to do. `attempts` only ever rises, so no two holders of a job share a fence.
 
-    Due jobs go by priority, which is the size class of their file, then by age: a thousand notes do not wait for a
-    book. A job's last attempt is made alone, by a worker that holds nothing else: what kills the worker for the last
-    time takes no neighbour along. What a worker gives back in order, and what is retried by hand, gets its attempt
-    back as a higher cap.
+    Due jobs go by priority (see `registration.priority`), then by age: a thousand notes do not wait for a book. Each
+    claim also takes the job that has waited longest, so that the book does not wait for ever either. Where a worker
+    died over a job, the last attempt is made by a worker that holds nothing else: what kills it for the last time takes
+    no neighbour along. What a worker gives back or puts off, and what is retried by hand, gets its attempt back as a
+    higher cap.
     """
 
     db: Database
@@ -34,38 +35,40 @@ class JobStore(JobQueue):
     max_attempts: int = 3
     clock: Clock = utc_now
 
-    def claim(self, worker: WorkerId, limit: int, max_bytes: int) -> list[Job]:
+    def claim(self, worker: WorkerId, limit: int, max_bytes: int, largest: int | None = None) -> list[Job]:
         with self.db.write() as session:
             in_hand = _in_hand(session, worker)
-            if any(row.attempts >= row.max_attempts for row in in_hand):
+            if any(row.error_code in attempts.SUSPECT and row.attempts >= row.max_attempts for row in in_hand):
                 return []
-            lost = self._lost(session, limit)
-            due = session.execute(
-                _claimable().where(models.Job.status == "queued", models.Job.run_after <= epoch()).limit(limit)
-            ).all()
+            claimable = _claimable(largest)
+            lost = self._lost(session, claimable, limit)
+            due = claimable.where(models.Job.status == "queued", models.Job.run_after <= epoch())
+            best = session.execute(due.order_by(models.Job.priority, models.Job.id).limit(limit)).all()
+            found = {row.id: row for row in (*lost, *best)}
+            if len(best) == limit:  # otherwise the oldest is among them
+                oldest = session.execute(due.order_by(unindexed(models.Job.id)).limit(1)).all()
+                found.update({row.id: row for row in oldest})
             chosen: list[Row[Any]] = []
             total = 0
-            for row in sorted([*lost, *due], key=lambda row: (row.priority, row.id))[:limit]:
-                is_last = row.attempts + 1 >= row.max_attempts
-                if (chosen and total + row.size > max_bytes) or (is_last and (chosen or in_hand)):
+            for row in _ordered(found.values())[:limit]:
+                is_suspect = row.status == "running" or row.error_code in attempts.SUSPECT
+                is_alone = is_suspect and row.attempts + 1 >= row.max_attempts
+                if (chosen and total + row.size > max_bytes) or (is_alone and (chosen or in_hand)):
                     break
                 chosen.append(row)
                 total += row.size
-                if is_last:
+                if is_alone:
                     break
             return self._lease(session, worker, chosen)
 
+    def held(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
+        with self.db.read() as session:
+            return {JobId(job) for job in session.scalars(_mine(worker, jobs))}
+
     def heartbeat(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
         # Locked in the order of ids first, as publications do: an UPDATE alone locks in whatever order it meets them.
-        mine = (
-            select(models.Job.id)
-            .where(among(models.Job.id, jobs), models.Job.worker == worker)
-            .where(models.Job.status == "running", models.Job.cancel_requested.is_(False))
-            .order_by(models.Job.id)
-            .with_for_update()
-        )
         with self.db.write() as session:
-            held = session.scalars(mine).all()
+            held = session.scalars(_mine(worker, jobs).order_by(models.Job.id).with_for_update()).all()
             if held:
                 session.execute(
                     update(models.Job)
@@ -74,19 +77,18 @@ class JobStore(JobQueue):
                 )
             return {JobId(job) for job in held}
 
-    def report(self, job: Job, progress: float) -> None:
+    def report(self, job: Job, progress: Progress) -> None:
         with self.db.write() as session:
-            session.execute(
-                update(models.Job)
-                .where(models.Job.id == job.id, models.Job.worker == job.worker)
-                .where(models.Job.attempts == job.attempt, models.Job.status == "running")
-                .values(progress=min(max(progress, 0.0), 1.0), updated_at=self.clock())
-            )
+            attempts.show(session, job, progress, self.clock)
 
     def fail(self, job: Job, failure: Failure) -> None:
         with self.db.write() as session:
             if attempts.held(session, [job]):
                 attempts.end(session, job.id, failure, self.clock)
+
+    def postpone(self, jobs: Sequence[Job], failure: Failure, seconds: float) -> None:
+        with self.db.write() as session:
+            attempts.postpone(session, list(attempts.held(session, jobs)), failure, seconds, self.clock)
 
     def release(self, worker: WorkerId) -> int:
         mine = (
@@ -146,14 +148,17 @@ class JobStore(JobQueue):
         statuses: tuple[JobStatus, ...] = get_args(JobStatus)
         return {status: counts.get(status, 0) for status in statuses}
 
-    def _lost(self, session: Session, limit: int) -> list[Row[Any]]:
+    def _lost(self, session: Session, claimable: Select[*tuple[Any, ...]], limit: int) -> list[Row[Any]]:
         """Jobs whose worker went silent: due again, or failed when their attempts are used up."""
         expired = session.execute(
-            _claimable().where(models.Job.status == "running", models.Job.lease_until < epoch()).limit(limit)
+            claimable.where(models.Job.status == "running", models.Job.lease_until < epoch())
+            .order_by(models.Job.priority, models.Job.id)
+            .limit(limit)
         ).all()
         for row in expired:
             if row.attempts >= row.max_attempts:
-                before = f" (the attempt before said: {row.error_message})" if row.error_message else ""
+                told = row.error_message if row.error_code != attempts.WORKER_LOST else None
+                before = f" (the attempt before said: {told})" if told else ""
                 message = (
                     f"the worker died or fell silent in {row.attempts} attempts; the last was at the stage "
                     f"{row.stage!r}{before}: try the job again, or upload a simpler file"
@@ -163,11 +168,20 @@ class JobStore(JobQueue):
         return [row for row in expired if row.attempts < row.max_attempts]
 
     def _lease(self, session: Session, worker: WorkerId, rows: Sequence[Row[Any]]) -> list[Job]:
+        lost = [row.id for row in rows if row.status == "running"]
+        if lost:
+            words = "the worker of the attempt before died or fell silent"
+            session.execute(
+                update(models.Job)
+                .where(among(models.Job.id, lost))
+                .values(error_code=attempts.WORKER_LOST, error_message=words)
+            )
         if rows:
             session.execute(
                 update(models.Job)
                 .where(among(models.Job.id, [row.id for row in rows]))
-                .values(status="running", worker=worker, attempts=models.Job.attempts + 1, progress=0.0)
+                .values(status="running", worker=worker, attempts=models.Job.attempts + 1)
+                .values(progress=0.0, done=None, total=None)
                 .values(lease_until=epoch() + self.lease_seconds, updated_at=self.clock())
             )
             session.execute(
@@ -181,7 +195,8 @@ class JobStore(JobQueue):
         result = session.execute(
             update(models.Job)
             .where(models.Job.id == id)
-            .values(status="queued", worker=None, lease_until=None, run_after=0.0, progress=0.0)
+            .values(status="queued", worker=None, lease_until=None, run_after=0.0)
+            .values(progress=0.0, done=None, total=None)
             .values(cancel_requested=False, error_code=None, error_message=None, updated_at=self.clock())
             .values(max_attempts=models.Job.max_attempts + more_attempts)
         )
@@ -189,23 +204,40 @@ class JobStore(JobQueue):
             attempts.set_version(session, version, "queued")
 
 
-def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int]]:
+def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int, str | None]]:
     return session.execute(
-        select(models.Job.attempts, models.Job.max_attempts)
+        select(models.Job.attempts, models.Job.max_attempts, models.Job.error_code)
         .where(models.Job.status == "running", models.Job.worker == worker)
         .where(models.Job.lease_until >= epoch())
     ).all()
 
 
-def _claimable() -> Select[*tuple[Any, ...]]:
-    """Jobs with all that a worker needs, best first, without those that another claim is looking at."""
+def _ordered(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
+    """The one that has waited longest, then by priority and age."""
+    by_age = sorted(rows, key=lambda row: row.id)
+    return [*by_age[:1], *sorted(by_age[1:], key=lambda row: (row.priority, row.id))]
+
+
+def _mine(worker: WorkerId, jobs: Sequence[JobId]) -> Select[str]:
+    return (
+        select(models.Job.id)
+        .where(among(models.Job.id, jobs), models.Job.worker == worker)
+        .where(models.Job.status == "running", models.Job.cancel_requested.is_(False))
+    )
+
+
+def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
+    """Jobs with all that a worker needs, without those that another claim is looking at."""
+    fitting = models.Version.size <= largest if largest is not None else true()
     return (
         select(
             models.Job.id,
+            models.Job.status,
             models.Job.priority,
             models.Job.stage,
             models.Job.attempts,
             models.Job.max_attempts,
+            models.Job.error_code,
             models.Job.error_message,
             models.Job.version_id,
             models.Document.id.label("document_id"),
@@ -222,7 +254,7 @@ def _claimable() -> Select[*tuple[Any, ...]]:
         .join(models.Version, models.Version.id == models.Job.version_id)
         .join(models.Document, models.Document.id == models.Job.document_id)
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
-        .order_by(models.Job.priority, models.Job.id)
+        .where(fitting)
         .with_for_update(of=models.Job, skip_locked=True)
     )
 
@@ -270,6 +302,8 @@ def _get(session: Session, id: JobId, scope: Scope) -> JobRecord:
         status=row.status,
         stage=row.stage,
         progress=row.progress,
+        done=row.done,
+        total=row.total,
         attempts=row.attempts,
         error_code=row.error_code,
         error_message=row.error_message,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -183,10 +184,17 @@ class ParsedBlob(Base):
 
 
 class Embedding(Base):
-    """Vectors of exactly one model input: the chunk's and, concatenated, its sentences', little-endian fp16."""
+    """Vectors of exactly one model input: the chunk's and, concatenated, its sentences', little-endian fp16.
+
+    A large document's are written in pieces, before there is a chunk that uses them: while the job of `job_id` is
+    queued or running, they are kept for it.
+    """
 
     __tablename__ = "embeddings"
-    __table_args__ = (UniqueConstraint("key", "collection_id", "fingerprint"),)
+    __table_args__ = (
+        UniqueConstraint("key", "collection_id", "fingerprint"),
+        Index(None, "job_id", sqlite_where=text("job_id IS NOT NULL"), postgresql_where=text("job_id IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
@@ -194,6 +202,7 @@ class Embedding(Base):
     key: Mapped[str] = mapped_column(String(64))
     vector: Mapped[bytes]
     sentence_vectors: Mapped[bytes]
+    job_id: Mapped[str | None] = mapped_column(String(40))
 
 
 class Chunk(Base):
@@ -244,6 +253,7 @@ class Job(Base):
     """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence.
 
     `generation` is a re-index's, or UPLOADED: then it goes live in whichever answers at that time.
+    `done` of `total` are pages while its stage is `parse`, and chunks after it.
     """
 
     __tablename__ = "jobs"
@@ -266,6 +276,8 @@ class Job(Base):
     lease_until: Mapped[float | None] = mapped_column(Float(53))
     worker: Mapped[str | None] = mapped_column(String(80))
     progress: Mapped[float]
+    done: Mapped[int | None]
+    total: Mapped[int | None]
     cancel_requested: Mapped[bool]
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None]

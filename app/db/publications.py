@@ -3,28 +3,28 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import zstandard
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import attempts, descriptions, liveness, metadata, models
 from app.db.clock import Clock, utc_now
 from app.db.contents import Shelf
 from app.db.session import Database
-from app.db.sql import among, insert_missing, storable, table
-from ingestion import parsed_json
+from app.db.sql import among, changed, insert_missing, storable, table
 from ingestion.ports import VersionStore
 from ingestion.title import title_of
-from ingestion.types import Failure, Job, JobId, ParsedDocument, Publication
-from retrieval.types import CollectionId
+from ingestion.types import Failure, Job, JobId, Progress, Publication
+from retrieval.types import CollectionId, PassageEmbedding
 
 NO_TEXT = Failure(
     "no_text", "no text was found in this file; if it holds scanned pages, run OCR on it first", transient=False
 )
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
 FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
+_STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
 _DESCRIBED = (
     *("status", "title", "own_title", "own_metadata", "metadata"),
@@ -40,7 +40,7 @@ class PublicationStore(VersionStore):
     parser: str
     clock: Clock = utc_now
 
-    def parsed(self, job: Job) -> ParsedDocument | None:
+    def parsed(self, job: Job) -> bytes | None:
         statement = select(models.ParsedBlob.content).where(
             models.ParsedBlob.collection_id == job.collection,
             models.ParsedBlob.sha256 == job.blob.sha256,
@@ -51,12 +51,12 @@ class PublicationStore(VersionStore):
         if content is None:
             return None
         try:
-            return parsed_json.load(zstandard.decompress(content))
-        except (ValueError, zstandard.ZstdError):
+            return zstandard.decompress(content)
+        except zstandard.ZstdError:
             return None  # damaged: the file is read again
 
-    def save_parsed(self, parsed: Sequence[tuple[Job, ParsedDocument]]) -> set[JobId]:
-        contents = {job.id: zstandard.compress(parsed_json.dump(document), 3) for job, document in parsed}
+    def save_parsed(self, parsed: Sequence[tuple[Job, bytes]]) -> set[JobId]:
+        contents = {job.id: zstandard.compress(document, 3) for job, document in parsed}
         with self.db.write() as session:
             held = attempts.held(session, [job for job, _ in parsed])
             rows = {
@@ -72,7 +72,9 @@ class PublicationStore(VersionStore):
             }
             insert_missing(session, models.ParsedBlob, [rows[key] for key in sorted(rows)])
             session.execute(
-                update(models.Job).where(among(models.Job.id, held)).values(stage="publish", updated_at=self.clock())
+                update(models.Job)
+                .where(among(models.Job.id, held))
+                .values(stage="publish", done=None, total=None, updated_at=self.clock())
             )
         return held
 
@@ -85,11 +87,32 @@ class PublicationStore(VersionStore):
         with self.db.read() as session:
             return set(session.scalars(statement))
 
+    def save_embeddings(
+        self, job: Job, fingerprint: str, embeddings: Mapping[str, PassageEmbedding], progress: Progress
+    ) -> bool:
+        with self.db.write() as session:
+            if job.id not in attempts.held(session, [job]):
+                return False
+            Shelf(session, job.collection, job.generation, fingerprint).keep(embeddings, job.id)
+            attempts.show(session, job, progress, self.clock)
+            return True
+
+    def sweep_pieces(self, idle_seconds: float) -> int:
+        """Delete vectors that ended jobs wrote ahead and nothing uses; gives how many. A retry in time finds them."""
+        used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
+        over = select(models.Job.id).where(
+            models.Job.status.in_(("failed", "cancelled")),
+            models.Job.updated_at < self.clock() - timedelta(seconds=idle_seconds),
+        )
+        with self.db.write() as session:
+            swept = delete(models.Embedding).where(models.Embedding.job_id.in_(over), ~used)
+            return changed(session.execute(swept.execution_options(synchronize_session=False)))
+
     def publish(self, publications: Sequence[Publication]) -> set[JobId]:
         """As the port says; one without drafts fails its version with `no_text`.
 
         One made for an index that the collection no longer has, or that counts on vectors which were deleted
-        meanwhile, is queued again as a transient failure; its fence is then gone like a lost one.
+        meanwhile, is queued again; its fence is then gone like a lost one.
         """
         with self.db.write() as session:
             collections = _lock(session, publications)
@@ -117,9 +140,8 @@ class PublicationStore(VersionStore):
         shelf = Shelf(session, collection.id, collection.generation, collection.fingerprint)
         embeddings = shelf.embeddings(full)
         whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
-        for publication in full:
-            if publication not in whole:
-                attempts.end(session, publication.job.id, FORGOTTEN, self.clock)
+        lacking = [publication.job.id for publication in full if publication not in whole]
+        attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
         if whole:
             self._shelve(session, shelf, whole, embeddings)
         return {publication.job.id for publication in (*empty, *whole)}
@@ -133,7 +155,7 @@ class PublicationStore(VersionStore):
             if index == (collection.generation, collection.fingerprint):
                 fitting.append(publication)
             else:
-                attempts.end(session, publication.job.id, STALE, self.clock)
+                attempts.postpone(session, [publication.job.id], STALE, _STALE_SECONDS, self.clock)
         return fitting
 
     def _shelve(
@@ -150,7 +172,7 @@ class PublicationStore(VersionStore):
         session.execute(
             update(models.Job)
             .where(among(models.Job.id, [publication.job.id for publication in publications]))
-            .values(status="succeeded", progress=1.0, lease_until=None, worker=None)
+            .values(status="succeeded", progress=1.0, done=models.Job.total, lease_until=None, worker=None)
             .values(error_code=None, error_message=None, updated_at=now)
         )
         liveness.log(session, shelf.collection, shelf.generation, switches, now)

@@ -1,5 +1,6 @@
 """Uploads become documents, versions and jobs; bytes that are already there become nothing new."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,9 @@ from ingestion.errors import UnknownDocument
 from ingestion.types import Accepted, DocumentId, Metadata, Upload
 from retrieval.types import CollectionId
 
-MIB: Final = 1024 * 1024
+_SIZE_CLASSES: Final = (1 << 16, 1 << 20, 1 << 24)
+"""Bytes up to which a file is a note, a paper, a book; what is larger comes last."""
+_FIRST_FEW: Final = 8
 PENDING: Final = ("queued", "processing")
 
 
@@ -80,7 +83,10 @@ class Registration:
         insert_all(
             session,
             models.Job,
-            [self._job(document, ids[document, number], size) for document, number, size in self.jobs],
+            [
+                self._job(document, ids[document, number], priority(size, position))
+                for position, (document, number, size) in enumerate(self.jobs)
+            ],
         )
 
     def _new_version(self, document: DocumentId, upload: Upload) -> Accepted:
@@ -111,14 +117,14 @@ class Registration:
         self.jobs.append((document, number, upload.blob.size))
         return Accepted(document, duplicate=False)
 
-    def _job(self, document: DocumentId, version: int, size: int) -> Row:
+    def _job(self, document: DocumentId, version: int, priority: int) -> Row:
         return {
             "id": new_id("job"),
             "document_id": document,
             "version_id": version,
             "status": "queued",
             "stage": "parse",
-            "priority": priority(size),
+            "priority": priority,
             "attempts": 0,
             "max_attempts": self.max_attempts,
             "run_after": 0.0,
@@ -129,9 +135,12 @@ class Registration:
         }
 
 
-def priority(size: int) -> int:
-    """A file's class by size, the smallest first: up to 1 MiB, up to 16 MiB, more."""
-    return 0 if size <= MIB else 1 if size <= 16 * MIB else 2
+def priority(size: int, position: int) -> int:
+    """A file's class by size, the smallest first, one worse past the first few files of an upload.
+
+    A note that comes alone then goes before a thousand that came together.
+    """
+    return bisect_left(_SIZE_CLASSES, size) + (position >= _FIRST_FEW)
 
 
 def begin(

@@ -146,8 +146,8 @@ def among(column: Column, values: Iterable[int] | Iterable[str] | BindParameter[
 
 
 def unindexed(column: Column) -> ColumnElement[Any]:
-    """The number, out of reach of its index: SQLite guesses without statistics and would start at the wrong end."""
-    return column + 0
+    """The value, out of reach of its index: SQLite guesses without statistics and would start at the wrong end."""
+    return column + 0 if isinstance(column.type, Integer) else column.concat("")
 
 
 def ints(values: Sequence[object] | None = None, name: str | None = None) -> BindParameter[Any]:

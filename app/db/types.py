@@ -112,13 +112,15 @@ class ChunkRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as the API shows it."""
+    """A job as the API shows it; `done` of `total` are pages at the stage `parse`, else chunks."""
 
     id: JobId
     document_id: DocumentId
     status: JobStatus
     stage: str
     progress: float
+    done: int | None
+    total: int | None
     attempts: int
     error_code: str | None
     error_message: str | None

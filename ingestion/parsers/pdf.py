@@ -14,6 +14,7 @@ from pypdf.generic import Destination
 
 from ingestion.errors import PasswordRequired, Unreadable
 from ingestion.normalize import fold_glyphs, one_line, tidy
+from ingestion.page_count import page_done
 from ingestion.parsers.pdf_layout import Outline, blocks, letters
 from ingestion.parsers.pdf_lines import Line, read_lines
 from ingestion.ports import Parser
@@ -123,6 +124,7 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str]) -> tuple[t
                 warnings.append(f"page {number} is damaged and was not read")
             pages.append(Page(number, round(width, 2), round(height, 2), label, textless))
             lines.append(found)
+            page_done(number, len(document))
     images = [page.number for page in pages if page.textless]
     if images and len(images) < len(pages):
         warnings.append(_missing(images, len(pages)))

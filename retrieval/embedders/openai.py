@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from retrieval.embedders.parts import parted
-from retrieval.errors import ModelUnavailable
+from retrieval.errors import InputRefused, ModelUnavailable
 from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput
 
@@ -22,6 +22,7 @@ BATCH_TEXTS = 128
 ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 0.5  # doubled each time, at most MOST_WAIT_SECONDS, half of it by chance
 MOST_WAIT_SECONDS = 8.0
+_REFUSALS = (400, 413, 422)
 SPELLED = 4  # letters of a word that make one token, about
 _WORDS = re.compile(r"[a-zA-Z]+|[^\sa-zA-Z]")
 
@@ -124,6 +125,8 @@ class OpenAIEmbedder(Embedder):
             if reply.status_code == 200:
                 return reply
             why = f"it answered {reply.status_code}"
+            if reply.status_code in _REFUSALS:
+                raise InputRefused(str(self._unavailable(f"{why}, and may take other texts")))
             if reply.status_code != 429 and reply.status_code < 500:
                 break
         raise self._unavailable(why)

@@ -49,6 +49,14 @@ def sandbox() -> Iterator[Sandbox]:
     started.close()
 
 
+@pytest.fixture(scope="session")
+def poisoned() -> Iterator[Sandbox]:
+    """Children whose parser does what the file says; two seconds, 256 MiB and 4 MiB of output."""
+    opened = Sandbox(2, 2.0, 256 << 20, 4 << 20, "tests.ingestion.poison_child")
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
 def library(sqlite_url: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Library]:
     database = Database(sqlite_url)

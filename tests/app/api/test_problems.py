@@ -16,6 +16,7 @@ from retrieval import errors as retrieval
 MODULES = (auth, gate, limits, problems, db, generation, ingestion, retrieval)
 NEVER_TOLD = {
     "UnsafeAdminKey": "stops the start",
+    "NoLongerWanted": "ends a parse in the worker",
     "SchemaTooNew": "stops the start",
 }
 

@@ -18,6 +18,7 @@ from app.db.jobs import JobStore
 from app.db.publications import PublicationStore
 from app.db.session import Database
 from app.db.types import CollectionRecord
+from ingestion.parsed_json import dump
 from ingestion.types import (
     Blob,
     BlobKey,
@@ -148,8 +149,8 @@ def embedding(text: str) -> PassageEmbedding:
     return PassageEmbedding(vectors[0].astype(np.float32), vectors[1:].astype(np.float16))
 
 
-def parsed(title: str = "Guide") -> ParsedDocument:
-    return ParsedDocument(title, (), (), {"author": "Ada", "tags": ("a", "b")}, ())
+def parsed(title: str = "Guide") -> bytes:
+    return dump(ParsedDocument(title, (), (), {"author": "Ada", "tags": ("a", "b")}, ()))
 
 
 def at_once(work: Callable[[int], T], times: int, threads: int = 4) -> list[T]:

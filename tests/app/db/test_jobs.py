@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
@@ -8,7 +9,8 @@ from app.db import models
 from app.db.errors import Conflict, UnknownJob
 from app.db.session import Database
 from app.db.sql import epoch
-from ingestion.types import Failure, JobId, WorkerId
+from ingestion.errors import QueueFull
+from ingestion.types import Failure, JobId, Progress, WorkerId
 from retrieval.types import Scope
 from tests.app.db.builders import MANY_BYTES, WORKER, World, at_once, parsed, publication, sha, upload, world
 
@@ -28,11 +30,30 @@ def test_a_claimed_job_says_all_that_there_is_to_do(here: World) -> None:
     assert here.claim() == []
 
 
-def test_jobs_go_small_ones_first_then_oldest(here: World) -> None:
-    sizes = [100 * MIB, 500, 10 * MIB, 900, 11 * MIB]
+def test_the_oldest_goes_first_then_small_ones_then_age(here: World) -> None:
+    sizes = [100 * MIB, 500, 10 * MIB, 900, 11 * MIB, 70_000]
     ids = here.register(*(upload(size=size) for size in sizes))
     order = [ids.index(job.document) for job in here.claim()]
-    assert order == [1, 3, 2, 4, 0]
+    assert order == [0, 1, 3, 5, 2, 4]
+
+
+def test_a_note_that_comes_alone_goes_before_those_that_came_together(here: World) -> None:
+    here.register(*(upload() for _ in range(40)))
+    here.claim(1)  # the oldest of all has its turn in any case
+    [alone] = here.register(upload())
+    assert alone in [job.document for job in here.claim(9)]
+
+
+def test_an_endless_stream_of_notes_leaves_a_book_its_turn(here: World) -> None:
+    [book] = here.register(upload(size=90 * MIB))
+    for _ in range(3):
+        here.register(*(upload() for _ in range(8)))
+    assert here.claim(2)[0].document == book
+
+
+def test_a_claim_takes_no_file_that_is_too_large_for_it(here: World) -> None:
+    _, note = here.register(upload(size=5000), upload(size=100))
+    assert [job.document for job in here.jobs.claim(WORKER, 10, MANY_BYTES, largest=4999)] == [note]
 
 
 def test_a_claim_stops_before_too_many_bytes_but_takes_one_at_least(here: World) -> None:
@@ -66,7 +87,7 @@ def test_a_lost_lease_makes_the_job_due_again_and_fences_the_loser_out(here: Wor
     assert here.publications.save_parsed([(lost, parsed())]) == set()
     assert here.publications.publish([publication(lost, "of the loser")]) == set()
     here.jobs.fail(lost, BROKEN)
-    here.jobs.report(lost, 0.9)
+    here.jobs.report(lost, Progress(0.9, 9, 10))
     assert here.jobs.get(lost.id, here.scope).progress == 0
     assert here.publications.publish([publication(again, "of the winner")]) == {again.id}
     assert here.live() == {"of the winner"}
@@ -217,9 +238,10 @@ def test_a_dead_worker_s_jobs_are_due_at_once(here: World) -> None:
 def test_progress_is_shown_between_nought_and_one(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
-    for progress, shown in ((0.5, 0.5), (7, 1.0), (-1, 0.0)):
-        here.jobs.report(job, progress)
-        assert here.jobs.get(job.id, here.scope).progress == shown
+    for share, done, shown in ((-1, 0, 0.0), (0.5, 3, 0.5), (0.4, 2, 0.5), (7, 6, 1.0)):
+        here.jobs.report(job, Progress(share, done, 6))
+        told = here.jobs.get(job.id, here.scope)
+        assert (told.progress, told.done, told.total) == (shown, done, 6)
 
 
 def test_a_foreign_job_is_as_unknown_as_a_missing_one(here: World) -> None:
@@ -280,13 +302,61 @@ def test_a_last_attempt_takes_no_neighbour_along(database: Database) -> None:
 
 def test_a_last_attempt_waits_until_its_worker_s_hands_are_empty(database: Database) -> None:
     here = world(database, max_attempts=2)
+    here.register(upload(size=1000))
+    [first] = here.claim()
+    _let_leases_run_out(database)
+    here.register(upload(size=999))
+    [second] = here.jobs.claim(OTHER, 1, MANY_BYTES, largest=999)
+
+    assert here.claim(worker=OTHER) == []
+    assert here.publications.publish([publication(second, "text")]) == {second.id}
+    assert [job.id for job in here.claim(worker=OTHER)] == [first.id]
+
+
+def test_a_last_attempt_after_a_child_s_crash_goes_with_the_others(database: Database) -> None:
+    here = world(database, max_attempts=2)
     here.register(upload())
     [first] = here.claim()
     here.jobs.fail(first, SLOW)
     here.register(upload())
-    [second] = here.claim()
     _let_backoffs_run_out(database)
+    assert len(here.claim()) == 2
 
-    assert here.claim() == []
-    assert here.publications.publish([publication(second, "text")]) == {second.id}
-    assert [job.id for job in here.claim()] == [first.id]
+
+def test_an_outage_costs_no_attempt_and_is_told(database: Database) -> None:
+    here = world(database, max_attempts=1)
+    [document] = here.register(upload())
+    for _ in range(3):
+        [job] = here.claim()
+        here.jobs.postpone([job], Failure("storage_full", "the disk is full", transient=True), 60.0)
+        waiting = here.jobs.get(job.id, here.scope)
+        assert (waiting.status, waiting.error_code, waiting.stage) == ("queued", "storage_full", "parse")
+        assert here.documents.get(document, here.scope).status == "queued"
+        assert here.claim() == []
+        _let_backoffs_run_out(database)
+    [job] = here.claim()
+    assert here.publications.publish([publication(job, "text")]) == {job.id}
+    assert here.jobs.get(job.id, here.scope).error_code is None
+
+
+def test_a_lost_fence_cannot_be_postponed(here: World) -> None:
+    here.register(upload())
+    [lost] = here.claim()
+    _let_leases_run_out(here.db)
+    [again] = here.claim(worker=OTHER)
+    here.jobs.postpone([lost], SLOW, 0.0)
+    assert here.jobs.held(OTHER, [again.id]) == {again.id}
+    assert here.jobs.held(WORKER, [lost.id]) == set()
+
+
+def test_the_queue_is_bounded_by_bytes_too(database: Database) -> None:
+    here = world(database)
+    documents = replace(here.documents, queue_max_bytes=1000)
+    documents.register(here.home.id, [upload(size=5000)])  # one alone always may
+    with pytest.raises(QueueFull, match="OPENBOOK_QUEUE_MAX_MEBIBYTES"):
+        documents.register(here.home.id, [upload(size=1)])
+    [job] = here.claim()
+    here.publications.publish([publication(job, "text")])
+    documents.register(here.home.id, [upload(size=600)])
+    with pytest.raises(QueueFull):
+        documents.register(here.home.id, [upload(size=600)])

@@ -9,9 +9,9 @@ from sqlalchemy import func, select, update
 
 from app.db import models
 from app.db.session import Database
-from ingestion.types import DocumentId, Job, WorkerId
+from ingestion.types import DocumentId, Job, Progress, WorkerId
 from retrieval.types import Change, CollectionId
-from tests.app.db.builders import FINGERPRINT, MANY_BYTES, World, parsed, publication, sha, upload, world
+from tests.app.db.builders import FINGERPRINT, MANY_BYTES, World, embedding, parsed, publication, sha, upload, world
 
 
 def test_a_publication_makes_its_document_ready(here: World) -> None:
@@ -140,6 +140,50 @@ def test_what_is_embedded_already_needs_no_vectors(here: World) -> None:
     [job] = here.claim()
     assert here.publications.publish([publication(job, "known", "new", embedded=["new"])]) == {job.id}
     assert _count(here.db, models.Embedding) == 2
+
+
+def test_a_piece_that_is_kept_needs_no_vectors_later(here: World) -> None:
+    here.register(upload())
+    [job] = here.claim()
+    pieces = {sha("one"): embedding("one")}
+    assert here.publications.save_embeddings(job, FINGERPRINT, pieces, Progress(0.5, 1, 2))
+    assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("one")]) == {sha("one")}
+    shown = here.jobs.get(job.id, here.scope)
+    assert (shown.progress, shown.done, shown.total) == (0.5, 1, 2)
+    assert here.publications.publish([publication(job, "one", "two", embedded=["two"])]) == {job.id}
+    assert _count(here.db, models.Embedding) == 2
+
+
+def test_a_piece_of_a_lost_fence_is_not_kept(here: World) -> None:
+    here.register(upload())
+    [job] = here.claim()
+    here.jobs.cancel(job.id, here.scope)
+    assert not here.publications.save_embeddings(job, FINGERPRINT, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
+    assert _count(here.db, models.Embedding) == 0
+
+
+def test_pieces_outlive_the_deletion_of_others_and_not_their_own(here: World) -> None:
+    other = here.add("shared")
+    [document] = here.register(upload())
+    [job] = here.claim()
+    assert here.publications.save_embeddings(job, FINGERPRINT, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
+    here.documents.forget(other)
+    assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("a")]) == {sha("a")}
+    here.documents.forget(document)
+    assert _count(here.db, models.Embedding) == 0
+
+
+def test_pieces_of_an_ended_job_are_swept_in_time_and_used_ones_never(here: World) -> None:
+    here.register(upload(), upload())
+    done, cancelled = here.claim()
+    for job, text in ((done, "used"), (cancelled, "unused")):
+        here.publications.save_embeddings(job, FINGERPRINT, {sha(text): embedding(text)}, Progress(0.5, 1, 2))
+    here.publications.publish([publication(done, "used", embedded=[])])
+    assert here.publications.sweep_pieces(0.0) == 0
+    here.jobs.cancel(cancelled.id, here.scope)
+    assert here.publications.sweep_pieces(3600.0) == 0
+    assert here.publications.sweep_pieces(0.0) == 1
+    assert here.live() == {"used"}
 
 
 def test_vectors_that_were_forgotten_meanwhile_send_the_job_back(here: World) -> None:

@@ -1,0 +1,96 @@
+"""What a worker has parsed and not yet published, and whose turn it is."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+
+from ingestion.pipeline import PIECE, Parsed, Work, works
+from ingestion.types import Job, JobId
+
+_BULK_BYTES = 24 << 20  # of parsed JSON, which takes several times as much once it is cut
+
+
+@dataclass(slots=True, eq=False)
+class Bench:
+    """Small documents are taken together, as many as make one piece; a large one gets a turn per piece.
+
+    Turns alternate: a note goes in between the pieces of a book, and no stream of notes holds the book up for ever.
+    """
+
+    _small: list[Parsed] = field(default_factory=list[Parsed])
+    _large: list[Work] = field(default_factory=list[Work])
+    _sizes: dict[JobId, int] = field(default_factory=dict[JobId, int])
+    _turn: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def reserve(self, job: Job, size: int) -> bool:
+        """Whether so many bytes of parsed JSON fit beside what is here; one document alone always does."""
+        with self._changed:
+            used = sum(self._sizes.values())
+            fits = used == 0 or used + size <= _BULK_BYTES
+            if fits:
+                self._sizes[job.id] = size
+            return fits
+
+    def add(self, parsed: Parsed) -> None:
+        """Put a document on the bench."""
+        with self._changed:
+            if len(parsed.drafts) > PIECE:
+                self._large.append(Work([parsed]))
+            else:
+                self._small.append(parsed)
+            self._changed.notify()
+
+    def next(self, timeout: float) -> Work | None:
+        """Whose turn it is; None when nothing came in time. A large one stays on the bench until it is removed."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self._small or self._large), timeout):
+                return None
+            self._turn += 1
+            if self._small and (not self._large or self._turn % 2):
+                work = next(works(self._small))
+                del self._small[: len(work.parsed)]
+                return work
+            return min(self._large, key=lambda work: work.left) if self._turn % 4 == 0 else self._large[0]
+
+    def split(self, work: Work) -> None:
+        """Each document of the work gets a turn of its own."""
+        with self._changed:
+            self._large.extend(Work([parsed]) for parsed in work.parsed)
+            self._changed.notify()
+
+    def remove(self, work: Work) -> None:
+        """It needs no more turns."""
+        with self._changed:
+            if work in self._large:
+                self._large.remove(work)
+
+    def leave(self, jobs: Iterable[Job]) -> None:
+        """These are done with."""
+        with self._changed:
+            for job in jobs:
+                self._sizes.pop(job.id, None)
+
+    def clear(self) -> list[Job]:
+        """Take everything away; gives whose it was."""
+        with self._changed:
+            jobs = [parsed.job for parsed in chain(self._small, *(work.parsed for work in self._large))]
+            self._small.clear()
+            self._large.clear()
+            return jobs
+
+    def holds(self, job: Job) -> bool:
+        """Whether the job's document is on the bench, or was when its turn came."""
+        with self._changed:
+            return job.id in self._sizes
+
+    def small(self) -> int:
+        """Chunks that wait in small documents."""
+        with self._changed:
+            return sum(len(parsed.drafts) for parsed in self._small)
+
+    def large(self) -> int:
+        """How many large documents wait."""
+        with self._changed:
+            return len(self._large)
