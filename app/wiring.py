@@ -14,8 +14,10 @@ from app.db.documents import DocumentStore
 from app.db.idempotency import IdempotencyStore
 from app.db.jobs import JobStore
 from app.db.keys import KeyStore
+from app.db.pins import PinStore
 from app.db.publications import PublicationStore
 from app.db.session import Database
+from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings
 from generation.answerer import Answerer
 from generation.generators.extractive import ExtractiveGenerator
@@ -60,6 +62,7 @@ class Services:
     conversations: ConversationStore
     audit: AuditStore
     idempotency: IdempotencyStore
+    pins: PinStore
     embedder: Embedder
     replica: Replica
     retriever: Retriever
@@ -81,7 +84,8 @@ def build(settings: Settings) -> Services:
     publications = PublicationStore(db, PARSER_VERSION)
     jobs = JobStore(db, settings.job_lease_seconds, settings.job_max_attempts)
     embedder = _embedder(settings)
-    blobs = _blobs(settings)
+    pins = PinStore(db)
+    blobs = PinnedBlobStore(_blobs(settings), pins)
     sandbox = Sandbox(
         settings.parse_processes,
         settings.parse_timeout_seconds,
@@ -112,6 +116,7 @@ def build(settings: Settings) -> Services:
         conversations=ConversationStore(db),
         audit=AuditStore(db),
         idempotency=IdempotencyStore(db),
+        pins=pins,
         embedder=embedder,
         replica=replica,
         retriever=retriever,

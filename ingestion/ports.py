@@ -35,8 +35,11 @@ class Parser(Protocol):
 class BlobStore(Protocol):
     """Keeps original files under keys of its own making; a key that was returned is on disk, whole and synced."""
 
-    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int) -> Blob:
-        """Store the stream under a new key, never used before. Raises TooLarge past `max_bytes`, StorageFull."""
+    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int, key: BlobKey | None = None) -> Blob:
+        """Store the stream under a new key, never used before. Raises TooLarge past `max_bytes`, StorageFull.
+
+        A restore names the key that the blob had; what lies there already is replaced.
+        """
         ...
 
     def open(self, key: BlobKey) -> BinaryIO:

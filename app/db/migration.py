@@ -13,8 +13,8 @@ from app.db.errors import SchemaTooNew
 from app.db.sql import MIGRATION_LOCK
 
 
-def upgrade(engine: Engine) -> None:
-    """Upgrade to the newest revision in one transaction; whoever comes second finds nothing to do."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Upgrade to a revision in one transaction; whoever comes second finds nothing to do. Raises SchemaTooNew."""
     config = _config()
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
@@ -27,10 +27,25 @@ def upgrade(engine: Engine) -> None:
                     connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 if _is_behind(connection, scripts):
                     config.attributes["connection"] = connection
-                    command.upgrade(config, "head")
+                    command.upgrade(config, revision)
                     _check_foreign_keys(connection)
         finally:
             connection.invalidate()  # closes it: its settings are not those of the pool's others
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at; None where there is no schema yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str:
+    """The revision that this code's models describe."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def is_known(revision: str) -> bool:
+    """Whether this code's migrations lead over that revision."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config() -> Config:

@@ -249,6 +249,15 @@ class Change(Base):
     created_at: Mapped[datetime]
 
 
+class Pin(Base):
+    """While one is there and not overdue on database time (seconds since 1970), no original is deleted."""
+
+    __tablename__ = "pins"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    until: Mapped[float] = mapped_column(Float(53))
+
+
 class Job(Base):
     """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence.
 

@@ -74,10 +74,10 @@ class Database:
             session.connection()  # begin now: a session by itself waits for its first statement
             yield session
 
-    def migrate(self) -> None:
-        """Bring the schema to this code's, alone among all processes. Raises SchemaTooNew."""
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the schema to that revision, or to this code's, alone among all processes. Raises SchemaTooNew."""
         with translated():
-            migration.upgrade(self._writer)
+            migration.upgrade(self._writer, revision)
 
     def ping(self) -> None:
         """Raises DatabaseUnavailable when the database does not answer."""

@@ -25,8 +25,8 @@ class FilesystemBlobStore(BlobStore):
 
     folder: Path
 
-    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int) -> Blob:
-        key = BlobKey(f"{collection}/{secrets.token_hex(16)}")
+    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int, key: BlobKey | None = None) -> Blob:
+        key = key or BlobKey(f"{collection}/{secrets.token_hex(16)}")
         path = self._path(key)
         unfinished = path.with_suffix(_UNFINISHED)
         try:
@@ -79,7 +79,7 @@ class FilesystemBlobStore(BlobStore):
 def _write(content: BinaryIO, path: Path, max_bytes: int) -> tuple[str, int]:
     digest = hashlib.sha256()
     size = 0
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         while piece := content.read(_PIECE):
             size += len(piece)
             if size > max_bytes:

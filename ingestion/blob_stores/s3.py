@@ -29,8 +29,8 @@ class S3BlobStore(BlobStore):
     client: Any  # boto3 makes its clients' classes at run time
     bucket: str
 
-    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int) -> Blob:
-        key = BlobKey(f"{collection}/{secrets.token_hex(16)}")
+    def put(self, content: BinaryIO, collection: CollectionId, max_bytes: int, key: BlobKey | None = None) -> Blob:
+        key = key or BlobKey(f"{collection}/{secrets.token_hex(16)}")
         digest = hashlib.sha256()
         size = 0
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
