@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006_pins"
-down_revision = "0005_redact"
+revision = "0007_pins"
+down_revision = "0006_pieces"
 branch_labels = None
 depends_on = None
 
