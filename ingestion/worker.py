@@ -33,6 +33,7 @@ _QUICK_SECONDS = 5.0  # for a first try: a file that hangs is then parsed beside
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 1.0  # between two looks at what was cancelled
 _BACK_OFF_SECONDS = 2.0
+_PAUSE_SECONDS = 1.0  # of all work in an outage, doubled while it lasts
 _PAUSE_MOST_SECONDS = 30.0
 _EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _STOP_SECONDS = 3.0  # for the steps of the other threads: a supervisor has little patience
@@ -253,7 +254,7 @@ class Worker:
         """End attempts by an error: an outage costs them nothing, and all work pauses for a while."""
         if _is_outage(error):
             self._outages += 1
-            seconds = min(2.0 ** (self._outages - 1), _PAUSE_MOST_SECONDS)
+            seconds = min(_PAUSE_SECONDS * 2 ** (self._outages - 1), _PAUSE_MOST_SECONDS)
             self._paused_until = time.monotonic() + seconds
             logger.warning("%s jobs wait for %s s: %s", len(jobs), seconds, error)
             code = "model_unavailable" if isinstance(error, ModelUnavailable) else getattr(error, "code", Outage.code)

@@ -31,13 +31,15 @@ def working(library: Library, **parts: Any) -> Generator[Worker]:
         parts.get("pipeline", library.pipeline),
         library.documents,
         library.blobs,
-        LEASE_SECONDS,
+        parts.get("lease_seconds", LEASE_SECONDS),
     )
     thread = threading.Thread(target=worker.run)
     thread.start()
-    yield worker
-    worker.stop()
-    thread.join(PATIENCE)
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
