@@ -1,99 +1,91 @@
-"""Lines of a PDF → blocks: paragraphs by gaps and indents, headings by size, weight and outline, tables by columns."""
+"""Lines and tables of a PDF → blocks: paragraphs by gaps and indents, whole over breaks, lists, headings, notes."""
 
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from statistics import median
 
 from ingestion.normalize import hyphen_joint, line_joint
-from ingestion.parsers.pdf_lines import Line
+from ingestion.parsers.pdf_headings import Headings, Outline, body_size, headings
+from ingestion.parsers.pdf_lines import Line, union
+from ingestion.parsers.pdf_rows import Table
 from ingestion.types import Block, BlockKind
 from retrieval.types import Region
 
-Outline = Mapping[tuple[int, str], int]
-"""Level of each entry by its page and its letters (see `letters`)."""
-
-_HEADING_SIZE = 1.15  # times the body's line height
-_HEADING_CHARACTERS = 200
 _SAME_SIZE = 0.15
 _PARAGRAPH_GAP = 0.35  # in line heights, on top of the page's usual gap
 _INDENT = 0.8
-_ROW_GAP = 2.5
-_RIGHT_PART = 0.33
-_WIDE = 0.7  # of the page's text width: a line without cells and this wide is prose, not a row
+_NOTE_SIZE = 0.93  # times the body's
 
-_NOT_LETTERS = re.compile(r"[\W_]+")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"[.!?:;。！？：；…][\"'”’)\]」』）]*$")
 _ITEM = re.compile(r"[•·▪◦‣●○■□]|(?:[–—*-]|\[\d{1,3}\]|\(?(?:\d{1,2}|[A-Za-z]|[ivx]{1,4})[.)])\s")
+_NOTE = re.compile(r"\(?(?:\d{1,3}|[*†‡§¶#]{1,3}|[a-z])[.)]?\s?\S")
+_CAPTION = re.compile(r"(?:fig(?:ure|\.)|table|chart|exhibit|图|圖|表)\s*\d", re.IGNORECASE)
 _BROKEN_WORD = re.compile(r"[^\W\d_]-$")
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Lines that belong together; a table's are its rows."""
+@dataclass(slots=True)
+class Group:
+    """Lines of one paragraph, or a table; `is_note` for what stands at the foot of a page."""
 
-    lines: Sequence[Line]
-    is_table: bool = False
+    lines: list[Line]
+    table: Table | None = None
+    is_note: bool = False
 
     @property
     def text(self) -> str:
         return " ".join(line.text for line in self.lines)
 
+    @property
+    def is_item(self) -> bool:
+        return self.table is None and _ITEM.match(self.lines[0].text) is not None
 
-def letters(text: str) -> str:
-    """What of a title is compared: letters and digits, in one case."""
-    return _NOT_LETTERS.sub("", text).casefold()
 
-
-def blocks(pages: Sequence[Sequence[Line]], outline: Outline) -> Iterator[Block]:
+def blocks(pages: Sequence[Sequence[Line | Table]], outline: Outline) -> Iterator[Block]:
     """Yield the document's blocks in reading order, each character of which lies in at most one region."""
-    body = _body_height(line for page in pages for line in page)
-    groups = [group for page in pages for group in _groups(page)]
-    sizes = _heading_sizes(groups, body)
+    body = body_size(line for page in pages for item in page for line in _lines(item))
+    groups = [group for page in pages for group in _with_notes_last(list(_groups(page)), body)]
+    styles = headings([group.lines for group in groups if group.table is None], body, outline)
+    groups = list(_whole(groups, styles))
     words = _known_words(pages)
-    items: list[_Group] = []
-    for group, below in zip_longest(groups, groups[1:]):
-        is_text = group.is_table or (below is not None and _is_over_columns(group, below))
-        level = 0 if is_text else _level(group, body, sizes, outline)
-        is_item = not level and not group.is_table and _ITEM.match(group.lines[0].text) is not None
+    items: list[Group] = []
+    for group in groups:
+        level = 0 if group.table is not None or group.is_note else styles.level(group.lines)
+        is_item = not level and group.is_item
         if items and not (is_item and _goes_on(items[-1], group)):
             yield _block("list", items, words)
             items = []
         if is_item:
             items.append(group)
-        elif group.is_table:
-            yield _block("table", [_Group([line]) for line in group.lines], words)
+        elif group.table is not None:
+            yield _table_block(group.table, words)
         else:
             yield _block("heading" if level else "paragraph", [group], words, level)
     if items:
         yield _block("list", items, words)
 
 
-def compose(
-    groups: Sequence[Sequence[Line]], words: Container[str], joint: str = " "
-) -> tuple[str, tuple[Region, ...]]:
-    """Return the groups' text, one line each, with a region per PDF line; `joint` stands between a line's cells."""
+def compose(groups: Sequence[Sequence[Line]], words: Container[str]) -> tuple[str, tuple[Region, ...]]:
+    """Return the groups' text, one line each, with a region per PDF line."""
     parts: list[str] = []
     regions: list[Region] = []
     length = 0
     for group in groups:
         for number, line in enumerate(group):
-            text = joint.join(line.cells)
             between = "\n" if parts else ""
             if number:
-                between, previous = _between(parts[-1], text, group[number - 1], words)
+                between, previous = _between(parts[-1], line.text, group[number - 1], words)
                 length += len(previous) - len(parts[-1])
                 regions[-1] = _shortened(regions[-1], length)
                 parts[-1] = previous
             if between:
                 parts.append(between)
             length += len(between)
-            regions.append(Region(length, length + len(text), line.page, line.box))
-            parts.append(text)
-            length += len(text)
+            regions.append(Region(length, length + len(line.text), line.page, line.box))
+            parts.append(line.text)
+            length += len(line.text)
     return "".join(parts), tuple(regions)
 
 
@@ -110,68 +102,65 @@ def _shortened(region: Region, end: int) -> Region:
     return region if region.end == end else Region(region.start, end, region.page, region.box)
 
 
-def _block(kind: BlockKind, groups: Sequence[_Group], words: Container[str], level: int = 0) -> Block:
-    text, regions = compose([group.lines for group in groups], words, " | " if kind == "table" else " ")
+def _block(kind: BlockKind, groups: Sequence[Group], words: Container[str], level: int = 0) -> Block:
+    text, regions = compose([group.lines for group in groups], words)
     return Block(kind, text, level, regions)
 
 
-def _known_words(pages: Sequence[Sequence[Line]]) -> Container[str]:
+def _table_block(table: Table, words: Container[str]) -> Block:
+    """A line for each row; its region is around the whole row, so that a number is shown with its label."""
+    text = ""
+    regions: list[Region] = []
+    for row in table.rows:
+        cells = [compose([cell], words)[0] for cell in row]
+        line = " | ".join(cells).strip(" ").rstrip(" |")
+        if line:
+            text += "\n" if text else ""
+            lines = [line for cell in row for line in cell]
+            regions.append(Region(len(text), len(text) + len(line), lines[0].page, union([each.box for each in lines])))
+            text += line
+    return Block("table", text, 0, tuple(regions))
+
+
+def _lines(item: Line | Table) -> Sequence[Line]:
+    return [item] if isinstance(item, Line) else [line for row in item.rows for cell in row for line in cell]
+
+
+def _known_words(pages: Sequence[Sequence[Line | Table]]) -> Container[str]:
     """The words that stand whole in the document: they tell which broken ones had a hyphen of their own."""
-    if not any(line.hyphen or line.text.endswith("-") for page in pages for line in page):
+    lines = [line for page in pages for item in page for line in _lines(item)]
+    if not any(line.hyphen or line.text.endswith("-") for line in lines):
         return ()
-    return {word for page in pages for line in page for word in _WORDS.findall(line.text.lower())}
+    return {word for line in lines for word in _WORDS.findall(line.text.lower())}
 
 
-def _body_height(lines: Iterable[Line]) -> float:
-    """The line height in which most of the document is set."""
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[round(line.height * 2) / 2] += len(line.text)
-    return max(sizes, key=lambda size: sizes[size], default=0.0)
-
-
-def _groups(page: Sequence[Line]) -> Iterator[_Group]:
+def _groups(page: Sequence[Line | Table]) -> Iterator[Group]:
     """The page's tables and paragraphs, in order."""
     gap = _usual_gap(page)
-    width = max((line.box[2] for line in page), default=0) - min((line.box[0] for line in page), default=0)
-    start = 0
-    while start < len(page):
-        end = _table_end(page, start, width)
-        if end > start:
-            yield _Group(page[start:end], is_table=True)
-        else:
-            end = start + 1
-            while end < len(page) and _is_same_paragraph(page[start:end], page[end], gap):
-                if _table_end(page, end, width) > end:
-                    break
-                end += 1
-            yield _Group(page[start:end])
-        start = end
+    open_group: list[Line] = []
+    for item in page:
+        if isinstance(item, Line) and open_group and _is_same_paragraph(open_group, item, gap):
+            open_group.append(item)
+            continue
+        if open_group:
+            yield Group(open_group)
+        open_group = [item] if isinstance(item, Line) else []
+        if isinstance(item, Table):
+            yield Group(list(_lines(item)), item)
+    if open_group:
+        yield Group(open_group)
 
 
-def _usual_gap(page: Sequence[Line]) -> float:
+def _usual_gap(page: Sequence[Line | Table]) -> float:
     gaps = [
         below.box[1] - above.box[3]
         for above, below in pairwise(page)
-        if -above.height < below.box[1] - above.box[3] < 1.5 * above.height and _is_same_size(above, below)
+        if isinstance(above, Line)
+        and isinstance(below, Line)
+        and -above.height < below.box[1] - above.box[3] < 1.5 * above.height
+        and _is_same_size(above, below)
     ]
     return median(gaps) if gaps else 0.0
-
-
-def _table_end(page: Sequence[Line], start: int, width: float) -> int:
-    """Where the table that begins at `start` ends; `start` itself if there is none. Two rows make a table."""
-    if len(page[start].cells) < 2:
-        return start
-    rows, end = 1, start + 1
-    for number in range(start + 1, len(page)):
-        above, line = page[number - 1], page[number]
-        apart = line.box[1] - above.box[3] > _ROW_GAP * above.height or line.box[1] < above.box[1] - 0.5 * above.height
-        prose = len(line.cells) < 2 and (line.box[2] - line.box[0] > _WIDE * width or number - end >= 1)
-        if apart or prose:
-            break
-        if len(line.cells) >= 2:
-            rows, end = rows + 1, number + 1
-    return end if rows >= 2 else start
 
 
 def _is_same_size(one: Line, other: Line) -> bool:
@@ -180,7 +169,7 @@ def _is_same_size(one: Line, other: Line) -> bool:
 
 def _is_same_paragraph(lines: Sequence[Line], line: Line, usual_gap: float) -> bool:
     above = lines[-1]
-    if not _is_same_size(above, line) or above.bold != line.bold:
+    if not _is_same_size(above, line) or above.bold != line.bold or line.box[3] <= above.box[1]:
         return False
     if above.hyphen:
         return True
@@ -188,8 +177,6 @@ def _is_same_paragraph(lines: Sequence[Line], line: Line, usual_gap: float) -> b
         return False
     ended = _SENTENCE_END.search(above.text) is not None
     gap = line.box[1] - above.box[3]
-    if line.box[3] <= above.box[1]:  # the next column
-        return not ended and not line.text[0].isupper() and not above.bold
     if gap > usual_gap + _PARAGRAPH_GAP * line.height:
         return False
     right = max(other.box[2] for other in (*lines, line))
@@ -198,45 +185,69 @@ def _is_same_paragraph(lines: Sequence[Line], line: Line, usual_gap: float) -> b
     return not (ended and (short or indented))
 
 
-def _goes_on(above: _Group, below: _Group) -> bool:
+def _with_notes_last(groups: Sequence[Group], body: float) -> list[Group]:
+    """The page's groups with its footnotes at the end: small, marked, and with no text below them in their column."""
+    notes: list[Group] = []
+    for place, group in enumerate(groups):
+        small = group.table is None and max(line.size for line in group.lines) < _NOTE_SIZE * body
+        goes_on = bool(notes) and notes[-1] is groups[place - 1] and _is_over(notes[-1], group)
+        if (
+            small
+            and (goes_on or _NOTE.match(group.text))
+            and not any(
+                _is_over(group, other) and (other.table is not None or other.lines[0].size >= _NOTE_SIZE * body)
+                for other in groups
+            )
+        ):
+            group.is_note = True
+            notes.append(group)
+    return [group for group in groups if not group.is_note] + notes
+
+
+def _is_over(above: Group, below: Group) -> bool:
+    one, other = union([line.box for line in above.lines]), union([line.box for line in below.lines])
+    return other[1] >= one[3] - 1 and min(one[2], other[2]) > max(one[0], other[0])
+
+
+def _whole(groups: Sequence[Group], styles: Headings) -> Iterator[Group]:
+    """The groups with each paragraph in one, even if it goes on in the next column or on the next page."""
+    whole: list[Group] = []
+    last: Group | None = None
+    passed = False  # a table or a caption since then
+    for group in groups:
+        if group.is_note or group.table is not None or _CAPTION.match(group.text):
+            passed = passed or not group.is_note
+        elif last is not None and _continues(last, group, strictly=passed) and not styles.level(group.lines):
+            last.lines = last.lines + group.lines
+            passed = False
+            continue
+        else:
+            last = None if styles.level(group.lines) else group
+            passed = False
+        whole.append(group)
+    yield from whole
+
+
+def _continues(above: Group, below: Group, *, strictly: bool) -> bool:
+    """Whether a paragraph that a break interrupts goes on; `strictly` if something else stands in between."""
+    last, first = above.lines[-1], below.lines[0]
+    if not 0 <= first.page - last.page <= 1 or (first.page == last.page and first.box[3] > last.box[1]):
+        return False
+    if abs(first.size - last.size) > 0.08 * last.size or first.bold != last.bold or _ITEM.match(first.text):
+        return False
+    if last.hyphen or (_BROKEN_WORD.search(last.text) and first.text[:1].islower()):
+        return True
+    if _SENTENCE_END.search(last.text):
+        return False
+    if first.text[:1].islower():
+        return True
+    right = max(line.box[2] for line in above.lines)
+    is_full = len(above.lines) > 1 and last.box[2] > right - 2 * last.height
+    is_flush = len(below.lines) > 1 and first.box[0] <= below.lines[1].box[0] + _INDENT * first.height
+    return not strictly and is_full and is_flush
+
+
+def _goes_on(above: Group, below: Group) -> bool:
     """Whether the second item stands in the same list as the first."""
     last, first = above.lines[-1], below.lines[0]
     return last.page == first.page and 0 <= first.box[1] - last.box[1] < 3 * last.height
-
-
-def _is_heading_like(group: _Group, body: float) -> bool:
-    """Whether the group stands out as a title does: short, with letters, larger than the body or bold throughout."""
-    text, line = group.text, group.lines[0]
-    if group.is_table or len(text) > _HEADING_CHARACTERS or not any(sign.isalpha() for sign in text):
-        return False
-    if line.height >= _HEADING_SIZE * body:
-        return len(group.lines) <= 3 and not text.endswith((",", ";"))
-    return line.bold and len(group.lines) <= 2 and not text.endswith((".", ",", ";", "。"))
-
-
-def _is_over_columns(group: _Group, table: _Group) -> bool:
-    """Whether a bold line is what stands over a table's right-hand columns, as "Years ended December 31" does."""
-    if not table.is_table or table.lines[0].page != group.lines[0].page:
-        return False
-    left = min(line.box[0] for line in table.lines)
-    width = max(line.box[2] for line in table.lines) - left
-    return group.lines[0].box[0] > left + _RIGHT_PART * width
-
-
-def _heading_sizes(groups: Iterable[_Group], body: float) -> list[int]:
-    """The line heights of headings that are larger than the body, largest first, to the point."""
-    sizes = {round(g.lines[0].height) for g in groups if _is_heading_like(g, body)}
-    return sorted((size for size in sizes if size >= _HEADING_SIZE * body - 0.5), reverse=True)
-
-
-def _level(group: _Group, body: float, sizes: Sequence[int], outline: Outline) -> int:
-    """The heading's level, as the outline has it or by its size's rank; 0 for no heading."""
-    if outline and len(group.lines) <= 3:
-        level = outline.get((group.lines[0].page, letters(group.text)), 0)
-        if level:
-            return level
-    if not _is_heading_like(group, body):
-        return 0
-    size = round(group.lines[0].height)
-    is_larger = group.lines[0].height >= _HEADING_SIZE * body
-    return min(sizes.index(size) + 1 if is_larger and size in sizes else len(sizes) + 1, 6)

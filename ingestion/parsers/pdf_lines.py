@@ -1,4 +1,4 @@
-"""A PDF page → its lines with their boxes, from PDFium's characters, in the order in which the page writes them."""
+"""A PDF page's characters → its lines with their boxes, in the order in which the page writes them."""
 
 import re
 from collections.abc import Sequence
@@ -11,97 +11,70 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ingestion.normalize import fold_glyphs, one_line
+from ingestion.parsers.pdf_characters import HYPHENS, LINE_ENDS, Characters, font_size
+from ingestion.parsers.pdf_drawn import Floats
 from retrieval.types import Box
 
-_LINE_ENDS = (0x0A, 0x0D)
-_HYPHENS = (0x02, 0xFFFE)  # what PDFium puts in the place of a hyphen at a line's end, with no line end after it
-_CELL_GAP = 1.2  # in line heights; spaces of justified text stay below
+CELL_GAP = 1.2  # in line heights; spaces of justified text stay below
 _WORD_GAP = 0.12
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile("bold|black|heavy", re.IGNORECASE)
-_ONLY_CURRENCY = re.compile(r"[(\s]*(?:[$€£¥₩₹]|US\$|R\$)")
-_ONLY_SUFFIX = re.compile(r"(?:[%)]|pts?|bps|x)+[)%]*")
-_ONLY_MARKER = re.compile(r"[•·▪◦‣●○■□–—*-]|\[\d{1,3}\]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]")
+_MOST_RULES = 500  # looked at for each line
 
-Floats = NDArray[np.float64]
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_BRACKETS = str.maketrans("()[]{}", ")(][}{")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a page; `cells` are its parts where wide gaps part it. `hyphen`: the line broke its last word."""
+    """A stretch of text on one line that no wide gap or rule parts: a line of prose, or what a table's cell holds.
 
-    cells: tuple[str, ...]
+    `size` is that of its font, `height` that of its box, in points. `hyphen`: the line broke its last word.
+    """
+
+    text: str
     page: int
     box: Box
     height: float
+    size: float = 0.0
     bold: bool = False
     hyphen: bool = False
 
-    @property
-    def text(self) -> str:
-        return " ".join(self.cells)
+
+def read_lines(text_page: pdfium.PdfTextPage, characters: Characters, down: Floats, number: int) -> list[Line]:
+    """Return the lines of page `number`; a gap that a rule of `down` stands in parts two of them."""
+    rules = down[:_MOST_RULES]
+    lines = [line for span in _spans(characters) for line in _lines(text_page, characters, span, rules, number)]
+    return _joined(lines, rules)
 
 
-@dataclass(frozen=True, slots=True)
-class _Characters:
-    """A page's characters: their codes, boxes (n, 4) as the page is shown, and the indices of those with ink."""
-
-    codes: NDArray[np.uint32]
-    boxes: Floats
-    inked: NDArray[np.intp]
-
-
-def read_lines(page: pdfium.PdfPage, number: int) -> tuple[list[Line], bool]:
-    """Return the page's lines, and whether text that lies wholly outside the page was left out."""
-    text_page = page.get_textpage()
-    try:
-        characters = _characters(page, text_page)
-        lines = _joined([line for span in _spans(characters) if (line := _line(text_page, characters, span, number))])
-    finally:
-        text_page.close()
-    width, height = page.get_size()
-    shown = [line for line in lines if _is_inside(line.box, width, height)]
-    return [replace(line, box=_clipped(line.box, width, height)) for line in shown], len(shown) < len(lines)
+def beside(left: Line, right: Line) -> bool:
+    """Whether the second stands on the same line as the first, after it."""
+    overlap = min(left.box[3], right.box[3]) - max(left.box[1], right.box[1])
+    smaller = min(left.height, right.height)
+    if overlap <= 0.5 * smaller:
+        return False
+    if RIGHT_TO_LEFT.search(left.text) and RIGHT_TO_LEFT.search(right.text):
+        return right.box[2] <= left.box[0] + 0.5 * smaller
+    return right.box[0] >= left.box[2] - 0.5 * smaller
 
 
-def _characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage) -> _Characters:
-    count = text_page.count_chars()
-    rectangles = (pdfium_c.FS_RECTF * count)()
-    raw = text_page.raw
-    unicode_of, box_of = pdfium_c.FPDFText_GetUnicode, pdfium_c.FPDFText_GetLooseCharBox
-    codes = np.fromiter((unicode_of(raw, index) for index in range(count)), np.uint32, count)
-    for index, rectangle in enumerate(rectangles):
-        box_of(raw, index, rectangle)
-    sides = np.frombuffer(rectangles, np.float32).reshape(count, 4).astype(np.float64)  # left, top, right, bottom
-    boxes = _as_shown(np.nan_to_num(sides), page.get_bbox(), page.get_rotation())
-    inked = (
-        (codes > 0x20) & ~np.isin(codes, (*_HYPHENS, 0xA0)) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+def union(boxes: Sequence[Box]) -> Box:
+    """The smallest box around all."""
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
     )
-    return _Characters(codes, boxes, np.flatnonzero(inked))
 
 
-def _as_shown(sides: Floats, crop: tuple[float, float, float, float], rotation: int) -> Floats:
-    """From the page's own coordinates (y upwards) to x0, y0, x1, y1 from the top left of the crop box as shown."""
-    left, bottom, right, top = crop
-    x, y = sides[:, [0, 2]], sides[:, [1, 3]]
-    match rotation:
-        case 90:
-            x, y = y - bottom, x - left
-        case 180:
-            x, y = right - x, y - bottom
-        case 270:
-            x, y = top - y, right - x
-        case _:
-            x, y = x - left, top - y
-    return np.stack((x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)), axis=1)
-
-
-def _spans(characters: _Characters) -> list[tuple[int, int]]:
+def _spans(characters: Characters) -> list[tuple[int, int]]:
     """The lines as [start, end) in `inked`: PDFium's own line ends, and places where the pen went back and down."""
     inked = characters.inked
     if not len(inked):
         return []
-    ends = np.cumsum(np.isin(characters.codes, (*_LINE_ENDS, *_HYPHENS)))[inked]
+    ends = np.cumsum(np.isin(characters.codes, (*LINE_ENDS, *HYPHENS)))[inked]
     boxes = characters.boxes[inked]
     heights = boxes[:, 3] - boxes[:, 1]
     middles = (boxes[:, 1] + boxes[:, 3]) / 2
@@ -111,36 +84,94 @@ def _spans(characters: _Characters) -> list[tuple[int, int]]:
     return list(zip([0, *starts.tolist()], [*starts.tolist(), len(inked)], strict=True))
 
 
-def _line(text_page: pdfium.PdfTextPage, characters: _Characters, span: tuple[int, int], page: int) -> Line | None:
-    indices = characters.inked[span[0] : span[1]]
-    boxes = characters.boxes[indices]
-    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    gaps = boxes[1:, 0] - boxes[:-1, 2]
-    cuts = (np.flatnonzero(gaps > _CELL_GAP * height) + 1).tolist()
-    last = int(indices[-1])
-    cells = [
-        _text(characters.codes[int(indices[start]) : int(indices[end - 1]) + 1])
-        for start, end in zip([0, *cuts], [*cuts, len(indices)], strict=True)
-    ]
-    cells = _row([cell for cell in cells if cell])
-    if not cells:
-        return None
-    box = (boxes[:, 0].min(), boxes[:, 1].min(), boxes[:, 2].max(), boxes[:, 3].max())
-    return Line(
-        tuple(cells),
-        page,
-        (float(box[0]), float(box[1]), float(box[2]), float(box[3])),
-        height,
-        bold=_is_bold(text_page, int(indices[0])) and _is_bold(text_page, last),
-        hyphen=last + 1 < len(characters.codes) and int(characters.codes[last + 1]) in _HYPHENS,
-    )
+def _lines(
+    text_page: pdfium.PdfTextPage, characters: Characters, span: tuple[int, int], rules: Floats, page: int
+) -> list[Line]:
+    places = characters.inked[span[0] : span[1]]
+    boxes = characters.boxes[places]
+    height = float(np.median(boxes[:, 3] - boxes[:, 1])) or 1.0
+    first, last = int(places[0]), int(places[-1])
+    codes = characters.codes[first : last + 1]
+    is_rtl = bool((codes >= 0x590).any()) and RIGHT_TO_LEFT.search(_raw(codes)) is not None
+    cuts = _cuts(boxes, height, rules, is_rtl=is_rtl)
+    bold = _is_bold(text_page, int(characters.indices[first])) and _is_bold(text_page, int(characters.indices[last]))
+    size = font_size(text_page, int(characters.indices[places[len(places) // 2]]))
+    hyphen = last + 1 < len(characters.codes) and int(characters.codes[last + 1]) in HYPHENS
+    lines: list[Line] = []
+    for start, end in zip([0, *cuts], [*cuts, len(places)], strict=True):
+        stretch = slice(int(places[start]), int(places[end - 1]) + 1)
+        codes = _in_order(characters.codes[stretch], characters.boxes[stretch]) if is_rtl else characters.codes[stretch]
+        text = _text(codes)
+        if text:
+            own = boxes[start:end]
+            x0, y0, x1, y1 = own[:, 0].min(), own[:, 1].min(), own[:, 2].max(), own[:, 3].max()
+            lines.append(Line(text, page, (float(x0), float(y0), float(x1), float(y1)), height, size, bold))
+    if lines and hyphen:
+        lines[-1] = replace(lines[-1], hyphen=True)
+    return lines
 
 
-def _text(codes: NDArray[np.uint32]) -> str:
+def _cuts(boxes: Floats, height: float, rules: Floats, *, is_rtl: bool) -> list[int]:
+    """The places before which a gap is wider than between words, or holds a rule that goes through the line.
+
+    In lines that run right to left a number is written left to right, so that the pen jumps over it: there, a gap is
+    one that no character of the line stands in.
+    """
+    if len(boxes) < 2:
+        return []
+    lefts, rights = boxes[1:, 0], boxes[:-1, 2]
+    if is_rtl:
+        lefts, rights = np.maximum(boxes[1:, 0], boxes[:-1, 0]), np.minimum(boxes[1:, 2], boxes[:-1, 2])
+    gaps = lefts - rights
+    cut = gaps > CELL_GAP * height
+    wide = np.flatnonzero((gaps > 0.1 * height) & ~cut)
+    top, bottom = float(boxes[:, 1].min()), float(boxes[:, 3].max())
+    through = rules[(rules[:, 1] < top + 0.3 * height) & (rules[:, 3] > bottom - 0.3 * height)]
+    if len(wide) and len(through):
+        x = (through[:, 0] + through[:, 2]) / 2
+        cut[wide] |= ((rights[wide, None] <= x + 0.5) & (x - 0.5 <= lefts[wide, None])).any(axis=1)
+    if is_rtl:
+        for place in np.flatnonzero(cut).tolist():
+            middle = (lefts[place] + rights[place]) / 2
+            cut[place] = not ((boxes[:, 0] < middle) & (boxes[:, 2] > middle)).any()
+    return (np.flatnonzero(cut) + 1).tolist()
+
+
+def _in_order(codes: NDArray[np.uint32], boxes: Floats) -> NDArray[np.uint32]:
+    """The letters of a ligature in the order in which they are read: PDFium turns them round with the line."""
+    same = np.flatnonzero((boxes[1:] == boxes[:-1]).all(axis=1) & (boxes[1:, 2] > boxes[1:, 0]))
+    if not len(same):
+        return codes
+    codes = codes.copy()
+    for place in same.tolist():
+        if codes[place + 1] == 0x0644 and codes[place] in (0x0622, 0x0623, 0x0625, 0x0627, 0x0671):
+            codes[place], codes[place + 1] = codes[place + 1], codes[place]
+    return codes
+
+
+def _raw(codes: NDArray[np.uint32]) -> str:
     text = "".join(map(chr, np.minimum(codes, 0x10FFFF).tolist()))
     if bool(((codes & 0xF800) == 0xD800).any()):  # characters past U+FFFF may come as two halves
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return one_line(fold_glyphs(text))
+    return text
+
+
+def _text(codes: NDArray[np.uint32]) -> str:
+    text = one_line(fold_glyphs(_raw(codes)))
+    is_turned = RIGHT_TO_LEFT.search(text) is not None and _closes_first(text)
+    return text.translate(_BRACKETS) if is_turned else text
+
+
+def _closes_first(text: str) -> bool:
+    """Whether brackets are mirrored: they close before they open, and would be in order the other way round."""
+    for opening, closing in ("()", "[]"):
+        if text.count(opening) == text.count(closing) > 0:
+            return all(text[:place].count(closing) > text[:place].count(opening) for place in _closed(text, opening))
+    return False
+
+
+def _closed(text: str, opening: str) -> list[int]:
+    return [place for place, sign in enumerate(text) if sign == opening]
 
 
 def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
@@ -151,58 +182,42 @@ def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
     return _BOLD_NAME.search(name.value.decode("latin-1")) is not None
 
 
-def _row(cells: Sequence[str]) -> list[str]:
-    """Cells with what belongs together in one: "$" and its number, a number and its "%", a bullet and its text."""
-    row: list[str] = []
-    for cell in cells:
-        if row and (_ONLY_CURRENCY.fullmatch(row[-1]) or (len(row) == 1 and _ONLY_MARKER.fullmatch(row[0]))):
-            row[-1] += f" {cell}"
-        elif row and _ONLY_SUFFIX.fullmatch(cell):
-            row[-1] += f" {cell}" if cell[0].isalnum() or cell[0] == "%" else cell
-        else:
-            row.append(cell)
-    return row
-
-
-def _joined(lines: Sequence[Line]) -> list[Line]:
-    """Lines that PDFium parted although they stand side by side: cells of a row, or a superscript and what follows."""
+def _joined(lines: Sequence[Line], rules: Floats) -> list[Line]:
+    """Lines that PDFium parted although they are one: a superscript and what follows, letters set one by one."""
     joined: list[Line] = []
     for line in lines:
-        if joined and not joined[-1].hyphen and _is_beside(joined[-1], line):
+        is_one = joined and not joined[-1].hyphen and beside(joined[-1], line)
+        if is_one and _gap(joined[-1], line) <= CELL_GAP and not _is_parted(joined[-1].box, line.box, rules):
             joined[-1] = _together(joined[-1], line)
         else:
             joined.append(line)
     return joined
 
 
-def _is_beside(left: Line, right: Line) -> bool:
-    overlap = min(left.box[3], right.box[3]) - max(left.box[1], right.box[1])
-    smaller = min(left.height, right.height)
-    return overlap > 0.5 * smaller and right.box[0] >= left.box[2] - 0.5 * smaller
+def _is_parted(one: Box, other: Box, rules: Floats) -> bool:
+    """Whether a rule stands between two lines that stand side by side."""
+    left, right = sorted((one, other))
+    middle = (max(left[1], right[1]) + min(left[3], right[3])) / 2
+    x = (rules[:, 0] + rules[:, 2]) / 2
+    between = (x >= left[2] - 0.5) & (x <= right[0] + 0.5) & (rules[:, 1] <= middle) & (rules[:, 3] >= middle)
+    return bool(between.any())
+
+
+def _gap(left: Line, right: Line) -> float:
+    """Between two lines, in heights of the longer one."""
+    gap = max(right.box[0] - left.box[2], left.box[0] - right.box[2])
+    return gap / (left.height if len(left.text) >= len(right.text) else right.height)
 
 
 def _together(left: Line, right: Line) -> Line:
-    gap = right.box[0] - left.box[2]
-    height = left.height if len(left.text) >= len(right.text) else right.height
-    if gap > _CELL_GAP * height:
-        cells = _row([*left.cells, *right.cells])
-    else:
-        joint = "" if gap < _WORD_GAP * height else " "
-        cells = [*left.cells[:-1], left.cells[-1] + joint + right.cells[0], *right.cells[1:]]
-    box = (
-        min(left.box[0], right.box[0]),
-        min(left.box[1], right.box[1]),
-        max(left.box[2], right.box[2]),
-        max(left.box[3], right.box[3]),
+    joint = "" if _gap(left, right) < _WORD_GAP else " "
+    longer = left if len(left.text) >= len(right.text) else right
+    return Line(
+        left.text + joint + right.text,
+        left.page,
+        union((left.box, right.box)),
+        longer.height,
+        longer.size,
+        left.bold and right.bold,
+        right.hyphen,
     )
-    return Line(tuple(cells), left.page, box, height, bold=left.bold and right.bold, hyphen=right.hyphen)
-
-
-def _is_inside(box: Box, width: float, height: float) -> bool:
-    return box[2] > 0 and box[3] > 0 and box[0] < width and box[1] < height
-
-
-def _clipped(box: Box, width: float, height: float) -> Box:
-    x0, x1 = (round(min(max(side, 0.0), width), 2) for side in (box[0], box[2]))
-    y0, y1 = (round(min(max(side, 0.0), height), 2) for side in (box[1], box[3]))
-    return (x0, y0, x1, y1)
