@@ -3,6 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
+from ingestion.charset import wide_order
 from ingestion.errors import EmptyFile, FormatMismatch, UnsupportedFormat
 from ingestion.types import MediaType
 
@@ -107,13 +108,16 @@ def _sniff(head: bytes) -> str:
     # Readers find the header in the first 1,024 bytes; a page or program before it makes it a polyglot, refused above.
     if b"%PDF-" in head[:1024]:
         return "PDF"
-    return "text" if head.startswith(_TEXT_MARKS) or len(_CONTROLS.findall(head)) * 100 <= len(head) else "binary"
+    is_text = head.startswith(_TEXT_MARKS) or len(_CONTROLS.findall(head)) * 100 <= len(head) or wide_order(head)
+    return "text" if is_text else "binary"
 
 
 def _narrow(head: bytes) -> bytes:
     """The head without a byte order mark; of UTF-16, the Latin letters."""
     if head.startswith(_TEXT_MARKS[1:]):
         return head[2:].replace(b"\x00", b"")
+    if b"\x00" in head and wide_order(head):
+        return head.replace(b"\x00", b"")
     return head.removeprefix(_TEXT_MARKS[0])
 
 

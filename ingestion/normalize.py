@@ -1,17 +1,12 @@
-"""Text as it is stored: NFC, plain line ends and spaces, nothing invisible; and bytes to text for what is not binary.
+"""Text as it is stored: NFC, plain line ends and spaces, nothing invisible.
 
 NFC and not NFKC: a superscript, a fraction or a full-width letter says something. Only what a font did to the letters
 (ligatures, Kangxi radicals, mathematical alphabets) is folded back, by `fold_glyphs`.
 """
 
-import codecs
 import re
 import unicodedata
 from collections.abc import Container
-
-from charset_normalizer import from_bytes
-
-_SAMPLE_BYTES = 65_536  # what charset-normalizer is shown: it is slow, and a charset shows early
 
 _LINE_END = re.compile("\r\n?|\u0085|\u2028|\u2029|\v|\f")
 _SPACE = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -29,6 +24,8 @@ _INVISIBLE = re.compile(
 # Joiners are spelling in Persian and Indic scripts and part of an emoji; anywhere else they hide something.
 _JOINING = "\u0600-\u07ff\u08a0-\u0dff\u1000-\u109f\u1780-\u17ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
 _STRAY_JOINER = re.compile(f"(?<![{_JOINING}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}])")
+# Of these, what someone put there so that it would not be seen: no soft hyphens, no marks at the start of a file.
+_HIDING = re.compile("[\u200b\u202a-\u202e\u2060-\u206f\u3164\uffa0\U000e0000-\U000e0fff]|(?<!^)\ufeff")
 _EVERYDAY = re.compile("[ -~\n\u4e00-\u9fff\u3001\u3002\uff0c]*")
 
 _LATIN_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
@@ -63,6 +60,13 @@ def clean(text: str) -> str:
     text = _SPACE.sub(" ", _LINE_END.sub("\n", text))
     text = _STRAY_JOINER.sub("", _INVISIBLE.sub("", text))
     return unicodedata.normalize("NFC", text)
+
+
+def count_invisible(text: str) -> int:
+    """How many characters `clean` takes out of the raw text that could hide a message or break up a word."""
+    if _EVERYDAY.fullmatch(text):
+        return 0
+    return sum(1 for _ in _HIDING.finditer(text)) + sum(1 for _ in _STRAY_JOINER.finditer(_INVISIBLE.sub("", text)))
 
 
 def one_line(text: str) -> str:
@@ -107,41 +111,3 @@ def hyphen_joint(left: str, right: str, words: Container[str]) -> str:
         return "-"
     whole, parted = f"{tail[0]}{front[0]}".lower(), f"{tail[0]}-{front[0]}".lower()
     return "-" if parted in words and whole not in words else ""
-
-
-def decode(content: bytes, declared: str | None = None) -> str:
-    """Return the text of the bytes: by their mark, as UTF-8, as declared, then by what they look like."""
-    for mark, encoding in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF32_LE, "utf-32-le"),
-        (codecs.BOM_UTF32_BE, "utf-32-be"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, errors="replace")
-    for encoding in ("utf-8", _python_name(declared)):
-        if encoding is not None:
-            try:
-                return content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-    guess = from_bytes(content[:_SAMPLE_BYTES]).best()
-    return content.decode(guess.encoding if guess else "utf-8", errors="replace")
-
-
-def _python_name(declared: str | None) -> str | None:
-    """The codec for a charset as the web declares it; none for unknown ones and for codecs that are no charsets."""
-    if declared is None:
-        return None
-    label = declared.strip().lower()
-    if label in ("gb2312", "gbk"):
-        return "gb18030"  # what browsers do: pages say gb2312 and use more
-    if label in ("iso-8859-1", "latin1", "ascii", "us-ascii"):
-        return "cp1252"
-    try:
-        codec = codecs.lookup(label)
-    except (LookupError, ValueError):
-        return None
-    # Codecs such as base64 and rot13 are no charsets, and only this private mark tells them from those.
-    return codec.name if getattr(codec, "_is_text_encoding", False) else None

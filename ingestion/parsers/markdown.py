@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ingestion.normalize import clean, decode
+from ingestion.charset import decode
+from ingestion.normalize import clean
 from ingestion.parsers import mkdocs
 from ingestion.parsers.markup import strip_tags
 from ingestion.parsers.writer import BlockWriter

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ingestion.normalize import decode, is_spaceless, tidy
+from ingestion.charset import decode
+from ingestion.normalize import is_spaceless, tidy
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
 

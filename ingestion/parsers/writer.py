@@ -1,8 +1,10 @@
 """What the tree-shaped formats (HTML, Markdown, Word) write their blocks with: lists as lines, tables as rows."""
 
 from dataclasses import dataclass, field
+from textwrap import dedent
 
 from ingestion.normalize import one_line, verbatim
+from ingestion.parsers.table import Grid
 from ingestion.types import Block, BlockKind
 
 _MAX_INDENT = 8  # levels shown; deeper lists stay at this one
@@ -13,18 +15,23 @@ class BlockWriter:
     """Gathers blocks in reading order; text in an open list becomes its lines, in an open table its cells."""
 
     blocks: list[Block] = field(default_factory=list[Block])
+    table: Grid | None = None
+    """The table that is open."""
+
     _lines: list[str] = field(default_factory=list[str])
     _numbers: list[int | None] = field(default_factory=list[int | None])  # one per open list, None for bullets
     _marker: str = ""
-    _rows: list[list[str]] | None = None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether a list or table that is no block yet holds text."""
+        return self.table is not None or bool(self._lines)
 
     def text(self, text: str) -> None:
         """A paragraph, or what a list item or table cell holds; without any text it is nothing but a cell."""
         text = one_line(text)
-        if self._rows is not None:
-            if not self._rows:
-                self._rows.append([])
-            self._rows[-1].append(text)
+        if self.table is not None:
+            self.table.cell(text)
         elif not text:
             return
         elif self._numbers:
@@ -35,25 +42,26 @@ class BlockWriter:
 
     def heading(self, text: str, level: int) -> None:
         """A heading of level 1 to 6; inside a list or table it is text like any other."""
-        if self._rows is not None or self._numbers:
+        if self.table is not None or self._numbers:
             self.text(text)
         else:
             self._add("heading", one_line(text), max(1, min(level, 6)))
 
     def code(self, text: str) -> None:
         """Code with its line ends and indentation; it parts a list that it stands in."""
-        if self._rows is not None:
+        if self.table is not None:
             self.text(text)
         else:
-            self._add("code", verbatim(text))
+            self._add("code", verbatim(dedent(text)))
 
     def open_list(self, first: int | None) -> None:
         """Open a list, numbered from `first` or with bullets; inside another list it is indented."""
         self._numbers.append(first)
 
-    def open_item(self) -> None:
-        """The next text opens an item of the innermost list."""
-        number = self._numbers[-1] if self._numbers else None
+    def open_item(self, number: int | None = None) -> None:
+        """The next text opens an item of the innermost list, with its own number if the page gives it one."""
+        counted = self._numbers[-1] if self._numbers else None
+        number = number if counted is not None and number is not None else counted
         self._marker = "- " if number is None else f"{number}. "
         if number is not None:
             self._numbers[-1] = number + 1
@@ -66,21 +74,20 @@ class BlockWriter:
 
     def open_table(self) -> None:
         self._end_list()
-        self._rows = []
+        self.table = Grid()
 
     def open_row(self) -> None:
-        if self._rows is not None:
-            self._rows.append([])
+        if self.table is not None:
+            self.table.open_row()
 
     def close_table(self) -> None:
-        rows, self._rows = self._rows or [], None
-        lines = (" | ".join(row).rstrip(" |") for row in rows)
-        self._add("table", "\n".join(line for line in lines if line))
+        table, self.table = self.table, None
+        if table is not None:
+            self._add("table", table.lines())
 
     def finish(self) -> tuple[Block, ...]:
         """All blocks; whatever is still open is closed."""
-        if self._rows is not None:
-            self.close_table()
+        self.close_table()
         self._numbers.clear()
         self._end_list()
         return tuple(self.blocks)

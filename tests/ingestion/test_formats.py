@@ -25,6 +25,13 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100)
         ("notes.markdown", b"<p align=center>Logo</p>", "text/markdown"),
         ("notes.txt", "für alle".encode("cp1252"), "text/plain"),
         ("notes.text", "中文".encode("gbk"), "text/plain"),
+        ("notes.txt", "plain\r\ntext".encode("utf-16-le"), "text/plain"),
+        (
+            "notes.txt",
+            "一是一，二是二，三是三；不要一说再说。\n这里有一个人，他是我们的人。".encode("utf-16-be"),
+            "text/plain",
+        ),
+        ("page.html", "<!DOCTYPE html><p>x".encode("utf-16-le"), "text/html"),
         ("build.txt", b"\x1b[32mok\x1b[0m", "text/plain"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.normalize import clean, decode, fold_glyphs, hyphen_joint, line_joint, one_line, tidy, verbatim
+from ingestion.normalize import clean, count_invisible, fold_glyphs, hyphen_joint, line_joint, one_line, tidy, verbatim
 
 
 @given(st.text())
@@ -102,25 +102,17 @@ def test_chinese_lines_join_without_a_space() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "declared", "text"),
+    ("text", "count"),
     [
-        ("naïve".encode(), None, "naïve"),
-        (b"\xef\xbb\xbfnaive", None, "naive"),
-        (b"\xff\xfe" + "naïve".encode("utf-16-le"), None, "naïve"),
-        (b"\xfe\xff" + "naïve".encode("utf-16-be"), None, "naïve"),
-        ("中文编码".encode("gbk"), "gb2312", "中文编码"),
-        ("naïve “quoted”".encode("cp1252"), "ISO-8859-1", "naïve “quoted”"),
-        ("naïve".encode(), "base64", "naïve"),
-        ("Привет, как дела? Сегодня хорошая погода, и мы идём гулять.".encode("cp1251"), "no-such-charset",
-         "Привет, как дела? Сегодня хорошая погода, и мы идём гулять."),
+        ("nothing hidden here, naïve as it is\u00a0", 0),
+        ("zero\u200bwidth and\u2060 joined", 2),
+        ("tags" + "".join(chr(0xE0000 + ord(letter)) for letter in "obey"), 4),
+        ("\u202eright to left\u202c", 2),
+        ("\ufeffa mark at the start", 0),
+        ("soft\u00adhyphens part words", 0),
+        ("می\u200cخواهم 👩\u200d👧", 0),
+        ("pass\u200dword", 1),
     ],
-)  # fmt: skip
-def test_bytes_are_read_by_mark_then_utf8_then_declaration_then_looks(
-    content: bytes, declared: str | None, text: str
-) -> None:
-    assert decode(content, declared) == text
-
-
-@given(st.binary(max_size=200), st.none() | st.text(max_size=12))
-def test_any_bytes_give_some_text(content: bytes, declared: str | None) -> None:
-    assert isinstance(decode(content, declared), str)
+)
+def test_what_could_hide_a_message_is_counted_and_what_spells_a_word_is_not(text: str, count: int) -> None:
+    assert count_invisible(text) == count
