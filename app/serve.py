@@ -71,10 +71,6 @@ def own_service(settings: Settings) -> Generator[Client]:
             close(services)
 
 
-class OtherEmbedder(Exception):
-    """A collection's vectors come from another embedder than the one that is set."""
-
-
 def _prepare(services: Services, url: str) -> None:
     """Bring the folder and the database up to date, and tell who starts for the first time how to log in."""
     first_start = _ensure_default(services)
@@ -90,18 +86,11 @@ def _prepare(services: Services, url: str) -> None:
 
 
 def _ensure_default(services: Services) -> bool:
-    """Migrate, check that the embedder is the collections' own, and say whether the default collection is new."""
+    """Migrate, write down the embedder, and say whether the default collection is new."""
     services.db.migrate()
-    fingerprint = services.embedder.fingerprint
-    for collection in services.collections.list():
-        if collection.fingerprint != fingerprint:
-            message = (
-                f"the collection {collection.name} was embedded by {collection.fingerprint}, and OPENBOOK_EMBEDDER="
-                f"{services.settings.embedder} is {fingerprint}: set it back, or ingest into another data folder"
-            )
-            raise OtherEmbedder(message)
+    services.embedders.remember()
     is_new = services.collections.by_name(DEFAULT_COLLECTION) is None
-    services.collections.ensure(DEFAULT_COLLECTION, fingerprint)
+    services.collections.ensure(DEFAULT_COLLECTION, services.embedder.fingerprint)
     return is_new
 
 

@@ -11,12 +11,15 @@ from app.db.chunks import ChunkStore
 from app.db.collections import CollectionStore
 from app.db.conversations import ConversationStore
 from app.db.documents import DocumentStore
+from app.db.embedders import EmbedderStore
 from app.db.idempotency import IdempotencyStore
 from app.db.jobs import JobStore
 from app.db.keys import KeyStore
 from app.db.pins import PinStore
 from app.db.publications import PublicationStore
 from app.db.session import Database
+from app.db.types import EmbedderRecord
+from app.embedders import EmbedderCatalog
 from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings
 from generation.answerer import Answerer
@@ -64,6 +67,7 @@ class Services:
     idempotency: IdempotencyStore
     pins: PinStore
     embedder: Embedder
+    embedders: EmbedderCatalog
     replica: Replica
     retriever: Retriever
     answerer: Answerer
@@ -83,9 +87,12 @@ def build(settings: Settings) -> Services:
     )
     publications = PublicationStore(db, PARSER_VERSION)
     jobs = JobStore(db, settings.job_lease_seconds, settings.job_max_attempts)
-    embedder = _embedder(settings)
     pins = PinStore(db)
     blobs = PinnedBlobStore(_blobs(settings), pins)
+    embedders = EmbedderCatalog(
+        settings.embedder, settings.embedder_url, EmbedderStore(db), partial(_embedder, settings)
+    )
+    embedder = embedders.configured
     sandbox = Sandbox(
         settings.parse_processes,
         settings.parse_timeout_seconds,
@@ -97,12 +104,10 @@ def build(settings: Settings) -> Services:
         settings.data_dir / "indexes",
         partial(FaissIndex, device=settings.vector_device),
         _new_lexical_index(settings),
-        embedder.dim,
-        embedder.fingerprint,
         settings.search_wait_seconds,
         settings.index_idle_seconds,
     )
-    retriever = Retriever(embedder, chunks, replica, _reranker(settings), settings.search_candidates)
+    retriever = Retriever(embedders, chunks, replica, _reranker(settings), settings.search_candidates)
     return Services(
         settings=settings,
         db=db,
@@ -118,11 +123,12 @@ def build(settings: Settings) -> Services:
         idempotency=IdempotencyStore(db),
         pins=pins,
         embedder=embedder,
+        embedders=embedders,
         replica=replica,
         retriever=retriever,
         answerer=_answerer(settings, retriever, embedder),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
-        pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, embedder),
+        pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, embedders),
         sandbox=sandbox,
         blobs=blobs,
     )
@@ -135,15 +141,16 @@ def close(services: Services) -> None:
     services.db.dispose()
 
 
-def _embedder(settings: Settings) -> Embedder:
-    match settings.embedder.partition(":"):
-        case ("hashing", _, _):
-            return HashingEmbedder()
+def _embedder(settings: Settings, record: EmbedderRecord) -> Embedder:
+    match record.model.partition(":"):
+        case ("hashing", _, dim):
+            return HashingEmbedder(int(dim)) if dim else HashingEmbedder()
         case ("openai", _, model):
-            key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key else None
-            return OpenAIEmbedder(settings.embedder_url or "", model, key)
+            ours = record.url == settings.embedder_url  # the key is for that server and for no other
+            key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key and ours else None
+            return OpenAIEmbedder(record.url or "", model, key, record.dim)
         case _:
-            return SentenceTransformerEmbedder(settings.embedder)
+            return SentenceTransformerEmbedder(record.model)
 
 
 def _new_lexical_index(settings: Settings) -> Callable[[Path], LexicalIndex]:
@@ -187,7 +194,6 @@ def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> A
         fallback=extractive,
         rewriter=StandaloneQuestion(completer),
         count_tokens=embedder.count_tokens,
-        languages=embedder.languages,
         abstain_below=settings.abstain_below,
         context_tokens=settings.context_tokens,
     )

@@ -51,6 +51,7 @@ def run(settings: Settings, name: WorkerId) -> None:
     """Work until SIGTERM or SIGINT, then give the leases back."""
     services = build(settings)
     services.db.migrate()
+    services.embedders.remember()
     worker = make(services, name)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -25,8 +25,7 @@ from generation.types import (
     Usage,
 )
 from retrieval.context import pack
-from retrieval.fusion import dense_weight
-from retrieval.types import Context, Scope, SearchResult, Vector
+from retrieval.types import Context, Scope, SearchResult
 
 NO_OPTIONS = AnswerOptions()
 _NOTHING = Context(passages=(), tokens=0, tokens_uncompressed=0)
@@ -34,7 +33,7 @@ _NOTHING = Context(passages=(), tokens=0, tokens_uncompressed=0)
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers from the documents in scope alone; `languages` are those that the embedder knows."""
+    """Answers from the documents in scope alone."""
 
     retriever: Searcher
     generators: Mapping[str, Generator]
@@ -42,7 +41,6 @@ class Answerer:
     fallback: Generator
     rewriter: StandaloneQuestion
     count_tokens: Callable[[Sequence[str]], list[int]]
-    languages: frozenset[str]
     abstain_below: float
     context_tokens: int
     k: int = 10
@@ -87,7 +85,6 @@ class Answerer:
         if grounds.context.passages:
             request = GenerationRequest(
                 asked,
-                grounds.query_vector,
                 grounds.context,
                 history,
                 reply_language(question),
@@ -105,17 +102,15 @@ class Answerer:
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
         start = time.perf_counter()
         found = self.retriever.search(asked, scope, options.k or self.k, options.filter, rerank=options.rerank)
-        # a vector from a model that does not know the language says nothing, and says it with confidence
-        vector = found.query_vector if dense_weight(asked, self.languages) else None
-        weak = not found.hits or evidence(asked, vector, found.hits) < self.abstain_below
+        weak = not found.hits or evidence(asked, found.hits) < self.abstain_below
         searched = time.perf_counter()
-        context = _NOTHING if weak else self._packed(found, vector, asked, options)
+        context = _NOTHING if weak else self._packed(found, asked, options)
         packed = time.perf_counter()
-        return _Grounds(context, vector, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
+        return _Grounds(context, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
 
-    def _packed(self, found: SearchResult, vector: Vector | None, asked: str, options: AnswerOptions) -> Context:
+    def _packed(self, found: SearchResult, asked: str, options: AnswerOptions) -> Context:
         budget = options.context_tokens or self.context_tokens
-        return pack(found.hits, vector, asked, budget, options.compress, self.count_tokens)
+        return pack(found.hits, asked, budget, options.compress, self.count_tokens)
 
     async def _written(
         self, request: GenerationRequest, writing: "_Writing", watch: "_Stopwatch"
@@ -143,7 +138,6 @@ class _Grounds:
     """What retrieval gave for one question."""
 
     context: Context
-    query_vector: Vector | None
     degraded: tuple[str, ...]
     retrieve_ms: float
     pack_ms: float

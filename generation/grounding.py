@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from generation.citations import without_labels
 from generation.types import Citation
 from generation.wording import content_terms, numbers, share
-from retrieval.types import Hit, Vector
+from retrieval.types import Hit
 
 # Chosen and measured on the same questions (packaged MiniLM, four English sets). At .48 at most .047 of a set's own are
 # refused, and .95-1.0 of another set's; but only .77 and .52 where two sets share topics with hotpotqa's corpus.
@@ -18,34 +16,28 @@ _TERMS_ALONE = 1.2
 _MISSING_NUMBER = 0.5
 
 
-def evidence(question: str, query_vector: Vector | None, hits: Sequence[Hit]) -> float:
+def evidence(question: str, hits: Sequence[Hit]) -> float:
     """How likely the hits answer the question, 0..1: the best sentence's similarity and the best share of its terms.
 
-    Without a query vector, or in a language that the embedder does not know (pass None), terms decide alone.
+    Of hits without similarities terms decide alone.
     """
-    if not hits:
-        return 0.0
     wanted = content_terms(question)
-    held = max(share(wanted, content_terms(" ".join((*hit.chunk.headings, hit.chunk.text)))) for hit in hits)
-    if query_vector is None:
-        return min(1.0, _TERMS_ALONE * held)
-    nearest = max(best_similarity(hit, query_vector) for hit in hits)
+    shares = [share(wanted, content_terms(" ".join((*hit.chunk.headings, hit.chunk.text)))) for hit in hits]
+    by_terms = [held for hit, held in zip(hits, shares, strict=True) if hit.similarities is None]
+    alone = min(1.0, _TERMS_ALONE * max(by_terms, default=0.0))
+    if len(by_terms) == len(hits):
+        return alone
+    nearest = max(best_similarity(hit) for hit in hits)
     if not wanted:
         return nearest
-    return _DENSE_WEIGHT * nearest + (1 - _DENSE_WEIGHT) * held
+    return max(alone, _DENSE_WEIGHT * nearest + (1 - _DENSE_WEIGHT) * max(shares))
 
 
-def best_similarity(hit: Hit, query_vector: Vector) -> float:
-    """The similarity of the hit's nearest sentence, at least 0; a vector that is not finite counts as none."""
-    similarities = sentence_similarities(hit, query_vector)
-    return max(0.0, min(1.0, float(similarities.max()))) if similarities.size else 0.0
-
-
-def sentence_similarities(hit: Hit, query_vector: Vector) -> Vector:
-    """One similarity per sentence vector of the hit, in order."""
-    if not hit.sentence_vectors.size:
-        return np.zeros(0, dtype=np.float32)
-    return np.nan_to_num(hit.sentence_vectors.astype(np.float32) @ query_vector)
+def best_similarity(hit: Hit) -> float:
+    """The similarity of the hit's nearest sentence, at least 0."""
+    if hit.similarities is None or not hit.similarities.size:
+        return 0.0
+    return max(0.0, min(1.0, float(hit.similarities.max())))
 
 
 def support(sentence: str, citations: Sequence[Citation]) -> float:

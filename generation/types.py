@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from retrieval.types import Box, Context, Filter, Source, Vector
+from retrieval.types import Box, Context, Filter, Source
 
 Language: TypeAlias = Literal["en", "zh"]
 """The languages that Openbook itself speaks: those of prompts, abstentions and the page."""
@@ -38,7 +38,6 @@ class GenerationRequest:
     """All that a generator sees; it is never told of anything that the asker may not read."""
 
     question: str
-    query_vector: Vector | None
     context: Context
     history: tuple[Turn, ...]
     language: Language

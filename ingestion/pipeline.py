@@ -21,7 +21,8 @@ from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
 from ingestion.title import title_of
 from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication
-from retrieval.ports import Embedder
+from retrieval.errors import ModelUnavailable
+from retrieval.ports import Embedders
 from retrieval.types import CollectionId, PassageEmbedding, PassageInput
 
 StillHeld = Callable[[Job], bool]
@@ -55,7 +56,10 @@ class Parsed:
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """What is published in one transaction: a few small documents, or a large one that is embedded piece by piece."""
+    """What is published in one transaction: a few small documents, or a large one that is embedded piece by piece.
+
+    One embedder embeds all of it.
+    """
 
     parsed: list[Parsed]
     missing: list[tuple[Job, ChunkDraft]] | None = None
@@ -83,7 +87,7 @@ class Pipeline:
     versions: VersionStore
     blobs: BlobStore
     sandbox: Sandbox
-    embedder: Embedder
+    embedders: Embedders
 
     def ingest(self, jobs: Sequence[Job], still_held: StillHeld = lambda _: True) -> None:
         """Take claimed jobs all the way. Raises Outage and ModelUnavailable; what was saved by then stays."""
@@ -134,7 +138,12 @@ class Pipeline:
             self.queue.fail(job, Failure(ParserCrashed.code, message, transient=False))
             return None
         titled = replace(document, title=title_of(document.title, job.metadata, job.name))
-        drafts = chunk(titled, self.embedder.window, self.embedder.count_tokens)
+        try:
+            embedder = self.embedders.of(job.fingerprint)
+        except ModelUnavailable as error:  # an earlier setting's: no outage that others would have to wait out
+            self.queue.fail(job, Failure("model_unavailable", str(error), transient=True))
+            return None
+        drafts = chunk(titled, embedder.window, embedder.count_tokens)
         return Parsed(job, replace(document, blocks=()), drafts)
 
     def advance(self, work: Work, still_held: StillHeld) -> bool:
@@ -172,7 +181,7 @@ class Pipeline:
                 drafts.setdefault((each.job.collection, draft.key), (each.job, draft))
         for collection in {each.job.collection for each in parsed}:
             keys = [key for held_by, key in drafts if held_by == collection]
-            for key in self.versions.embedded(collection, self.embedder.fingerprint, keys):
+            for key in self.versions.embedded(collection, parsed[0].job.fingerprint, keys):
                 del drafts[collection, key]
         return list(drafts.values())
 
@@ -180,11 +189,12 @@ class Pipeline:
         self, piece: Sequence[tuple[Job, ChunkDraft]], still_held: StillHeld
     ) -> dict[tuple[CollectionId, str], PassageEmbedding]:
         """By collection and key, without those of jobs that were lost meanwhile."""
+        embedder = self.embedders.of(piece[0][0].fingerprint)
         embeddings: dict[tuple[CollectionId, str], PassageEmbedding] = {}
         for some in _by_length(piece):
             wanted = [(job, draft) for job, draft in some if still_held(job)]
             inputs = [PassageInput(draft.prefix, draft.text, draft.sentences) for _, draft in wanted]
-            embedded = self.embedder.embed_passages(inputs) if inputs else []
+            embedded = embedder.embed_passages(inputs) if inputs else []
             for (job, draft), embedding in zip(wanted, embedded, strict=True):
                 embeddings[job.collection, draft.key] = embedding
         return embeddings
@@ -196,7 +206,7 @@ class Pipeline:
         share = _PARSED_SHARE + (1 - _PARSED_SHARE) * done / work.chunks
         by_key = {key: embedding for (_, key), embedding in embeddings.items()}
         progress = Progress(share, done, work.chunks)
-        return self.versions.save_embeddings(parsed.job, self.embedder.fingerprint, by_key, progress)
+        return self.versions.save_embeddings(parsed.job, by_key, progress)
 
     def _publication(
         self, parsed: Parsed, embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding]
@@ -211,7 +221,6 @@ class Pipeline:
             drafts=parsed.drafts,
             warnings=document.warnings,
             counts={**document.counts, **chunk_languages(parsed.drafts)},
-            fingerprint=self.embedder.fingerprint,
             embeddings={
                 draft.key: embeddings[job.collection, draft.key]
                 for draft in parsed.drafts
@@ -238,11 +247,12 @@ class _Look:
 
 
 def works(parsed: Sequence[Parsed]) -> Iterator[Work]:
-    """Whole documents, in order, that are published together: what a crash repeats, and what waits for the rest."""
+    """Whole documents, in order, that one embedder embeds and one transaction publishes: what a crash repeats."""
     group: list[Parsed] = []
     chunks = 0
     for each in parsed:
-        if group and chunks + len(each.drafts) > PIECE:
+        other = bool(group) and group[0].job.fingerprint != each.job.fingerprint
+        if other or (group and chunks + len(each.drafts) > PIECE):
             yield Work(group)
             group, chunks = [], 0
         group.append(each)

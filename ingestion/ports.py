@@ -133,9 +133,7 @@ class VersionStore(Protocol):
         """Step one, all in one transaction, each under its fence; gives the jobs whose fence held."""
         ...
 
-    def save_embeddings(
-        self, job: Job, fingerprint: str, embeddings: Mapping[str, PassageEmbedding], progress: Progress
-    ) -> bool:
+    def save_embeddings(self, job: Job, embeddings: Mapping[str, PassageEmbedding], progress: Progress) -> bool:
         """A piece of step two ahead of it: vectors by draft key, kept for this job; gives whether its fence held."""
         ...
 

@@ -114,7 +114,10 @@ class ChunkDraft:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: the fence (`id`, `worker`, `attempt`) under which it may still write, and what there is to do."""
+    """A claimed job: the fence (`id`, `worker`, `attempt`) under which it may still write, and what there is to do.
+
+    It is done in the index `generation` of its collection, with the embedder of that `fingerprint`.
+    """
 
     id: JobId
     worker: WorkerId
@@ -124,6 +127,7 @@ class Job:
     version: VersionId
     collection: CollectionId
     generation: int
+    fingerprint: str
     blob: Blob
     media_type: MediaType
     name: str
@@ -153,7 +157,6 @@ class Publication:
     drafts: tuple[ChunkDraft, ...]
     warnings: tuple[str, ...]
     counts: Mapping[str, int]
-    fingerprint: str
     embeddings: Mapping[str, PassageEmbedding]
     """By draft key: those that the embeddings cache did not hold."""
 

@@ -23,9 +23,9 @@ class Compressed:
     text: str
 
 
-def compress(hit: Hit, query_vector: Vector | None, query: str) -> Compressed:
+def compress(hit: Hit, query: str) -> Compressed:
     """The best sentence with those around it, and all that come near it; a table's row brings its header."""
-    scores = sentence_scores(hit, query_vector, query)
+    scores = sentence_scores(hit, query)
     if len(scores) < 2 or scores.max() <= 0:
         return whole(hit.chunk)
     best = int(scores.argmax())
@@ -35,18 +35,18 @@ def compress(hit: Hit, query_vector: Vector | None, query: str) -> Compressed:
     return excerpt(hit.chunk, kept)
 
 
-def sentence_scores(hit: Hit, query_vector: Vector | None, query: str) -> Vector:
+def sentence_scores(hit: Hit, query: str) -> Vector:
     """What each sentence has to do with the query: its cosine, clipped at 0, and its share of the query's terms.
 
-    Without a vector, as in languages that the embedder does not know, the terms alone decide.
+    Without similarities, as in languages that the embedder does not know, the terms alone decide.
     """
     chunk = hit.chunk
     wanted, likely = _sought(query)
     sentences = [chunk.text[start:end] for start, end in chunk.sentences] if wanted else []
     shares = [len(wanted.intersection(terms(_words(sentence, likely)))) for sentence in sentences]
     scores = np.array(shares or [0] * len(chunk.sentences), dtype=np.float32) * (TERM_WEIGHT / max(len(wanted), 1))
-    if query_vector is not None and len(hit.sentence_vectors) == len(scores):
-        scores += np.maximum(hit.sentence_vectors.astype(np.float32) @ query_vector, 0)
+    if hit.similarities is not None and len(hit.similarities) == len(scores):
+        scores += np.maximum(hit.similarities, 0)
     return scores
 
 

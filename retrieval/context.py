@@ -19,7 +19,6 @@ _NUMBER = re.compile(r"\d[\d.,]*")
 
 def pack(
     hits: Sequence[Hit],
-    query_vector: Vector | None,
     query: str,
     budget_tokens: int,
     compress: bool,  # noqa: FBT001 - the asker's choice, handed on
@@ -34,13 +33,13 @@ def pack(
     tokens = 0
     for hit in hits:
         label, room = len(packed) + 1, budget_tokens - tokens
-        chosen = compression.compress(hit, query_vector, query) if compress else whole(hit.chunk)
+        chosen = compression.compress(hit, query) if compress else whole(hit.chunk)
         if seen.holds(chosen.text):
             continue
         cost = _cost(label, hit, chosen, count_tokens)
         cut = cost > room
         if cut:
-            shorter = _cut(hit, chosen, sentence_scores(hit, query_vector, query), label, room, count_tokens)
+            shorter = _cut(hit, chosen, sentence_scores(hit, query), label, room, count_tokens)
             if shorter is None:
                 continue  # one long sentence; a later passage may still fit
             chosen, cost = shorter

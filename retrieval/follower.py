@@ -30,20 +30,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Which indexes to open, and the embedder whose vectors this process can ask for."""
+    """Which indexes to open."""
 
     new_vector_index: Callable[[int], VectorIndex]
     new_lexical_index: Callable[[Path], LexicalIndex]
-    dim: int
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CollectionIndexes:
-    """What a search asks: `vector` is None where the collection's vectors are another embedder's."""
+    """What a search asks: `vector` holds those of the embedder `fingerprint`, or is None before there are any."""
 
     vector: VectorIndex | None
     lexical: LexicalIndex
+    fingerprint: str
     generation: int
     seq: int
 
@@ -147,13 +146,14 @@ class Follower:
 
     def _serve(self, pair: IndexPair) -> None:
         old, self._pair = self._pair, pair
-        self.current = CollectionIndexes(pair.vector, pair.lexical, pair.head.generation, pair.seq)
+        head = pair.head
+        self.current = CollectionIndexes(pair.vector, pair.lexical, head.fingerprint, head.generation, pair.seq)
         if old is not None and old is not pair:
             old.drop()
 
     def _restored(self, head: Head) -> IndexPair | None:
         """From the newest snapshot that is whole, of this database and caught up with; those that are not, go."""
-        if head.fingerprint != self._backends.fingerprint:
+        if head.dim is None:
             return None
         seqs = self._snapshots.seqs(self.collection, head.generation)
         newest = self._log.head(self.collection).seq  # after the list: another process may have moved on meanwhile
@@ -233,8 +233,7 @@ class Follower:
     def _new(self, head: Head, seq: int) -> IndexPair:
         folder = self._workspace / f"{self.collection}-{head.generation}-{secrets.token_hex(4)}"
         folder.mkdir(parents=True)
-        ours = head.fingerprint == self._backends.fingerprint
-        vector = self._backends.new_vector_index(self._backends.dim) if ours else None
+        vector = self._backends.new_vector_index(head.dim) if head.dim is not None else None
         return IndexPair(head, vector, self._backends.new_lexical_index(folder), folder, seq)
 
     def _stamp(self, head: Head, seq: int) -> Stamp:
@@ -242,4 +241,4 @@ class Follower:
 
 
 def _other(one: Head, other: Head) -> bool:
-    return (one.generation, one.fingerprint) != (other.generation, other.fingerprint)
+    return (one.generation, one.fingerprint, one.dim) != (other.generation, other.fingerprint, other.dim)

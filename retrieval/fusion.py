@@ -38,14 +38,17 @@ _SCRIPTS = {
 }
 
 
-def convex(lexical: Iterable[Scored], dense: Iterable[Scored], dense_weight: float) -> list[Scored]:
+def convex(
+    lexical: Iterable[Scored], dense: Iterable[Scored], dense_weight: float, best_lexical: float = 0.0
+) -> list[Scored]:
     """Weigh BM25, divided by its best score, against cosine, clipped at 0; best first, ties by id.
 
-    A chunk that one side lacks counts 0 there, so give both sides' scores wherever they can be had.
+    A chunk that one side lacks counts 0 there, so give both sides' scores wherever they can be had. `best_lexical` is
+    the best score that the same query has elsewhere.
     """
     terms = {found.id: found.score for found in lexical}
     meaning = {found.id: max(found.score, 0.0) for found in dense}
-    best = max(terms.values(), default=0.0) or 1.0
+    best = max([*terms.values(), best_lexical]) or 1.0
     return ranked(
         Scored(
             chunk,
@@ -53,6 +56,13 @@ def convex(lexical: Iterable[Scored], dense: Iterable[Scored], dense_weight: flo
         )
         for chunk in terms.keys() | meaning.keys()
     )
+
+
+def scaled(found: Iterable[Scored]) -> list[Scored]:
+    """The scores divided by the best of them: what is left where those of two models have to stand side by side."""
+    scores = list(found)
+    best = max((one.score for one in scores), default=0.0)
+    return [Scored(one.id, one.score / best) for one in scores] if best > 0 else scores
 
 
 def reciprocal_rank(runs: Iterable[Sequence[Scored]], k: int = 60) -> list[Scored]:

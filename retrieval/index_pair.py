@@ -21,7 +21,7 @@ SAME = 0.01  # between a vector's product with itself as stored and as indexed, 
 
 @dataclass(slots=True, eq=False)
 class IndexPair:
-    """Both indexes after the change `seq`; `vector` is None where the vectors are not of this process's embedder."""
+    """Both indexes after the change `seq`; `vector` is None where nothing was embedded yet."""
 
     head: Head
     vector: VectorIndex | None

@@ -56,6 +56,14 @@ class Embedder(Protocol):
         ...
 
 
+class Embedders(Protocol):
+    """The embedders of all vectors that there are: collections may have been embedded by different ones."""
+
+    def of(self, fingerprint: str) -> Embedder:
+        """The one that made such vectors. Raises ModelUnavailable when it cannot be had any more."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Inner-product search over L2-normalised vectors under int64 ids; safe to call from many threads."""
 
@@ -108,7 +116,10 @@ class Persistent(Protocol):
 
 
 class Reranker(Protocol):
-    """Gives candidates a second score. Raises RerankerUnavailable when its model or server cannot be had."""
+    """Gives candidates a second score, comparable within one call.
+
+    Raises RerankerUnavailable when its model or server cannot be had.
+    """
 
     weight: float
     """The share, 0 to 1, of a hit's final score that is this one's; the rest is the fused score's."""

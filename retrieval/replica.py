@@ -39,14 +39,12 @@ class Replica:
         folder: Path,
         new_vector_index: Callable[[int], VectorIndex],
         new_lexical_index: Callable[[Path], LexicalIndex],
-        dim: int,
-        fingerprint: str,
         wait_seconds: float,
         idle_seconds: float,
     ) -> None:
         self._log = log
         self._folder = folder
-        self._backends = Backends(new_vector_index, new_lexical_index, dim, fingerprint)
+        self._backends = Backends(new_vector_index, new_lexical_index)
         self._wait_seconds = wait_seconds
         self._idle_seconds = idle_seconds
         self._snapshots = Snapshots(folder / "snapshots")

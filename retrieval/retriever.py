@@ -1,17 +1,28 @@
 """From a query to hits: both sides asked at the same time, fused, read from the database, reranked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from retrieval.errors import UnknownCollection
-from retrieval.fusion import dense_weight
-from retrieval.ports import ChunkSource, Embedder, Reranker
+from retrieval.errors import SearchUnavailable, UnknownCollection
+from retrieval.fusion import dense_weight, scaled
+from retrieval.ports import ChunkSource, Embedders, Reranker
 from retrieval.replica import Replica
-from retrieval.sides import FAILURES, Clock, Found, QueryVectors, Search, Shelf
-from retrieval.types import ChunkId, Filter, Hit, PlacedChunk, Scope, Scores, SearchMode, SearchResult, Vector
+from retrieval.sides import FAILURES, Clock, Found, QueryVectors, Search, Shelf, fused
+from retrieval.types import (
+    ChunkId,
+    Filter,
+    Hit,
+    PlacedChunk,
+    Scope,
+    Scored,
+    Scores,
+    SearchMode,
+    SearchResult,
+    Vector,
+)
 
 WIDENINGS = 3  # times that twice as many candidates are fetched when too few turn out to be live
 THREADS = 8  # for lexical searches while their callers embed; they end with the object
@@ -25,7 +36,7 @@ def _threads() -> ThreadPoolExecutor:
 class Retriever:
     """Finds the chunks that a query is about, within a scope; without a reranker the fused order stands."""
 
-    embedder: Embedder
+    embedders: Embedders
     chunks: ChunkSource
     replica: Replica
     reranker: Reranker | None
@@ -47,21 +58,42 @@ class Retriever:
         Raises SearchUnavailable when no side that was asked answers, InvalidFilter, and what the database raises.
         """
         clock = Clock()
-        shelves = self._shelves(scope, filter)
-        if not shelves:
-            return SearchResult((), None, clock.read(), ())
-        speaks = dense_weight(query, self.embedder.languages)
-        share = {"hybrid": speaks, "dense": 1.0, "lexical": 0.0}[mode]
-        search = Search(query, tuple(shelves), share, self.embedder, self._vectors, clock)
+        searches = self._searches(query, self._shelves(scope, filter), mode, clock)
+        if not searches:
+            return SearchResult((), clock.read(), ())
         try:
-            found, placed = self._live(search, k, scope, filter)
+            brought = self._live(searches, k, scope, filter, clock)
         finally:
-            if search.damaged:
+            if any(search.damaged for search in searches):
                 self._forget(scope)
         with clock.stage("rerank"):
-            second = self._second_scores(search, search.vector if speaks else None, placed) if rerank else {}
-        hits = self._hits(found, placed, second)[:k]
-        return SearchResult(tuple(hits), search.vector, clock.read(), tuple(sorted(search.failed)))
+            second = self._second_scores(brought) if rerank else {}
+        hits = self._hits(brought, second)[:k]
+        failed = {stage for search in searches for stage in search.failed}
+        return SearchResult(tuple(hits), clock.read(), tuple(sorted(failed)))
+
+    def _searches(self, query: str, shelves: Sequence[Shelf], mode: SearchMode, clock: Clock) -> list[Search]:
+        """One for the collections of each embedder."""
+        fingerprints = dict.fromkeys(shelf.indexes.fingerprint for shelf in shelves)
+        return [
+            self._search(
+                Search(query, tuple(one for one in shelves if one.indexes.fingerprint == mine), self._vectors, clock),
+                mine,
+                mode,
+            )
+            for mine in fingerprints
+        ]
+
+    def _search(self, search: Search, fingerprint: str, mode: SearchMode) -> Search:
+        """With its embedder, and what that one has to say."""
+        if mode != "lexical":
+            try:
+                search.embedder = self.embedders.of(fingerprint)
+                search.weight = dense_weight(search.query, search.embedder.languages)
+            except FAILURES as error:
+                search.fail("dense", error)
+            search.dense_share = search.weight if mode == "hybrid" else 1.0
+        return search
 
     def _shelves(self, scope: Scope, filter: Filter) -> list[Shelf]:
         shelves: list[Shelf] = []
@@ -74,16 +106,22 @@ class Retriever:
                 continue  # deleted since the scope was made: nothing there to find
         return shelves
 
-    def _live(self, search: Search, k: int, scope: Scope, filter: Filter) -> tuple[Found, list[PlacedChunk]]:
+    def _live(self, searches: Sequence[Search], k: int, scope: Scope, filter: Filter, clock: Clock) -> "_Brought":
         """Candidates as the database knows them; while too few of them are live there, twice as many are fetched."""
         depth = max(k, self.candidates)
         most = depth << WIDENINGS
         while True:
-            found = search.candidates(depth, self._pool)
-            with search.clock.stage("hydrate"):
-                placed = self.chunks.placed([scored.id for scored in found.fused[:depth]], scope, filter)
-            if len(placed) >= k or not found.more or depth >= most:
-                return found, [self._muted(one) if one.chunk.id in found.foreign else one for one in placed]
+            found = [(search, search.candidates(depth, self._pool)) for search in searches]
+            answers = [(search, one) for search, one in found if one is not None]
+            if not answers:
+                raise SearchUnavailable("; ".join(why for search in searches for why in search.failed.values()))
+            with clock.stage("fuse"):
+                scored = fused([one for _, one in answers])
+            with clock.stage("hydrate"):
+                placed = self.chunks.placed([one.id for one in scored[:depth]], scope, filter)
+            more = len(scored) > depth or any(one.more for _, one in answers)
+            if len(placed) >= k or not more or depth >= most:
+                return _Brought({one.id: one.score for one in scored}, answers, placed)
             depth *= 2
 
     def _forget(self, scope: Scope) -> None:
@@ -91,45 +129,67 @@ class Retriever:
         for collection in scope.collections:
             self.replica.discard(collection)
 
-    def _muted(self, placed: PlacedChunk) -> PlacedChunk:
-        """Without vectors: another embedder's must not meet this one's, not even further down, in compression."""
-        return replace(placed, sentence_vectors=np.zeros((0, self.embedder.dim), dtype=np.float16))
+    def _second_scores(self, brought: "_Brought") -> dict[ChunkId, float]:
+        """Those of each embedder's hits, divided by their best where there are several: cosines as in the fusion."""
+        found = [(search, brought.of(one)) for search, one in brought.answers]
+        lists = [self._reranked(search, placed) for search, placed in found]
+        several = sum(bool(scores) for scores in lists) > 1
+        return {one.id: one.score for scores in lists for one in (scaled(scores) if several else scores)}
 
-    def _second_scores(
-        self, search: Search, vector: Vector | None, placed: Sequence[PlacedChunk]
-    ) -> dict[ChunkId, float]:
+    def _reranked(self, search: Search, placed: Sequence[PlacedChunk]) -> list[Scored]:
         if self.reranker is None or not placed:
-            return {}
+            return []
         try:
-            scores = self.reranker.scores(search.query, vector, placed)
-            return dict(zip((one.chunk.id for one in placed), scores, strict=True)) if scores else {}
+            scores = self.reranker.scores(search.query, search.heeded, placed)
+            return [Scored(one.chunk.id, score) for one, score in zip(placed, scores, strict=True)] if scores else []
         except FAILURES as error:
             search.fail("rerank", error)
-            return {}
+            return []
 
-    def _hits(self, found: Found, placed: Sequence[PlacedChunk], second: dict[ChunkId, float]) -> list[Hit]:
-        fused = {scored.id: scored.score for scored in found.fused}
+    def _hits(self, brought: "_Brought", second: Mapping[ChunkId, float]) -> list[Hit]:
         weight = self.reranker.weight if self.reranker else 0.0
 
-        def final(one: PlacedChunk) -> float:
-            score = fused[one.chunk.id]
-            return (1 - weight) * score + weight * second[one.chunk.id] if one.chunk.id in second else score
+        def final(one: ChunkId) -> float:
+            score = brought.scores[one]
+            return (1 - weight) * score + weight * second[one] if one in second else score
 
-        scores = {one.chunk.id: final(one) for one in placed}
-        order = sorted(placed, key=lambda one: (-scores[one.chunk.id], one.chunk.id))
-        return [
+        hits = [
             Hit(
-                rank,
+                0,
                 one.chunk,
                 one.placement,
                 one.source,
                 Scores(
                     found.lexical.get(one.chunk.id),
                     found.dense.get(one.chunk.id),
-                    fused[one.chunk.id],
-                    scores[one.chunk.id] if one.chunk.id in second else None,
+                    brought.scores[one.chunk.id],
+                    final(one.chunk.id) if one.chunk.id in second else None,
                 ),
-                one.sentence_vectors,
+                _similarities(one, search.heeded),
             )
-            for rank, one in enumerate(order, start=1)
+            for search, found in brought.answers
+            for one in brought.of(found)
         ]
+        hits.sort(key=lambda hit: (-final(hit.chunk.id), hit.chunk.id))
+        return [replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Brought:
+    """The candidates' fused scores, which search brought up what, and those of them that are live."""
+
+    scores: Mapping[ChunkId, float]
+    answers: Sequence[tuple[Search, Found]]
+    placed: Sequence[PlacedChunk]
+
+    def of(self, found: Found) -> list[PlacedChunk]:
+        """The live candidates of one search."""
+        return [one for one in self.placed if one.chunk.id in found.lexical or one.chunk.id in found.dense]
+
+
+def _similarities(placed: PlacedChunk, vector: Vector | None) -> Vector | None:
+    if vector is None:
+        return None
+    if not placed.sentence_vectors.size:
+        return np.zeros(0, dtype=np.float32)
+    return np.nan_to_num(placed.sentence_vectors.astype(np.float32) @ vector)

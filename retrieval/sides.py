@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Generator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ import numpy as np
 
 from retrieval.errors import IndexDamaged, ModelUnavailable, RetrievalError, SearchUnavailable
 from retrieval.follower import CollectionIndexes
-from retrieval.fusion import convex
+from retrieval.fusion import convex, ranked, scaled
 from retrieval.index_pair import INDEX_FAILURES
 from retrieval.ports import Embedder, LexicalIndex, VectorIndex
 from retrieval.types import ChunkId, ChunkIds, Scored, Vector
@@ -39,12 +39,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The candidates; `foreign` are those whose vectors are another embedder's, `more` that there may be others."""
+    """The candidates of each side, the dense side's share of a fused score, and whether there may be others."""
 
     lexical: dict[ChunkId, float]
     dense: dict[ChunkId, float]
-    fused: list[Scored]
-    foreign: frozenset[ChunkId]
+    dense_share: float
     more: bool
 
 
@@ -68,22 +67,23 @@ class Clock:
 
 
 class QueryVectors:
-    """The vectors of the last queries by their text."""
+    """The vectors of the last queries, by embedder and text."""
 
     def __init__(self) -> None:
-        self._vectors: OrderedDict[str, Vector] = OrderedDict()
+        self._vectors: OrderedDict[tuple[str, str], Vector] = OrderedDict()
         self._lock = Lock()
 
     def of(self, query: str, embedder: Embedder) -> Vector:
+        key = (embedder.fingerprint, query)
         with self._lock:
-            vector = self._vectors.get(query)
+            vector = self._vectors.get(key)
             if vector is not None:
-                self._vectors.move_to_end(query)
+                self._vectors.move_to_end(key)
                 return vector
         vector = embedder.embed_queries([query])[0]
         vector.setflags(write=False)  # it is shared
         with self._lock:
-            self._vectors[query] = vector
+            self._vectors[key] = vector
             while len(self._vectors) > VECTORS_KEPT:
                 self._vectors.popitem(last=False)
         return vector
@@ -91,35 +91,40 @@ class QueryVectors:
 
 @dataclass(slots=True, eq=False)
 class Search:
-    """One query under way; with a dense share of 0 the terms alone are asked, with 1 the vectors alone.
+    """One query under way in the collections of one embedder, which is None where it is not needed or not to be had.
 
-    A side that fails is named in `failed`, with the reason, and the other one answers alone.
+    With a dense share of 0 the terms alone are asked, with 1 the vectors alone. A side that fails is named in `failed`,
+    with the reason, and the other one answers alone. `weight` is the embedder's in this query's script.
     """
 
     query: str
     shelves: tuple[Shelf, ...]
-    dense_share: float
-    embedder: Embedder
     vectors: QueryVectors
     clock: Clock
+    embedder: Embedder | None = None
+    weight: float = 0.0
+    dense_share: float = 0.0
     vector: Vector | None = None
     damaged: bool = False
     failed: dict[str, str] = field(default_factory=dict[str, str])
 
-    def candidates(self, depth: int, pool: ThreadPoolExecutor) -> Found:
-        """Up to `depth` chunks of each side and collection, fused; raises SearchUnavailable when no side answers."""
+    def candidates(self, depth: int, pool: ThreadPoolExecutor) -> Found | None:
+        """Up to `depth` chunks of each side and collection; None when no side answers."""
         terms, meaning = self._both(depth, pool)
         if terms is None and meaning is None:
-            raise SearchUnavailable("; ".join(self.failed.values()))
+            return None
         if terms is not None and meaning is not None:
             terms, meaning = self._completed(terms, meaning)
-        with self.clock.stage("fuse"):
-            share = 1.0 if terms is None else 0.0 if meaning is None else self.dense_share
-            lexical = [scored for found in terms or () for scored in found]
-            dense = [scored for found in meaning or () for scored in found]
-            fused = convex(lexical, dense, share)
-            full = any(len(found) >= depth for found in (*(terms or ()), *(meaning or ())))
-            return Found(_by_id(lexical), _by_id(dense), fused, self._foreign(terms or ()), full or len(fused) > depth)
+        share = 1.0 if terms is None else 0.0 if meaning is None else self.dense_share
+        lexical = _by_id([scored for found in terms or () for scored in found])
+        dense = _by_id([scored for found in meaning or () for scored in found])
+        more = any(len(found) >= depth for found in (*(terms or ()), *(meaning or ())))
+        return Found(lexical, dense, share, more)
+
+    @property
+    def heeded(self) -> Vector | None:
+        """The query's vector, unless the embedder never learned the script: then it says nothing, with confidence."""
+        return self.vector if self.weight else None
 
     def fail(self, stage: str, error: Exception) -> None:
         # The name alone: a library's message may quote the query, or name a path.
@@ -147,11 +152,11 @@ class Search:
             return None
 
     def _dense(self, depth: int) -> _Lists | None:
-        indexes = [(shelf.indexes.vector, shelf.allowed) for shelf in self.shelves]
-        if any(index is None for index, _ in indexes):
-            self.fail("dense", SearchUnavailable("a collection was embedded by another model than this service's"))
-        if all(index is None for index, _ in indexes):
+        if self.embedder is None:
             return None
+        indexes = [(shelf.indexes.vector, shelf.allowed) for shelf in self.shelves]
+        if all(index is None for index, _ in indexes):
+            return [[] for _ in indexes]
         try:
             with self.clock.stage("embed"):
                 vector = self.vector = self.vectors.of(self.query, self.embedder)
@@ -172,10 +177,6 @@ class Search:
                 terms[place] = lexical[place] + self._lexical_among(shelf.indexes.lexical, by_meaning - by_terms)
         return terms, meaning
 
-    def _foreign(self, lexical: _Lists | tuple[()]) -> frozenset[ChunkId]:
-        pairs = zip(self.shelves, lexical, strict=False)
-        return frozenset(scored.id for shelf, found in pairs if shelf.indexes.vector is None for scored in found)
-
     def _dense_among(self, index: VectorIndex | None, ids: Set[ChunkId]) -> list[Scored]:
         if index is None or self.vector is None or not ids:
             return []
@@ -195,8 +196,27 @@ class Search:
             return []
 
 
+def fused(found: Sequence[Found]) -> list[Scored]:
+    """The candidates of all searches in one order, best first, ties by id.
+
+    Cosines of two models cannot be compared. Where there are several, each one's are divided by its best, so that the
+    terms, whose scores can, tell their collections apart.
+    """
+    best = max((score for one in found for score in one.lexical.values()), default=0.0)
+    several = sum(bool(one.dense) for one in found) > 1
+    lists: list[Scored] = []
+    for one in found:
+        dense = _scored(one.dense)
+        lists += convex(_scored(one.lexical), scaled(dense) if several else dense, one.dense_share, best)
+    return ranked(lists)
+
+
 def _by_id(found: Sequence[Scored]) -> dict[ChunkId, float]:
     return {scored.id: scored.score for scored in found}
+
+
+def _scored(scores: Mapping[ChunkId, float]) -> list[Scored]:
+    return [Scored(chunk, score) for chunk, score in scores.items()]
 
 
 def _sorted(ids: Set[ChunkId]) -> ChunkIds:

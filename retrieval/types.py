@@ -126,22 +126,24 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """A found chunk; rank 1 is best."""
+    """A found chunk; rank 1 is best. `similarities` are the cosines of its sentences with the query, in order.
+
+    They are None where no model speaks: none ran, or none that knows the query's script.
+    """
 
     rank: int
     chunk: Chunk
     placement: Placement
     source: Source
     scores: Scores
-    sentence_vectors: HalfMatrix
+    similarities: Vector | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchResult:
-    """The hits of one query, best first, with the query as the dense side saw it and how long each stage took."""
+    """The hits of one query, best first, how long each stage took, and the stages that failed."""
 
     hits: tuple[Hit, ...]
-    query_vector: Vector | None
     timings_ms: Mapping[str, float]
     degraded: tuple[str, ...]
 
@@ -184,11 +186,15 @@ class PassageEmbedding:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far a collection's change log has come: the generation that serves, its embedder and the last seq."""
+    """How far a collection's change log has come: the generation that serves, its embedder and the last seq.
+
+    `dim` is the length of that embedder's vectors, None before it made one.
+    """
 
     generation: int
     fingerprint: str
     seq: int
+    dim: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from retrieval.errors import UnknownCollection
-from retrieval.ports import ChangeLog, ChunkSource, Embedder
+from retrieval.errors import ModelUnavailable, UnknownCollection
+from retrieval.ports import ChangeLog, ChunkSource, Embedder, Embedders
 from retrieval.sentences import sentence_spans
 from retrieval.types import (
     Change,
@@ -46,21 +46,39 @@ def source(name: str = "guide.md", title: str = "Guide", metadata: Mapping[str, 
     return Source(f"doc_{name}", name, title, "default", "text/markdown", metadata or {})
 
 
-def hit(text: str, embedder: Embedder, number: int = 1, headings: tuple[str, ...] = ()) -> Hit:
-    """A hit on that text; its rank is its number."""
+def hit(
+    text: str, embedder: Embedder, number: int = 1, headings: tuple[str, ...] = (), query: str | None = None
+) -> Hit:
+    """A hit on that text; its rank is its number. Without a query, no model has a say."""
     found = placed(chunk(text, number, headings), embedder)
     scores = Scores(None, None, 1 / number, None)
-    return Hit(number, found.chunk, found.placement, found.source, scores, found.sentence_vectors)
+    similarities = None
+    if query is not None:
+        vector = embedder.embed_queries([query])[0]
+        similarities = found.sentence_vectors.astype(np.float32).reshape(-1, embedder.dim) @ vector
+    return Hit(number, found.chunk, found.placement, found.source, scores, similarities)
 
 
 def embedded(chunk: Chunk, embedder: Embedder) -> PassageEmbedding:
     return embedder.embed_passages([PassageInput("", chunk.text, chunk.sentences)])[0]
 
 
+class Known(Embedders):
+    """These embedders, and no other can be had."""
+
+    def __init__(self, *embedders: Embedder) -> None:
+        self._embedders = {embedder.fingerprint: embedder for embedder in embedders}
+
+    def of(self, fingerprint: str) -> Embedder:
+        if fingerprint not in self._embedders:
+            raise ModelUnavailable(f"{fingerprint}: not to be had; choose another with OPENBOOK_EMBEDDER")
+        return self._embedders[fingerprint]
+
+
 @dataclass
 class _Collection:
     generation: int
-    fingerprint: str
+    embedder: Embedder
     documents: dict[str, list[ChunkId]] = field(default_factory=dict[str, list[ChunkId]])
     changes: list[Change] = field(default_factory=list[Change])
     seq: int = 0
@@ -78,11 +96,11 @@ class Library(ChangeLog, ChunkSource):
         self.chunks: dict[ChunkId, tuple[CollectionId, Chunk]] = {}
         self._last = 0
 
-    def create(self, collection: CollectionId, generation: int = 1, fingerprint: str | None = None) -> None:
-        """A new, empty collection or generation."""
+    def create(self, collection: CollectionId, generation: int = 1, embedder: Embedder | None = None) -> None:
+        """A new, empty collection or generation, embedded by another embedder if one is given."""
         old = self.collections.pop(collection, None)
         self._sweep()
-        made = _Collection(generation, fingerprint or self.embedder.fingerprint, seq=old.seq if old else 0)
+        made = _Collection(generation, embedder or self.embedder, seq=old.seq if old else 0)
         self.collections[collection] = made
 
     def delete(self, collection: CollectionId) -> None:
@@ -114,7 +132,7 @@ class Library(ChangeLog, ChunkSource):
 
     def head(self, collection: CollectionId) -> Head:
         of = self._of(collection)
-        return Head(of.generation, of.fingerprint, of.seq)
+        return Head(of.generation, of.embedder.fingerprint, of.seq, of.embedder.dim)
 
     def changes(self, collection: CollectionId, generation: int, after: int, limit: int) -> list[Change]:
         of = self._of(collection)
@@ -129,8 +147,8 @@ class Library(ChangeLog, ChunkSource):
 
     def vectors(self, ids: ChunkIds) -> tuple[ChunkIds, Matrix]:
         chunks = self._existing(ids)
-        rows = [embedded(chunk, self.embedder).vector for chunk in chunks]
-        matrix = np.array(rows, dtype=np.float32).reshape(len(rows), self.embedder.dim)
+        rows = [embedded(chunk, self._embedder_of(chunk.id)).vector for chunk in chunks]
+        matrix = np.array(rows, dtype=np.float32).reshape(len(rows), len(rows[0]) if rows else 0)
         return np.array([chunk.id for chunk in chunks], dtype=np.int64), matrix
 
     def placed(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> list[PlacedChunk]:
@@ -141,7 +159,7 @@ class Library(ChangeLog, ChunkSource):
                 continue
             for name, numbers in self.collections[where].documents.items():
                 if number in numbers and _passes(name, filter):
-                    found.append(placed(known, self.embedder, name))
+                    found.append(placed(known, self._embedder_of(number), name))
                     break
         return found
 
@@ -153,6 +171,9 @@ class Library(ChangeLog, ChunkSource):
         if collection not in self.collections:
             raise UnknownCollection(str(collection))
         return self.collections[collection]
+
+    def _embedder_of(self, number: ChunkId) -> Embedder:
+        return self.collections[self.chunks[number][0]].embedder
 
     def _add(self, collection: CollectionId, known: dict[str, ChunkId], text: str) -> ChunkId:
         self._last += 1

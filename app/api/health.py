@@ -89,14 +89,21 @@ async def warm_up(app: App) -> None:
 
 
 def _open(services: Services) -> dict[str, str]:
+    try:
+        opened = [each for each in services.collections.list() if each.documents][:_OPENED_AT_START]
+    except DatabaseError:
+        _log.warning("collections cannot be listed", exc_info=True)
+        return {"indexes": "a collection's indexes cannot be opened: the log says why"}
     reasons: dict[str, str] = {}
+    for fingerprint in {each.fingerprint for each in opened} or {services.embedder.fingerprint}:
+        try:
+            services.embedders.of(fingerprint).embed_queries(["ready"])
+        except RetrievalError:
+            _log.warning("a model cannot be used", exc_info=True)
+            if fingerprint == services.embedder.fingerprint:  # an earlier one's collections are searched by terms
+                reasons["model"] = "the embedding model cannot be used: the log says why"
     try:
-        services.embedder.embed_queries(["ready"])
-    except RetrievalError:
-        _log.warning("the model cannot be used", exc_info=True)
-        reasons["model"] = "the embedding model cannot be used: the log says why"
-    try:
-        for collection in [each for each in services.collections.list() if each.documents][:_OPENED_AT_START]:
+        for collection in opened:
             services.replica.indexes(collection.id)
     except (RetrievalError, DatabaseError):
         _log.warning("indexes cannot be opened", exc_info=True)

@@ -14,8 +14,9 @@ from app.auth import UnsafeAdminKey
 from app.client import Client, ServiceError, client_of
 from app.data_folder import DataFolderHeld
 from app.db.errors import DatabaseError
-from app.serve import OtherEmbedder, own_service
+from app.serve import own_service
 from app.settings import Settings
+from retrieval.errors import ModelUnavailable
 
 console = Console()
 
@@ -48,7 +49,7 @@ def explained() -> Generator[None]:
     """Turn what a person can mend into one line of words."""
     try:
         yield
-    except (ServiceError, DataFolderHeld, OtherEmbedder, UnsafeAdminKey, DatabaseError) as error:
+    except (ServiceError, DataFolderHeld, ModelUnavailable, UnsafeAdminKey, DatabaseError) as error:
         fail(str(error))
 
 

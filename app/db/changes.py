@@ -82,13 +82,13 @@ class ChangeStore(ChangeLog):
 
 def _head(session: Session, collection: CollectionId) -> Head:
     row = session.execute(
-        select(models.Collection.generation, models.Collection.fingerprint, models.Collection.seq).where(
-            models.Collection.id == collection
-        )
+        select(models.Collection.generation, models.Collection.fingerprint, models.Collection.seq, models.Embedder.dim)
+        .outerjoin(models.Embedder, models.Embedder.fingerprint == models.Collection.fingerprint)
+        .where(models.Collection.id == collection)
     ).one_or_none()
     if row is None:
         raise UnknownCollection(f"there is no collection {collection}")
-    return Head(row.generation, row.fingerprint, row.seq)
+    return Head(row.generation, row.fingerprint, row.seq, row.dim)
 
 
 def _unpacked(content: bytes) -> ChunkIds:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db import attempts, descriptions, liveness, metadata, models
 from app.db.clock import Clock, utc_now
 from app.db.contents import Shelf
+from app.db.embedders import measured
 from app.db.session import Database
 from app.db.sql import among, changed, insert_missing, storable, table
 from ingestion.ports import VersionStore
@@ -24,6 +25,11 @@ NO_TEXT = Failure(
 )
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
 FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
+OTHER_MODEL = Failure(
+    "model_changed",
+    "the embedding server now gives vectors of another length: name the new model in OPENBOOK_EMBEDDER, then re-index",
+    transient=False,
+)
 _STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
 _DESCRIBED = (
@@ -87,13 +93,14 @@ class PublicationStore(VersionStore):
         with self.db.read() as session:
             return set(session.scalars(statement))
 
-    def save_embeddings(
-        self, job: Job, fingerprint: str, embeddings: Mapping[str, PassageEmbedding], progress: Progress
-    ) -> bool:
+    def save_embeddings(self, job: Job, embeddings: Mapping[str, PassageEmbedding], progress: Progress) -> bool:
         with self.db.write() as session:
             if job.id not in attempts.held(session, [job]):
                 return False
-            Shelf(session, job.collection, job.generation, fingerprint).keep(embeddings, job.id)
+            if not _fit(session, job, embeddings):
+                attempts.end(session, job.id, OTHER_MODEL, self.clock)
+                return False
+            Shelf(session, job.collection, job.generation, job.fingerprint).keep(embeddings, job.id)
             attempts.show(session, job, progress, self.clock)
             return True
 
@@ -151,11 +158,13 @@ class PublicationStore(VersionStore):
     ) -> list[Publication]:
         fitting: list[Publication] = []
         for publication in publications:
-            index = (publication.job.generation, publication.fingerprint)
-            if index == (collection.generation, collection.fingerprint):
-                fitting.append(publication)
+            job = publication.job
+            if (job.generation, job.fingerprint) != (collection.generation, collection.fingerprint):
+                attempts.postpone(session, [job.id], STALE, _STALE_SECONDS, self.clock)
+            elif not _fit(session, job, publication.embeddings):
+                attempts.end(session, job.id, OTHER_MODEL, self.clock)
             else:
-                attempts.postpone(session, [publication.job.id], STALE, _STALE_SECONDS, self.clock)
+                fitting.append(publication)
         return fitting
 
     def _shelve(
@@ -176,6 +185,12 @@ class PublicationStore(VersionStore):
             .values(error_code=None, error_message=None, updated_at=now)
         )
         liveness.log(session, shelf.collection, shelf.generation, switches, now)
+
+
+def _fit(session: Session, job: Job, embeddings: Mapping[str, PassageEmbedding]) -> bool:
+    """Whether the vectors are as long as all others of this embedder."""
+    dims = {len(embedding.vector) for embedding in embeddings.values()}
+    return all(measured(session, job.fingerprint, dim) == dim for dim in dims)
 
 
 def _lock(session: Session, publications: Sequence[Publication]) -> Sequence[Row[int, int, str]]:

@@ -41,6 +41,16 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbedderRecord:
+    """Where the embedder of a fingerprint is to be had: `model` as it was set; `dim` once it has embedded something."""
+
+    fingerprint: str
+    model: str
+    url: str | None
+    dim: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRecord:
     """A document as the API shows it: file facts of the version that serves, or of the latest while none serves yet.
 

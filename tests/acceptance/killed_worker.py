@@ -46,13 +46,24 @@ class KillAt:
         return call
 
 
+class Always:
+    """The same embedder, whatever the fingerprint."""
+
+    def __init__(self, embedder: Any) -> None:
+        self._embedder = embedder
+
+    def of(self, _fingerprint: str) -> Any:
+        return self._embedder
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
     name, method = point.split(".")
-    trap: Any = KillAt(getattr(services.pipeline, name), method, moment, nth)
+    port = services.embedder if name == "embedder" else getattr(services.pipeline, name)
+    trap: Any = KillAt(port, method, moment, nth)
     if moment == "inside":
 
         def commit(_connection: object) -> None:
@@ -60,7 +71,8 @@ def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
                 die()
 
         event.listen(services.db.engine, "commit", commit)
-    rigged_services = replace(services, pipeline=replace(services.pipeline, **{name: trap}))
+    part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
+    rigged_services = replace(services, pipeline=replace(services.pipeline, **part))
     return replace(rigged_services, jobs=trap) if name == "queue" else rigged_services
 
 

@@ -195,13 +195,21 @@ def test_settings_that_do_not_hold_together_are_explained(monkeypatch: pytest.Mo
     assert "OPENBOOK_S3_BUCKET" in run("search", "x", fails=True)
 
 
-def test_another_embedder_than_the_collections_own_refuses_to_start(
+def test_after_another_embedder_was_set_the_old_one_goes_on_answering(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("ingest", str(library))
-    monkeypatch.setenv("OPENBOOK_EMBEDDER", "packaged-minilm")
+    before = run("ask", "When does gallium melt?")
+    monkeypatch.setenv("OPENBOOK_EMBEDDER", "hashing:64")
 
-    assert "OPENBOOK_EMBEDDER" in run("ask", "x", fails=True)
+    assert run("ask", "When does gallium melt?") == before
+    assert "degraded" not in before
+
+
+def test_an_embedder_that_is_nowhere_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OPENBOOK_EMBEDDER", str(tmp_path))
+
+    assert f"embedding model '{tmp_path}'" in run("ask", "x", fails=True).replace("\n", "")
 
 
 def test_a_command_finds_the_service_of_another_command(library: Path) -> None:

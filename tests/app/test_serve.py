@@ -6,6 +6,7 @@ import pytest
 
 from app.serve import serve
 from app.settings import Settings
+from app.wiring import Services
 
 
 def test_the_first_start_alone_prints_the_admin_key_and_a_login_link(
@@ -26,3 +27,19 @@ def test_the_first_start_alone_prints_the_admin_key_and_a_login_link(
     assert secret in first
     assert f"http://127.0.0.1:{settings.port}/login/obl_" in first
     assert later == f"Openbook answers at http://127.0.0.1:{settings.port}\n"
+
+
+def test_it_starts_while_the_embedding_server_is_away(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[str] = []
+
+    def run(services: Services) -> None:
+        ready.extend(services.collections.ids())
+
+    monkeypatch.setattr("app.serve.run", run)
+    (tmp_path / "openbook.db").write_bytes(sqlite_template.read_bytes())
+
+    serve(Settings(data_dir=tmp_path, embedder="openai:m", embedder_url="http://127.0.0.1:9", embedded_worker=False))
+
+    assert ready == ["default"]

@@ -57,8 +57,8 @@ def run() -> list[Table]:
 def _fill(folder: Path, texts: Sequence[str]) -> None:
     services = build(Settings(data_dir=folder, samples=False))
     services.db.migrate()
-    fingerprint, dim = services.embedder.fingerprint, services.embedder.dim
-    collection = services.collections.ensure("default", fingerprint).id
+    dim = services.embedder.dim
+    collection = services.collections.ensure("default", services.embedder.fingerprint).id
     numbers = np.random.default_rng(3)
     for start in range(0, len(texts), CHUNKS_PER_DOCUMENT):
         upload = Upload(f"made-{start}.txt", "text/plain", _blob(start), {})
@@ -66,7 +66,7 @@ def _fill(folder: Path, texts: Sequence[str]) -> None:
         (job,) = services.jobs.claim(WorkerId("benchmark"), 1, 1 << 40)
         drafts = [_draft(text) for text in texts[start : start + CHUNKS_PER_DOCUMENT]]
         embeddings = {draft.key: _embedding(numbers, dim, len(draft.sentences)) for draft in drafts}
-        _publish(services, job, tuple(drafts), fingerprint, embeddings)
+        _publish(services, job, tuple(drafts), embeddings)
     close(services)
 
 
@@ -74,7 +74,6 @@ def _publish(
     services: Services,
     job: Job,
     drafts: tuple[ChunkDraft, ...],
-    fingerprint: str,
     embeddings: dict[str, PassageEmbedding],
 ) -> None:
     services.publications.publish(
@@ -88,7 +87,6 @@ def _publish(
                 drafts=drafts,
                 warnings=(),
                 counts={},
-                fingerprint=fingerprint,
                 embeddings=embeddings,
             )
         ]

@@ -36,8 +36,8 @@ class GeneratorContract:
         assert {citation.label for citation in draft.citations} <= {1, 2}
         assert draft.citations
 
-    def test_it_does_without_a_query_vector(self) -> None:
-        assert len(self.events(request("香港立法会有多少个议席？", hit(CHINESE), vector=None))) >= 2
+    def test_it_does_without_similarities(self) -> None:
+        assert len(self.events(request("香港立法会有多少个议席？", hit(CHINESE, near=None)))) >= 2
 
     def test_it_can_be_closed_after_the_first_piece(self) -> None:
         async def closed_early() -> GeneratorEvent:

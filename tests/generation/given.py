@@ -25,11 +25,9 @@ from retrieval.types import (
     SearchMode,
     SearchResult,
     Source,
-    Vector,
 )
 
 SCOPE = Scope(frozenset({CollectionId(1)}))
-QUERY: Vector = np.array([1, 0], dtype=np.float32)
 PARIS = "France lies in western Europe. The capital of France is Paris. It has 2,100,000 inhabitants."
 CHINESE = "香港第六届立法会共有70个议席。选举于2016年9月4日举行。"
 
@@ -41,20 +39,19 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
 def hit(
     text: str,
     rank: int = 1,
-    near: Sequence[float] | float = 0.9,
+    near: Sequence[float] | float | None = 0.9,
     score: float = 1.0,
     lines: bool = False,
     headings: tuple[str, ...] = (),
     regions: tuple[Region, ...] = (),
     pages: tuple[int, ...] = (),
 ) -> Hit:
-    """A hit whose sentences are `near` (a cosine for each, or one for all) to the query vector."""
+    """A hit whose sentences are `near` (a cosine for each, or one for all) to the query; None: no model has a say."""
     spans = tuple(line_spans(text) if lines else sentence_spans(text))
-    cosines = np.broadcast_to(np.array(near, dtype=np.float64), len(spans))
-    vectors = np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1).astype(np.float16)
+    cosines = None if near is None else np.broadcast_to(np.array(near, dtype=np.float32), len(spans))
     chunk = Chunk(ChunkId(rank * 100), text, headings, spans, "en", len(text.split()))
     source = Source(f"doc_{rank}", f"file{rank}.md", f"Title {rank}", "default", "text/markdown", {})
-    return Hit(rank, chunk, Placement(1, rank, pages, regions), source, Scores(None, None, score, None), vectors)
+    return Hit(rank, chunk, Placement(1, rank, pages, regions), source, Scores(None, None, score, None), cosines)
 
 
 def context(*hits: Hit) -> Context:
@@ -67,11 +64,10 @@ def context(*hits: Hit) -> Context:
 def request(
     question: str = "What is the capital of France?",
     *hits: Hit,
-    vector: Vector | None = QUERY,
     history: tuple[Turn, ...] = (),
     max_tokens: int = 512,
 ) -> GenerationRequest:
-    return GenerationRequest(question, vector, context(*(hits or (hit(PARIS),))), history, "en", 0.0, max_tokens)
+    return GenerationRequest(question, context(*(hits or (hit(PARIS),))), history, "en", 0.0, max_tokens)
 
 
 def region(start: int, end: int, page: int, box: Box | None = (1.0, 2.0, 3.0, 4.0)) -> Region:
@@ -83,7 +79,6 @@ class FixedSearch(Searcher):
     """Finds the same hits whatever is asked, and remembers what was."""
 
     hits: tuple[Hit, ...] = ()
-    vector: Vector | None = field(default_factory=lambda: QUERY)
     degraded: tuple[str, ...] = ()
     queries: list[str] = field(default_factory=list[str])
 
@@ -97,7 +92,7 @@ class FixedSearch(Searcher):
         rerank: bool = True,
     ) -> SearchResult:
         self.queries.append(query)
-        return SearchResult(self.hits[:k], self.vector, {}, self.degraded)
+        return SearchResult(self.hits[:k], {}, self.degraded)
 
 
 @dataclass

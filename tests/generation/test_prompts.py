@@ -8,7 +8,7 @@ from tokenizers.models import WordLevel
 
 from generation.prompts import ABSTENTION, HISTORY_CHARACTERS, answer_messages, neutralise, new_marker, rewrite_prompt
 from generation.types import GenerationRequest, Language, Turn
-from tests.generation.given import CHINESE, PARIS, QUERY, context, hit, request
+from tests.generation.given import CHINESE, PARIS, context, hit, request
 
 SPECIALS = [
     *(
@@ -97,7 +97,7 @@ def test_markers_do_not_repeat() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_rules_tell_the_abstention_and_the_marker(language: Language) -> None:
-    asked = GenerationRequest("香港？", QUERY, context(hit(CHINESE)), (), language, 0.0, 100)
+    asked = GenerationRequest("香港？", context(hit(CHINESE)), (), language, 0.0, 100)
     system, user = answer_messages(asked, "m4rk3r")
     assert ABSTENTION[language] in system.content
     assert "m4rk3r" in system.content.splitlines()[0]
@@ -105,7 +105,7 @@ def test_rules_tell_the_abstention_and_the_marker(language: Language) -> None:
 
 
 def test_chinese_is_asked_in_chinese() -> None:
-    asked = GenerationRequest("香港？", QUERY, context(hit(CHINESE)), (Turn("a", "b"),), "zh", 0.0, 100)
+    asked = GenerationRequest("香港？", context(hit(CHINESE)), (Turn("a", "b"),), "zh", 0.0, 100)
     assert not re.search(r"passage|question|earlier", prompt(asked), re.IGNORECASE)
 
 

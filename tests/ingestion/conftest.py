@@ -18,6 +18,7 @@ from ingestion.pipeline import Pipeline
 from ingestion.sandbox import Sandbox
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import CollectionId, Scope
+from tests.builders import Known
 
 LEASE_SECONDS = 1.0
 
@@ -65,6 +66,6 @@ def library(sqlite_url: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Libra
     documents = DocumentStore(database, 100, 3)
     jobs = JobStore(database, LEASE_SECONDS, 3)
     blobs = FilesystemBlobStore(tmp_path / "blobs")
-    pipeline = Pipeline(jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, embedder)
+    pipeline = Pipeline(jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, Known(embedder))
     yield Library(collection, documents, jobs, blobs, Intake(documents, blobs, sandbox, 1 << 20), pipeline)
     database.dispose()

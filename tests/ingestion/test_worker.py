@@ -18,6 +18,7 @@ from ingestion.types import Accepted, BlobKey, DocumentId, WorkerId
 from ingestion.worker import Worker
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import ModelUnavailable
+from tests.builders import Known
 from tests.ingestion.conftest import LEASE_SECONDS, Library
 
 PATIENCE = 15.0
@@ -118,7 +119,7 @@ def test_a_model_that_is_away_is_tried_again(library: Library) -> None:
                 raise failure
             return super().embed_passages(passages)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Flaky())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Flaky()))):
         wait_for(lambda: statuses(library) == {"ready"})
 
 
@@ -133,7 +134,7 @@ def test_a_deleted_document_is_dropped_in_mid_work(library: Library) -> None:
             go_on.wait(PATIENCE)
             return super().embed_passages(passages)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
         assert in_the_model.wait(PATIENCE)
         library.pipeline.forget(document)
         go_on.set()
@@ -155,7 +156,7 @@ def test_a_job_tried_again_in_mid_work_keeps_its_lease(library: Library) -> None
             go_on.wait(PATIENCE)
             return super().embed_passages(passages)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
         assert in_the_model.wait(PATIENCE)
         library.jobs.cancel(job, library.scope)
         library.jobs.retry(job, library.scope)
@@ -194,7 +195,7 @@ def test_no_more_is_read_ahead_than_the_next_pieces(library: Library, monkeypatc
             go_on.wait(PATIENCE)
             return super().embed_passages(passages)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Slow())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
         assert in_the_model.wait(PATIENCE)
         wait_for(lambda: library.jobs.depth()["running"] == 3)
         time.sleep(0.3)

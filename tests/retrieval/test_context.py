@@ -12,7 +12,6 @@ from tests.builders import hit
 
 EMBEDDER = HashingEmbedder()
 QUERY = "Where do birds fly?"
-VECTOR = EMBEDDER.embed_queries([QUERY])[0]
 BIRDS = "Birds fly south in autumn. They follow rivers. Geese fly by day."
 TAX = "Tax is due in May. Late tax costs interest. Ask before you pay."
 PLENTY = 10_000
@@ -22,8 +21,8 @@ def count(texts: Sequence[str]) -> list[int]:
     return [len(text.split()) for text in texts]
 
 
-def hits(*texts: str) -> list[Hit]:
-    return [hit(text, EMBEDDER, number) for number, text in enumerate(texts, start=1)]
+def hits(*texts: str, query: str | None = QUERY) -> list[Hit]:
+    return [hit(text, EMBEDDER, number, query=query) for number, text in enumerate(texts, start=1)]
 
 
 def cost(label: int, found: Hit, text: str) -> int:
@@ -31,7 +30,7 @@ def cost(label: int, found: Hit, text: str) -> int:
 
 
 def test_passages_stand_in_the_order_of_the_hits_under_labels_from_1() -> None:
-    context = pack(hits(BIRDS, TAX), VECTOR, QUERY, PLENTY, False, count)
+    context = pack(hits(BIRDS, TAX), QUERY, PLENTY, False, count)
 
     assert [(passage.label, passage.text) for passage in context.passages] == [(1, BIRDS), (2, TAX)]
 
@@ -44,9 +43,9 @@ def test_a_passage_is_shown_with_its_title_and_headings() -> None:
 
 
 def test_headings_count_against_the_budget() -> None:
-    found = hit(BIRDS, EMBEDDER, headings=("Birds in general",))
+    found = hit(BIRDS, EMBEDDER, headings=("Birds in general",), query=QUERY)
 
-    context = pack([found], VECTOR, QUERY, cost(1, found, BIRDS), False, count)
+    context = pack([found], QUERY, cost(1, found, BIRDS), False, count)
 
     assert context.tokens == cost(1, found, BIRDS) == sum(count(["[1] Guide > Birds in general", BIRDS]))
     assert context.passages[0].text == BIRDS
@@ -56,7 +55,7 @@ def test_the_last_passage_is_cut_at_a_sentence_around_the_best_one() -> None:
     first, last = hits(TAX, BIRDS)
     budget = cost(1, first, TAX) + cost(2, last, "Birds fly south in autumn. They follow rivers.")
 
-    context = pack([first, last], VECTOR, QUERY, budget, False, count)
+    context = pack([first, last], QUERY, budget, False, count)
 
     assert [passage.text for passage in context.passages] == [TAX, "Birds fly south in autumn. They follow rivers."]
     assert context.passages[1].kept == (0, 1)
@@ -67,13 +66,13 @@ def test_nothing_is_packed_after_a_passage_that_was_cut() -> None:
     first, second, third = hits(BIRDS, TAX, "Hm.")
     budget = cost(1, first, BIRDS) + cost(2, second, "Tax is due in May.")
 
-    assert len(pack([first, second, third], VECTOR, QUERY, budget, False, count).passages) == 2
+    assert len(pack([first, second, third], QUERY, budget, False, count).passages) == 2
 
 
 def test_a_sentence_too_long_for_the_budget_makes_room_for_the_next_hit() -> None:
     long, short = hits("Birds " + "and birds " * 50 + "fly.", TAX)
 
-    context = pack([long, short], VECTOR, QUERY, cost(1, short, TAX), False, count)
+    context = pack([long, short], QUERY, cost(1, short, TAX), False, count)
 
     assert [(passage.label, passage.text) for passage in context.passages] == [(1, TAX)]
 
@@ -82,7 +81,7 @@ def test_compression_is_counted_against_the_same_passages_whole() -> None:
     text = BIRDS + " Stones lie still. Kettles boil. Whales sing. Rivers bend."
     (found,) = hits(text)
 
-    context = pack([found], VECTOR, QUERY, PLENTY, True, count)
+    context = pack([found], QUERY, PLENTY, True, count)
 
     assert context.tokens < context.tokens_uncompressed == cost(1, found, text)
     assert "Birds fly south in autumn." in context.passages[0].text
@@ -92,7 +91,7 @@ def test_compression_is_counted_against_the_same_passages_whole() -> None:
 def test_a_repeat_is_left_out() -> None:
     nearly = BIRDS.replace("autumn", "Autumn").replace("They", "they")
 
-    context = pack(hits(BIRDS, nearly, BIRDS[:40], TAX), VECTOR, QUERY, PLENTY, False, count)
+    context = pack(hits(BIRDS, nearly, BIRDS[:40], TAX), QUERY, PLENTY, False, count)
 
     assert [(passage.label, passage.text) for passage in context.passages] == [(1, BIRDS), (2, TAX)]
 
@@ -102,17 +101,17 @@ def test_what_differs_in_a_number_is_no_repeat() -> None:
         f"The revenue of the company and of all that it owns was good in the year {year}." for year in (2023, 2024)
     ]
 
-    assert len(pack(hits(*years), VECTOR, QUERY, PLENTY, False, count).passages) == 2
+    assert len(pack(hits(*years), QUERY, PLENTY, False, count).passages) == 2
 
 
 def test_a_chinese_repeat_is_left_out() -> None:
     text = "鸟儿在秋天飞向南方。它们沿着河流飞行。大雁白天飞行。"
 
-    assert len(pack(hits(text, text), None, "鸟儿飞向哪里", PLENTY, False, count).passages) == 1
+    assert len(pack(hits(text, text, query=None), "鸟儿飞向哪里", PLENTY, False, count).passages) == 1
 
 
 def test_without_hits_or_budget_the_context_is_empty() -> None:
-    for context in (pack([], VECTOR, QUERY, PLENTY, True, count), pack(hits(BIRDS), VECTOR, QUERY, 2, True, count)):
+    for context in (pack([], QUERY, PLENTY, True, count), pack(hits(BIRDS), QUERY, 2, True, count)):
         assert (context.passages, context.tokens, context.tokens_uncompressed) == ((), 0, 0)
 
 
@@ -125,9 +124,9 @@ texts = st.lists(sentences, min_size=1, max_size=8).map(" ".join)
 def test_a_context_keeps_to_its_budget_its_labels_and_the_words_of_its_chunks(
     said: list[str], budget: int, compress: bool, dense: bool
 ) -> None:
-    found = hits(*said)
+    found = hits(*said, query=QUERY if dense else None)
 
-    context = pack(found, VECTOR if dense else None, QUERY, budget, compress, count)
+    context = pack(found, QUERY, budget, compress, count)
 
     spent = sum(cost(passage.label, passage.hit, passage.text) for passage in context.passages)
     whole = sum(cost(passage.label, passage.hit, passage.hit.chunk.text) for passage in context.passages)
@@ -146,5 +145,5 @@ def test_a_context_keeps_to_its_budget_its_labels_and_the_words_of_its_chunks(
 def test_a_chunk_without_sentences_is_packed_whole_or_not_at_all(compress: bool) -> None:
     (found,) = hits("")
 
-    assert len(pack([found], VECTOR, QUERY, PLENTY, compress, count).passages) == 1
-    assert pack([found], VECTOR, QUERY, 1, compress, count).passages == ()
+    assert len(pack([found], QUERY, PLENTY, compress, count).passages) == 1
+    assert pack([found], QUERY, 1, compress, count).passages == ()

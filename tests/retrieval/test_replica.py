@@ -1,6 +1,7 @@
 import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TypeAlias
@@ -59,6 +60,15 @@ class WatchedLibrary(Library):
         return super().texts(ids)
 
 
+class Unembedded(WatchedLibrary):
+    """Of which nobody knows yet how long its vectors are."""
+
+    dim: int | None = None
+
+    def head(self, collection: CollectionId) -> Head:
+        return replace(super().head(collection), dim=self.dim)
+
+
 def replica(
     library: Library,
     folder: Path,
@@ -67,7 +77,7 @@ def replica(
     wait: float = 20,
     idle: float = 1000,
 ) -> Replica:
-    return Replica(library, folder, vector, lexical, EMBEDDER.dim, EMBEDDER.fingerprint, wait, idle)
+    return Replica(library, folder, vector, lexical, wait, idle)
 
 
 @pytest.fixture
@@ -289,14 +299,33 @@ def test_a_new_generation_takes_over_and_the_old_ones_files_go(library: WatchedL
     assert snapshots(tmp_path) == ["1-2/2"]
 
 
-def test_vectors_of_another_embedder_are_not_indexed(library: WatchedLibrary, opened: Replica) -> None:
-    library.create(AWAY, fingerprint="another model")
+def test_collections_of_different_embedders_are_each_indexed_by_their_own(
+    library: WatchedLibrary, opened: Replica
+) -> None:
+    library.create(AWAY, embedder=HashingEmbedder(16))
     library.publish(AWAY, "birds.md", TEXTS[:3])
+    library.publish(HOME, "birds.md", TEXTS[:2])
 
-    indexes = opened.indexes(AWAY)
+    away, home = opened.indexes(AWAY), opened.indexes(HOME)
 
-    assert indexes.vector is None
-    assert indexes.lexical.ids().tolist() == library.live_ids(AWAY)
+    assert (away.fingerprint, home.fingerprint) == ("hashing:16", EMBEDDER.fingerprint)
+    assert (held(away), held(home)) == (library.live_ids(AWAY), library.live_ids(HOME))
+
+
+def test_before_anything_was_embedded_there_are_no_vectors_to_index(tmp_path: Path) -> None:
+    """The length of a server's vectors is not known before the first."""
+    library = Unembedded()
+    library.create(HOME)
+    served = replica(library, tmp_path)
+    before = served.indexes(HOME)
+    library.dim = EMBEDDER.dim
+    library.publish(HOME, "birds.md", TEXTS[:2])
+
+    after = served.indexes(HOME)
+
+    assert (before.vector, before.lexical.ids().tolist()) == (None, [])
+    assert held(after) == library.live_ids(HOME)
+    served.close()
 
 
 def test_a_collection_that_is_gone_is_unknown_and_leaves_nothing(library: WatchedLibrary, tmp_path: Path) -> None:

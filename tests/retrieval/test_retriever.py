@@ -38,7 +38,7 @@ from retrieval.types import (
     Vector,
 )
 from retrieval.vector_indexes.faiss import FaissIndex
-from tests.builders import Library
+from tests.builders import Known, Library
 
 HOME, AWAY = CollectionId(1), CollectionId(2)
 SCOPE = Scope(frozenset({HOME}))
@@ -52,8 +52,8 @@ KETTLES = "Kettles boil water. They whistle."
 class WatchedEmbedder(HashingEmbedder):
     """Knows English alone, counts the queries that it is asked to embed, and can be out of order."""
 
-    def __init__(self) -> None:
-        super().__init__(64)
+    def __init__(self, dim: int = 64) -> None:
+        super().__init__(dim)
         self.queries: list[str] = []
         self.broken = False
 
@@ -68,7 +68,7 @@ class WatchedEmbedder(HashingEmbedder):
         return super().embed_queries(texts)
 
     def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageEmbedding]:
-        return HashingEmbedder(64).embed_passages(passages)
+        return HashingEmbedder(self.dim).embed_passages(passages)
 
 
 class WatchedVectors(FaissIndex):
@@ -123,8 +123,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     library.create(HOME)
     library.publish(HOME, "a.md", [BIRDS, KETTLES])
     library.publish(HOME, "b.md", [TAX])
-    followed = Replica(library, tmp_path, vectors, lexical, embedder.dim, embedder.fingerprint, 20, 1000)
-    yield World(library, embedder, Retriever(embedder, library, followed, SentenceReranker()))
+    followed = Replica(library, tmp_path, vectors, lexical, 20, 1000)
+    yield World(library, embedder, Retriever(Known(embedder), library, followed, SentenceReranker()))
     followed.close()
 
 
@@ -139,7 +139,7 @@ def test_the_chunk_that_the_query_is_about_is_the_first_hit(world: World) -> Non
     assert [hit.rank for hit in result.hits] == list(range(1, len(result.hits) + 1))
     assert result.hits[0].source.name == "b.md"
     assert result.degraded == ()
-    assert result.query_vector is not None
+    assert result.hits[0].similarities is not None
 
 
 def test_a_hit_has_its_score_of_each_stage(world: World) -> None:
@@ -169,9 +169,10 @@ def test_what_one_side_alone_brought_up_is_scored_by_the_other_too(world: World)
 
 def test_the_reranked_score_blends_in_the_best_sentence(world: World) -> None:
     hit = world.search("When is tax due?").hits[0]
-    vector = world.embedder.embed_queries(["When is tax due?"])[0]
-    best = max(hit.sentence_vectors.astype(np.float32) @ vector)
 
+    assert hit.similarities is not None
+    best = float(max(hit.similarities))
+    assert 0.1 < best < 1
     assert hit.scores.reranked == pytest.approx(0.7 * hit.scores.fused + 0.3 * best, abs=1e-3)
 
 
@@ -194,7 +195,7 @@ def test_lexical_search_asks_neither_the_embedder_nor_the_vectors(world: World) 
     result = world.search("tax", mode="lexical")
 
     assert texts(result) == [TAX]
-    assert result.query_vector is None
+    assert result.hits[0].similarities is None
     assert (world.embedder.queries, WatchedVectors.searches) == ([], 0)
     assert result.hits[0].scores.reranked is None
 
@@ -228,14 +229,15 @@ def test_in_a_script_that_the_embedder_does_not_know_the_terms_alone_decide(worl
 def test_a_dense_search_in_an_unknown_script_is_not_reranked_by_its_noise(world: World) -> None:
     result = world.search("税款何时到期", mode="dense")
 
-    assert result.query_vector is not None
+    assert world.embedder.queries == ["税款何时到期"]
+    assert [hit.similarities for hit in result.hits] == [None] * len(result.hits)
     assert {hit.scores.reranked for hit in result.hits} <= {None}
 
 
 def test_an_empty_scope_finds_nothing_and_asks_no_model(world: World) -> None:
     result = world.search("tax", scope=Scope(frozenset()))
 
-    assert (result.hits, result.query_vector, world.embedder.queries) == ((), None, [])
+    assert (result.hits, world.embedder.queries) == ((), [])
 
 
 def test_a_filter_that_lets_nothing_through_asks_no_model(world: World) -> None:
@@ -334,7 +336,7 @@ def test_without_a_model_the_terms_answer_and_say_so(world: World) -> None:
 
     result = world.search("tax")
 
-    assert (texts(result), result.degraded, result.query_vector) == ([TAX], ("dense",), None)
+    assert (texts(result), result.degraded, result.hits[0].similarities) == ([TAX], ("dense",), None)
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "lexical", "dense"])
@@ -356,8 +358,8 @@ def test_a_damaged_index_is_opened_anew_for_the_next_search(world: World, monkey
     assert world.retriever.replica.indexes(HOME).lexical is not before.lexical
 
 
-def test_vectors_of_another_model_leave_the_terms_and_never_meet_the_query(world: World) -> None:
-    world.library.create(AWAY, fingerprint="another model")
+def test_a_collection_whose_embedder_cannot_be_had_is_searched_by_terms(world: World) -> None:
+    world.library.create(AWAY, embedder=HashingEmbedder(32))
     world.library.publish(AWAY, "away.md", ["Tax is owed in June."])
 
     result = world.search("When is tax due?", scope=BOTH)
@@ -365,10 +367,59 @@ def test_vectors_of_another_model_leave_the_terms_and_never_meet_the_query(world
     assert result.degraded == ("dense",)
     assert texts(result)[0] == TAX
     (away,) = [hit for hit in result.hits if hit.source.name == "away.md"]
-    assert away.scores.dense is None
-    assert away.sentence_vectors.shape == (0, 64)
-    with pytest.raises(SearchUnavailable, match="another model"):
+    assert (away.scores.dense, away.scores.reranked, away.similarities) == (None, None, None)
+    assert result.hits[0].similarities is not None
+    with pytest.raises(SearchUnavailable, match="hashing:32: not to be had"):
         world.search("tax", scope=Scope(frozenset({AWAY})), mode="dense")
+
+
+def test_collections_of_two_embedders_answer_one_query_each_by_its_own_vectors(world: World) -> None:
+    other = WatchedEmbedder(32)
+    world.retriever = replace(world.retriever, embedders=Known(world.embedder, other))
+    world.library.create(AWAY, embedder=other)
+    world.library.publish(AWAY, "away.md", ["Tax is owed in June.", "Whales sing."])
+
+    result = world.search("When is tax due?", k=10, scope=BOTH)
+
+    assert result.degraded == ()
+    assert world.embedder.queries == other.queries == ["When is tax due?"]
+    assert texts(result)[:2] == [TAX, "Tax is owed in June."]
+    assert {hit.source.name for hit in result.hits if hit.scores.dense is not None} >= {"away.md", "b.md"}
+    for hit in result.hits:
+        assert hit.similarities is not None
+        assert len(hit.similarities) == len(hit.chunk.sentences)
+
+
+def test_the_scale_of_a_models_cosines_does_not_decide_between_collections(world: World) -> None:
+    """An embedder that finds all texts alike, and no word of the query in its collection."""
+    flat = Flat()
+    world.retriever = replace(world.retriever, embedders=Known(world.embedder, flat))
+    world.library.create(AWAY, embedder=flat)
+    world.library.publish(AWAY, "away.md", [f"Whale number {number} sings." for number in range(9)])
+
+    result = world.search("Gardens, mountains, rockets, rivers, whistles, autumn and tax", k=2, scope=BOTH)
+
+    first, second = result.hits
+    assert (first.chunk.text, second.source.name) == (TAX, "away.md")
+    assert (first.scores.dense or 1) < 0.5 < 0.99 < (second.scores.dense or 0)
+    assert first.scores.reranked == pytest.approx(0.7 * first.scores.fused + 0.3)  # its sentence is its model's best
+
+
+class Flat(HashingEmbedder):
+    """Finds every text very near to every other."""
+
+    def __init__(self) -> None:
+        super().__init__(16)
+
+    def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        vectors = super().embed_queries(texts)
+        vectors[:, 0] += 9
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    def _vector(self, text: str) -> Vector:
+        vector = super()._vector(text)
+        vector[0] += 9
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -453,15 +504,13 @@ def test_hits_are_distinct_ranked_and_only_what_the_database_gives(
         library.create(collection)
         for name, said in published.items():
             library.publish(collection, name, said)
-    followed = Replica(
-        library, folders, FaissIndex, lambda folder: TantivyIndex(folder, terms), 64, embedder.fingerprint, 20, 1000
-    )
+    followed = Replica(library, folders, FaissIndex, lambda folder: TantivyIndex(folder, terms), 20, 1000)
     for collection in (HOME, AWAY):
         followed.indexes(collection)
     for name in forgotten:
         library.forget(HOME, name)
 
-    result = Retriever(embedder, library, followed, SentenceReranker(), candidates=2).search(
+    result = Retriever(Known(embedder), library, followed, SentenceReranker(), candidates=2).search(
         " ".join(query), scope, k, filter, mode
     )
 

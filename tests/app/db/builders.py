@@ -128,13 +128,12 @@ def publication(
     warnings: tuple[str, ...] = (),
     counts: Mapping[str, int] = NO_COUNTS,
     embedded: Sequence[str] | None = None,
-    fingerprint: str = FINGERPRINT,
     metadata: Metadata = EMPTY,
 ) -> Publication:
     """The job's result, a chunk per text; `embedded` are the texts whose vectors come along, by default all."""
     drafts = tuple(draft(text, page) for page, text in enumerate(texts, 1))
     vectors = {sha(text): embedding(text) for text in (texts if embedded is None else embedded)}
-    return Publication(job, "Guide", "en", metadata, len(texts), drafts, warnings, counts, fingerprint, vectors)
+    return Publication(job, "Guide", "en", metadata, len(texts), drafts, warnings, counts, vectors)
 
 
 def draft(text: str, page: int = 1) -> ChunkDraft:

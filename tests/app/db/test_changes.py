@@ -7,9 +7,9 @@ from tests.app.db.builders import DIM, FINGERPRINT, World, embedding
 
 
 def test_the_head_rises_with_every_change(here: World) -> None:
-    assert here.changes.head(here.home.id) == Head(1, FINGERPRINT, 0)
+    assert here.changes.head(here.home.id) == Head(1, FINGERPRINT, 0, None)
     here.documents.forget(here.add("a"))
-    assert here.changes.head(here.home.id) == Head(1, FINGERPRINT, 2)
+    assert here.changes.head(here.home.id) == Head(1, FINGERPRINT, 2, DIM)
 
 
 def test_changes_come_oldest_first_a_few_at_a_time(here: World) -> None:

@@ -146,7 +146,7 @@ def test_a_piece_that_is_kept_needs_no_vectors_later(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
     pieces = {sha("one"): embedding("one")}
-    assert here.publications.save_embeddings(job, FINGERPRINT, pieces, Progress(0.5, 1, 2))
+    assert here.publications.save_embeddings(job, pieces, Progress(0.5, 1, 2))
     assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("one")]) == {sha("one")}
     shown = here.jobs.get(job.id, here.scope)
     assert (shown.progress, shown.done, shown.total) == (0.5, 1, 2)
@@ -158,7 +158,7 @@ def test_a_piece_of_a_lost_fence_is_not_kept(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
     here.jobs.cancel(job.id, here.scope)
-    assert not here.publications.save_embeddings(job, FINGERPRINT, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
+    assert not here.publications.save_embeddings(job, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
     assert _count(here.db, models.Embedding) == 0
 
 
@@ -166,7 +166,7 @@ def test_pieces_outlive_the_deletion_of_others_and_not_their_own(here: World) ->
     other = here.add("shared")
     [document] = here.register(upload())
     [job] = here.claim()
-    assert here.publications.save_embeddings(job, FINGERPRINT, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
+    assert here.publications.save_embeddings(job, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
     here.documents.forget(other)
     assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("a")]) == {sha("a")}
     here.documents.forget(document)
@@ -177,7 +177,7 @@ def test_pieces_of_an_ended_job_are_swept_in_time_and_used_ones_never(here: Worl
     here.register(upload(), upload())
     done, cancelled = here.claim()
     for job, text in ((done, "used"), (cancelled, "unused")):
-        here.publications.save_embeddings(job, FINGERPRINT, {sha(text): embedding(text)}, Progress(0.5, 1, 2))
+        here.publications.save_embeddings(job, {sha(text): embedding(text)}, Progress(0.5, 1, 2))
     here.publications.publish([publication(done, "used", embedded=[])])
     assert here.publications.sweep_pieces(0.0) == 0
     here.jobs.cancel(cancelled.id, here.scope)
@@ -206,6 +206,19 @@ def test_a_publication_for_another_index_is_queued_again(here: World, change: di
     assert here.publications.publish([publication(job, "text")]) == set()
     told = here.jobs.get(job.id, here.scope)
     assert (told.status, told.error_code) == ("queued", "stale")
+
+
+def test_vectors_of_another_length_than_the_embedders_fail_and_say_why(here: World) -> None:
+    here.add("known")
+    here.register(upload("alpha"))
+    [job] = here.claim()
+    short = replace(embedding("text"), vector=embedding("text").vector[:4])
+
+    assert here.publications.publish([replace(publication(job, "text"), embeddings={sha("text"): short})]) == set()
+
+    told = here.jobs.get(job.id, here.scope)
+    assert (told.status, told.error_code) == ("failed", "model_changed")
+    assert here.live() == {"known"}
 
 
 def test_a_parsed_file_is_kept_for_the_next_attempt_and_for_the_same_bytes(here: World) -> None:

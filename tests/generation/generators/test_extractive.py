@@ -44,13 +44,13 @@ def test_a_sentence_far_behind_the_best_is_left_out() -> None:
     assert pieces(asked) == ["The capital of France is Paris. [1]"]
 
 
-def test_without_a_vector_shared_terms_decide() -> None:
-    asked = request("Where is the capital of France?", hit(PARIS, near=[0.99, 0.0, 0.99]), vector=None)
+def test_without_similarities_shared_terms_decide() -> None:
+    asked = request("Where is the capital of France?", hit(PARIS, near=None))
     assert "The capital of France is Paris. [1]" in "".join(pieces(asked))
 
 
 def test_a_chinese_question_is_answered_by_its_terms() -> None:
-    asked = request("香港第六届立法会有多少个议席？", hit(CHINESE), vector=None)
+    asked = request("香港第六届立法会有多少个议席？", hit(CHINESE, near=None))
     assert pieces(asked)[0] == "香港第六届立法会共有70个议席。[1]"
 
 
