@@ -171,7 +171,7 @@ def _delete_what_waited(services: Services, originals: "_Spool") -> None:
 
 
 def _delete_unreferenced(services: Services, keys: Sequence[BlobKey]) -> None:
-    for key in sorted(set(keys) - services.documents.referenced(keys)):
+    for key in sorted(set(keys) - services.remains.referenced(keys)):
         services.blobs.delete(key)
 
 

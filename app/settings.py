@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     queue_max_mebibytes: int = Field(default=16_384, ge=1)
     job_lease_seconds: float = Field(default=60.0, gt=0)
     job_max_attempts: int = Field(default=3, ge=1, le=20)
+    keep_versions: int = Field(default=10, ge=1, le=1000)
     parse_processes: int = Field(default=2, ge=1, le=64)
     parse_timeout_seconds: float = Field(default=120.0, gt=0)
     parse_memory_mebibytes: int = Field(default=1024, ge=128)

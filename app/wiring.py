@@ -17,6 +17,7 @@ from app.db.jobs import JobStore
 from app.db.keys import KeyStore
 from app.db.pins import PinStore
 from app.db.publications import PublicationStore
+from app.db.remains import RemainsStore
 from app.db.session import Database
 from app.db.types import EmbedderRecord
 from app.embedders import EmbedderCatalog
@@ -59,6 +60,7 @@ class Services:
     documents: DocumentStore
     publications: PublicationStore
     jobs: JobStore
+    remains: RemainsStore
     chunks: ChunkStore
     changes: ChangeStore
     keys: KeyStore
@@ -115,6 +117,7 @@ def build(settings: Settings) -> Services:
         documents=documents,
         publications=publications,
         jobs=jobs,
+        remains=RemainsStore(db, PARSER_VERSION, settings.keep_versions),
         chunks=chunks,
         changes=changes,
         keys=KeyStore(db),

@@ -15,6 +15,7 @@ from types import FrameType
 from app.settings import Settings
 from app.telemetry import configure_logging
 from app.wiring import Services, build, close
+from ingestion.sweep import Sweep
 from ingestion.types import WorkerId
 from ingestion.worker import Worker
 
@@ -41,8 +42,7 @@ def make(services: Services, name: WorkerId) -> Worker:
         name,
         services.jobs,
         services.pipeline,
-        services.documents,
-        services.blobs,
+        Sweep(services.remains, services.blobs),
         services.settings.job_lease_seconds,
     )
 

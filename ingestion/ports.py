@@ -1,6 +1,6 @@
 """What ingestion needs of the world; the docstrings are the contracts that every backend is tested against."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from ingestion.types import (
@@ -71,6 +71,22 @@ class DocumentRegister(Protocol):
 
         Raises UnknownDocument.
         """
+        ...
+
+
+class Remains(Protocol):
+    """What nothing refers to any more. A crash at any point leaves only what the next sweep finds."""
+
+    def sweep(self, goes_on: Callable[[], bool]) -> Mapping[str, int]:
+        """Delete it from the database, a little per transaction while `goes_on`; gives how many rows of each kind."""
+        ...
+
+    def dropped(self, limit: int) -> list[BlobKey]:
+        """Originals whose last version is gone and that may still be stored: at most so many."""
+        ...
+
+    def settle(self, keys: Sequence[BlobKey]) -> None:
+        """These are not stored any more."""
         ...
 
     def referenced(self, keys: Sequence[BlobKey]) -> set[BlobKey]:

@@ -14,8 +14,9 @@ from ingestion.bench import Bench
 from ingestion.errors import NoLongerWanted, Outage, TookTooLong
 from ingestion.leases import Leases
 from ingestion.pipeline import Pipeline, Read, Work
-from ingestion.ports import BlobStore, DocumentRegister, JobQueue
-from ingestion.types import BlobKey, Failure, Job, WorkerId
+from ingestion.ports import JobQueue
+from ingestion.sweep import Sweep
+from ingestion.types import Failure, Job, WorkerId
 from retrieval.errors import InputRefused, ModelUnavailable
 
 Step = Callable[[], bool]
@@ -38,7 +39,6 @@ _PAUSE_MOST_SECONDS = 30.0
 _EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _STOP_SECONDS = 3.0  # for the steps of the other threads: a supervisor has little patience
 _SWEEP_SECONDS = 600.0
-_ORPHAN_SECONDS = 86_400.0  # an upload that is still being registered is younger than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,13 @@ class Worker:
         name: WorkerId,
         jobs: JobQueue,
         pipeline: Pipeline,
-        register: DocumentRegister,
-        blobs: BlobStore,
+        sweeper: Sweep,
         lease_seconds: float,
     ) -> None:
         self._name = name
         self._jobs = jobs
         self._pipeline = pipeline
-        self._register = register
-        self._blobs = blobs
+        self._sweeper = sweeper
         self._beat_seconds = lease_seconds / 3
         self._beaten = time.monotonic()
         self._leases = Leases()
@@ -299,20 +297,7 @@ class Worker:
         self._beaten = time.monotonic()
 
     def _sweep(self) -> bool:
-        """Delete originals that no version refers to: what a crash between storing and registering left.
-
-        Crashes leave few: where most are nobody's, the database is another one than theirs, and nothing is deleted.
-        """
-        old = [key for key, age in self._blobs.stored() if age > _ORPHAN_SECONDS]
-        orphans: set[BlobKey] = set()
-        for start in range(0, len(old), 500):
-            keys = old[start : start + 500]
-            orphans |= set(keys) - self._register.referenced(keys)
-        if 2 * len(orphans) > len(old):
-            logger.warning("%s of %s originals belong to no document here and are kept", len(orphans), len(old))
-            return False
-        for key in orphans:
-            self._blobs.delete(key)
+        self._sweeper.run(lambda: not self._stopping.is_set())
         return False
 
 

@@ -138,7 +138,10 @@ class ChangeLog(Protocol):
     def head(self, collection: CollectionId) -> Head: ...
 
     def changes(self, collection: CollectionId, generation: int, after: int, limit: int) -> list[Change]:
-        """At most `limit` changes with a seq above `after`, oldest first, in commit order without gaps."""
+        """At most `limit` changes with a seq above `after`, oldest first, in commit order without gaps.
+
+        Raises IndexDamaged where some of them are kept no longer: an index that has come no further needs a rebuild.
+        """
         ...
 
     def live(self, collection: CollectionId, generation: int) -> tuple[int, ChunkIds]:

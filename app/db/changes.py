@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db import models
 from app.db.session import Database
 from app.db.sql import among
-from retrieval.errors import UnknownCollection
+from retrieval.errors import IndexDamaged, UnknownCollection
 from retrieval.ports import ChangeLog
 from retrieval.types import Change, ChunkId, ChunkIds, CollectionId, Head, IndexedText, Matrix
 
@@ -38,8 +38,8 @@ class ChangeStore(ChangeLog):
         )
         with self.db.read() as session:
             rows = session.execute(statement).all()
-            if not rows:
-                _head(session, collection)
+            if not rows or rows[0].seq != after + 1:
+                _require_all(session, collection, after)
         return [Change(seq, _unpacked(added), _unpacked(removed)) for seq, added, removed in rows]
 
     def live(self, collection: CollectionId, generation: int) -> tuple[int, ChunkIds]:
@@ -89,6 +89,16 @@ def _head(session: Session, collection: CollectionId) -> Head:
     if row is None:
         raise UnknownCollection(f"there is no collection {collection}")
     return Head(row.generation, row.fingerprint, row.seq, row.dim)
+
+
+def _require_all(session: Session, collection: CollectionId, after: int) -> None:
+    """Raises IndexDamaged where the log does not reach back to what came after that change."""
+    statement = select(models.Collection.log_start).where(models.Collection.id == collection)
+    start = session.scalar(statement)
+    if start is None:
+        raise UnknownCollection(f"there is no collection {collection}")
+    if after + 1 < start:
+        raise IndexDamaged(f"collection {collection}: an index lacks changes from {after + 1} on, kept from {start} on")
 
 
 def _unpacked(content: bytes) -> ChunkIds:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import models
 from app.db.clock import Clock, utc_now
+from app.db.deletion import drop_blobs
 from app.db.errors import Conflict, InvalidCursor
 from app.db.session import Database
 from app.db.sql import among, byte_order, changed, insert_if_new
@@ -128,8 +129,7 @@ def _delete(session: Session, collection: int) -> list[BlobKey]:
         session.execute(delete(model).where(model.collection_id == collection))
     if changed(session.execute(delete(models.Collection).where(models.Collection.id == collection))) != 1:
         raise UnknownCollection(f"collection {collection} is gone")
-    kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
-    return [BlobKey(key) for key in sorted(blobs - kept)]
+    return drop_blobs(session, blobs)
 
 
 def _cursor(name: str) -> str:

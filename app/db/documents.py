@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import descriptions, document_rows, liveness, models, registration
 from app.db.clock import Clock, utc_now
+from app.db.deletion import delete_document
 from app.db.document_rows import Shown
 from app.db.errors import Conflict, InvalidCursor
+from app.db.locks import hold_document
 from app.db.session import Database
 from app.db.sql import REGISTER_LOCK, among, lock, unindexed
 from app.db.types import ChunkRecord, DocumentRecord, Paged, VersionRecord
@@ -55,24 +57,19 @@ class DocumentStore(DocumentRegister):
         found hold the title as it was when the file was read. Raises UnknownDocument.
         """
         with self.db.write() as session:
-            collection, _ = _lock(session, id)
+            collection, _ = hold_document(session, id)
             descriptions.describe(session, id, name, metadata, self.clock())
             return _get(session, id, Scope(frozenset({CollectionId(collection)})))
 
     def forget(self, document: DocumentId) -> list[BlobKey]:
         """As the port says; gone are also its chunks, vectors and parsed text that nothing else holds."""
         with self.db.write() as session:
-            collection, generation = _lock(session, document)
+            collection, generation = hold_document(session, document)
             _, ceased = liveness.load(session, generation, [document], ()).switch(document, ())
-            blobs = _delete(session, collection, document)
+            blobs = delete_document(session, collection, document)
             if ceased:
                 liveness.log(session, collection, generation, [(frozenset(), ceased)], self.clock())
             return blobs
-
-    def referenced(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
-        with self.db.read() as session:
-            found = session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, keys)))
-            return {BlobKey(key) for key in found}
 
     def get(self, id: DocumentId, scope: Scope) -> DocumentRecord:
         """Raises UnknownDocument, for a foreign one too."""
@@ -101,8 +98,9 @@ class DocumentStore(DocumentRegister):
         return Paged(records, records[-1].id if len(rows) > limit else None)
 
     def versions(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[VersionRecord]:
-        """Newest first. Raises UnknownDocument."""
-        statement = select(models.Version).where(models.Version.document_id == id)
+        """Those that are kept, newest first. Raises UnknownDocument."""
+        kept = models.Version.retired_at.is_(None)
+        statement = select(models.Version).where(models.Version.document_id == id, kept)
         if cursor is not None:
             statement = statement.where(models.Version.number < _number_in(cursor, "versions"))
         with self.db.read() as session:
@@ -114,10 +112,12 @@ class DocumentStore(DocumentRegister):
     def restore(self, id: DocumentId, number: int) -> DocumentRecord:
         """Let an earlier version answer again. Raises UnknownDocument, and Conflict for one that cannot."""
         with self.db.write() as session:
-            collection, generation = _lock(session, id)
+            collection, generation = hold_document(session, id)
             version = session.execute(
                 select(models.Version.id, models.Version.status).where(
-                    models.Version.document_id == id, models.Version.number == number
+                    models.Version.document_id == id,
+                    models.Version.number == number,
+                    models.Version.retired_at.is_(None),
                 )
             ).one_or_none()
             if version is None:
@@ -202,20 +202,6 @@ def _within(scope: Scope) -> ColumnElement[bool]:
     return among(unindexed(models.Document.collection_id), scope.collections)
 
 
-def _lock(session: Session, document: DocumentId) -> tuple[int, int]:
-    """Hold the document's collection, then the document; gives the collection and its generation."""
-    home = select(models.Document.collection_id).where(models.Document.id == document)
-    collection = session.execute(
-        select(models.Collection.id, models.Collection.generation)
-        .where(models.Collection.id == home.scalar_subquery())
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    found = session.execute(home.with_for_update()).first()
-    if collection is None or found is None:
-        raise UnknownDocument(f"there is no document {document}")
-    return collection.id, collection.generation
-
-
 def _get(session: Session, id: DocumentId, scope: Scope) -> DocumentRecord:
     row = session.execute(
         document_rows.documents().where(
@@ -236,63 +222,3 @@ def _live_version(session: Session, id: DocumentId, scope: Scope) -> int | None:
     if row is None:
         raise UnknownDocument(f"there is no document {id}")
     return row.live_version_id
-
-
-def _delete(session: Session, collection: int, document: DocumentId) -> list[BlobKey]:
-    """Delete the document and all that only it held; gives the blobs that nothing refers to any more."""
-    versions = session.execute(
-        select(models.Version.id, models.Version.blob_key, models.Version.sha256).where(
-            models.Version.document_id == document
-        )
-    ).all()
-    ids = [version.id for version in versions]
-    placed = select(models.Placement.chunk_id).where(among(models.Placement.version_id, ids)).distinct()
-    chunks = session.connection().execute(placed).scalars().all()
-    jobs = select(models.Job.id).where(models.Job.document_id == document).order_by(models.Job.id).with_for_update()
-    held = session.scalars(jobs).all()
-    session.execute(delete(models.Job).where(models.Job.document_id == document))
-    session.execute(update(models.Document).where(models.Document.id == document).values(live_version_id=None))
-    session.execute(delete(models.Placement).where(among(models.Placement.version_id, ids)))
-    session.execute(delete(models.MetadataValue).where(among(models.MetadataValue.version_id, ids)))
-    session.execute(delete(models.Version).where(models.Version.document_id == document))
-    session.execute(delete(models.Document).where(models.Document.id == document))
-    _delete_orphans(session, chunks)
-    _delete_pieces(session, held)
-    _delete_parsed(session, collection, {version.sha256 for version in versions})
-    blobs = {version.blob_key for version in versions}
-    kept = set(session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, blobs))))
-    return [BlobKey(key) for key in sorted(blobs - kept)]
-
-
-def _delete_orphans(session: Session, chunks: Sequence[int]) -> None:
-    """Those chunks that stand nowhere any more, and embeddings that no chunk uses then."""
-    stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
-    embeddings = session.scalars(
-        delete(models.Chunk)
-        .where(among(models.Chunk.id, chunks), ~stands)
-        .returning(models.Chunk.embedding_id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
-    session.execute(delete(models.Embedding).where(among(models.Embedding.id, embeddings), ~used))
-
-
-def _delete_pieces(session: Session, jobs: Sequence[str]) -> None:
-    """Vectors that these jobs wrote ahead of their publication, as far as nothing uses them."""
-    used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
-    pieces = delete(models.Embedding).where(among(models.Embedding.job_id, jobs), ~used)
-    session.execute(pieces.execution_options(synchronize_session=False))
-
-
-def _delete_parsed(session: Session, collection: int, hashes: set[str]) -> None:
-    kept = session.scalars(
-        select(models.Version.sha256)
-        .join(models.Document, models.Document.id == models.Version.document_id)
-        .where(unindexed(models.Document.collection_id) == collection, among(models.Version.sha256, hashes))
-    )
-    session.execute(
-        delete(models.ParsedBlob).where(
-            models.ParsedBlob.collection_id == collection,
-            among(models.ParsedBlob.sha256, hashes - set(kept)),
-        )
-    )

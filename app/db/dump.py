@@ -57,8 +57,12 @@ def _waiting(version: Values) -> Values:
     return {**version, "status": "queued"} if version["status"] == "processing" else version
 
 
+def _without_log(collection: Values) -> Values:
+    return {**collection, "log_start": int(str(collection["seq"])) + 1}
+
+
 KEPT: Final[Mapping[str, Kept]] = {
-    "collections": Kept(),
+    "collections": Kept(changed=_without_log),
     "reindexes": Kept(),
     "embedders": Kept(),
     "documents": Kept(),
@@ -79,6 +83,7 @@ KEPT: Final[Mapping[str, Kept]] = {
 LEFT_OUT: Final[Mapping[str, str]] = {
     "parsed_blobs": "a cache: files are parsed again from their originals where that is needed",
     "changes": "indexes are rebuilt from what is live, and follow the log from there",
+    "dropped_blobs": "their originals are not in the backup",
     "pins": "they hold originals for a backup under way",
 }
 

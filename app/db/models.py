@@ -27,6 +27,7 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 """SQLite gives the highest id out again once its row is gone; indexes and citations would take the new for the old."""
 
 
+RETIRED = text("retired_at IS NOT NULL")
 UPLOADED = 0
 """The generation of a job that no re-index asked for."""
 
@@ -62,8 +63,9 @@ class Base(DeclarativeBase):
 
 
 class Collection(Base):
-    """A set of documents that is searched, permitted and re-indexed as one. `seq` counts its change log.
+    """A set of documents that is searched, permitted and re-indexed as one.
 
+    `seq` counts its change log, of which all before `log_start` may be gone.
     `generation` is the one that answers, since `switched_at` or from the beginning; `pipeline` cut its chunks, where
     that is known, and the embedder of `fingerprint` embedded them.
     """
@@ -78,6 +80,7 @@ class Collection(Base):
     redact: Mapped[list[str] | None] = mapped_column(JSON)
     pipeline: Mapped[str | None]
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    log_start: Mapped[int] = mapped_column(BigInteger, server_default="1")
     switched_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -128,10 +131,16 @@ class Version(Base):
     """One state of a document's file; placements and metadata values hang on it.
 
     `title` and `metadata` follow from what the file says of itself (own) and what its uploader says (name, given).
+    A retired one is as good as deleted: the sweep takes away piece by piece what hangs on it, then the row.
     """
 
     __tablename__ = "versions"
-    __table_args__ = (UniqueConstraint("document_id", "number"), Index(None, "blob_key"), NEVER_REUSED)
+    __table_args__ = (
+        UniqueConstraint("document_id", "number"),
+        Index(None, "blob_key"),
+        Index(None, "retired_at", sqlite_where=RETIRED, postgresql_where=RETIRED),
+        NEVER_REUSED,
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
@@ -156,6 +165,15 @@ class Version(Base):
     chunks: Mapped[int | None]
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+
+
+class DroppedBlob(Base):
+    """An original that no version refers to any more, until it is deleted from the blob store."""
+
+    __tablename__ = "dropped_blobs"
+
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
 
 
 class MetadataValue(Base):

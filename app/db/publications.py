@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import zstandard
-from sqlalchemy import Row, bindparam, delete, exists, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import attempts, descriptions, liveness, metadata, models
@@ -14,7 +14,7 @@ from app.db.clock import Clock, utc_now
 from app.db.contents import Shelf
 from app.db.embedders import measured
 from app.db.session import Database
-from app.db.sql import among, changed, insert_missing, storable, table
+from app.db.sql import among, insert_missing, storable, table
 from ingestion.ports import VersionStore
 from ingestion.title import title_of
 from ingestion.types import Failure, Job, JobId, Progress, Publication
@@ -50,7 +50,7 @@ class PublicationStore(VersionStore):
         statement = select(models.ParsedBlob.content).where(
             models.ParsedBlob.collection_id == job.collection,
             models.ParsedBlob.sha256 == job.blob.sha256,
-            models.ParsedBlob.parser == self._reading(job),
+            models.ParsedBlob.parser == reading(self.parser, job.redact),
         )
         with self.db.read() as session:
             content = session.scalar(statement)
@@ -66,10 +66,10 @@ class PublicationStore(VersionStore):
         with self.db.write() as session:
             held = attempts.held(session, [job for job, _ in parsed])
             rows = {
-                (job.collection, job.blob.sha256, self._reading(job)): {
+                (job.collection, job.blob.sha256, reading(self.parser, job.redact)): {
                     "collection_id": job.collection,
                     "sha256": job.blob.sha256,
-                    "parser": self._reading(job),
+                    "parser": reading(self.parser, job.redact),
                     "content": contents[job.id],
                     "created_at": self.clock(),
                 }
@@ -104,17 +104,6 @@ class PublicationStore(VersionStore):
             attempts.show(session, job, progress, self.clock)
             return True
 
-    def sweep_pieces(self, idle_seconds: float) -> int:
-        """Delete vectors that ended jobs wrote ahead and nothing uses; gives how many. A retry in time finds them."""
-        used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
-        over = select(models.Job.id).where(
-            models.Job.status.in_(("failed", "cancelled")),
-            models.Job.updated_at < self.clock() - timedelta(seconds=idle_seconds),
-        )
-        with self.db.write() as session:
-            swept = delete(models.Embedding).where(models.Embedding.job_id.in_(over), ~used)
-            return changed(session.execute(swept.execution_options(synchronize_session=False)))
-
     def publish(self, publications: Sequence[Publication]) -> set[JobId]:
         """As the port says; one without drafts fails its version with `no_text`.
 
@@ -130,10 +119,6 @@ class PublicationStore(VersionStore):
                 here = [publication for publication in mine if publication.job.collection == collection.id]
                 done |= self._publish(session, collection, here)
             return done
-
-    def _reading(self, job: Job) -> str:
-        """The parsers' version, and what was blackened: another choice of that reads the file anew."""
-        return " -".join([self.parser, *job.redact])
 
     def _publish(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
@@ -191,6 +176,11 @@ def _fit(session: Session, job: Job, embeddings: Mapping[str, PassageEmbedding])
     """Whether the vectors are as long as all others of this embedder."""
     dims = {len(embedding.vector) for embedding in embeddings.values()}
     return all(measured(session, job.fingerprint, dim) == dim for dim in dims)
+
+
+def reading(parser: str, redact: Sequence[str]) -> str:
+    """The parsers' version, and what was blackened: another choice of that reads the file anew."""
+    return " -".join([parser, *redact])
 
 
 def _lock(session: Session, publications: Sequence[Publication]) -> Sequence[Row[int, int, str]]:

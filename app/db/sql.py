@@ -43,6 +43,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REGISTER_LOCK = 0x0B00C001
 AUDIT_LOCK = 0x0B00C002
 MIGRATION_LOCK = 0x0B00C003
+SWEEP_LOCK = 0x0B00C004
 
 
 class _Array(TypeDecorator[list[Any]]):

@@ -10,12 +10,14 @@ from app.db.collections import CollectionStore
 from app.db.documents import DocumentStore
 from app.db.jobs import JobStore
 from app.db.publications import PublicationStore
+from app.db.remains import RemainsStore
 from app.db.session import Database
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.intake import Intake
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.pipeline import Pipeline
 from ingestion.sandbox import Sandbox
+from ingestion.sweep import Sweep
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import CollectionId, Scope
 from tests.builders import Known
@@ -33,6 +35,7 @@ class Library:
     blobs: FilesystemBlobStore
     intake: Intake
     pipeline: Pipeline
+    sweeper: Sweep
 
     @property
     def scope(self) -> Scope:
@@ -67,5 +70,13 @@ def library(sqlite_url: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Libra
     jobs = JobStore(database, LEASE_SECONDS, 3)
     blobs = FilesystemBlobStore(tmp_path / "blobs")
     pipeline = Pipeline(jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, Known(embedder))
-    yield Library(collection, documents, jobs, blobs, Intake(documents, blobs, sandbox, 1 << 20), pipeline)
+    yield Library(
+        collection,
+        documents,
+        jobs,
+        blobs,
+        Intake(documents, blobs, sandbox, 1 << 20),
+        pipeline,
+        Sweep(RemainsStore(database, PARSER_VERSION), blobs),
+    )
     database.dispose()

@@ -1,7 +1,6 @@
 """The worker takes uploads all the way, drops what was cancelled, outlives faults, and stops in order."""
 
 import io
-import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -14,7 +13,7 @@ import pytest
 from app.db.errors import DatabaseUnavailable
 from ingestion.intake import IncomingFile
 from ingestion.sandbox import Sandbox
-from ingestion.types import Accepted, BlobKey, DocumentId, WorkerId
+from ingestion.types import Accepted, DocumentId, WorkerId
 from ingestion.worker import Worker
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import ModelUnavailable
@@ -30,8 +29,7 @@ def working(library: Library, **parts: Any) -> Generator[Worker]:
         WorkerId("tested"),
         parts.get("jobs", library.jobs),
         parts.get("pipeline", library.pipeline),
-        library.documents,
-        library.blobs,
+        library.sweeper,
         parts.get("lease_seconds", LEASE_SECONDS),
     )
     thread = threading.Thread(target=worker.run)
@@ -202,33 +200,3 @@ def test_no_more_is_read_ahead_than_the_next_pieces(library: Library, monkeypatc
         assert library.jobs.depth()["running"] == 3
         go_on.set()
         wait_for(lambda: statuses(library) == {"ready"})
-
-
-def left_by_a_crash(library: Library, hours: int) -> BlobKey:
-    key = library.blobs.put(io.BytesIO(b"left by a crash"), library.collection, 1 << 20).key
-    then = time.time() - hours * 3600
-    os.utime(library.blobs.folder / key, (then, then))
-    return key
-
-
-def test_old_originals_without_a_version_are_swept(library: Library) -> None:
-    upload(library, "A fact.")
-    for key, _ in library.blobs.stored():
-        os.utime(library.blobs.folder / key, (0, 0))
-    being_registered = left_by_a_crash(library, hours=20)
-    left_by_a_crash(library, hours=30)
-
-    with working(library):
-        wait_for(lambda: library.stored() == 2)
-
-    assert being_registered in dict(library.blobs.stored())
-
-
-def test_originals_of_another_database_are_kept(library: Library, caplog: pytest.LogCaptureFixture) -> None:
-    upload(library, "A fact.")
-    theirs = {left_by_a_crash(library, hours=48) for _ in range(3)}
-
-    with working(library):
-        wait_for(lambda: "3 of 3 originals" in caplog.text)
-
-    assert theirs < set(dict(library.blobs.stored()))

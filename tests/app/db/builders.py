@@ -16,6 +16,7 @@ from app.db.collections import CollectionStore
 from app.db.documents import DocumentStore
 from app.db.jobs import JobStore
 from app.db.publications import PublicationStore
+from app.db.remains import RemainsStore
 from app.db.session import Database
 from app.db.types import CollectionRecord
 from ingestion.parsed_json import dump
@@ -56,6 +57,7 @@ class World:
     publications: PublicationStore
     chunks: ChunkStore
     changes: ChangeStore
+    remains: RemainsStore
     home: CollectionRecord
 
     @property
@@ -95,7 +97,13 @@ class World:
         return held
 
 
-def world(db: Database, queue_max_jobs: int = 10_000, max_attempts: int = 3, lease_seconds: float = 60.0) -> World:
+def world(
+    db: Database,
+    queue_max_jobs: int = 10_000,
+    max_attempts: int = 3,
+    lease_seconds: float = 60.0,
+    keep_versions: int = 10,
+) -> World:
     collections = CollectionStore(db)
     return World(
         db=db,
@@ -105,6 +113,7 @@ def world(db: Database, queue_max_jobs: int = 10_000, max_attempts: int = 3, lea
         publications=PublicationStore(db, "parser-1"),
         chunks=ChunkStore(db),
         changes=ChangeStore(db),
+        remains=RemainsStore(db, "parser-1", keep_versions),
         home=collections.ensure("default", FINGERPRINT),
     )
 

@@ -230,9 +230,9 @@ def test_a_blob_that_another_document_refers_to_stays(here: World) -> None:
     [second] = here.register(upload("alpha"))
     key = BlobKey(f"1/{sha('alpha')}")
     assert here.documents.forget(first) == []
-    assert here.documents.referenced([key, BlobKey("1/none")]) == {key}
+    assert here.remains.referenced([key, BlobKey("1/none")]) == {key}
     assert here.documents.forget(second) == [key]
-    assert here.documents.referenced([key]) == set()
+    assert here.remains.referenced([key]) == set()
 
 
 def test_a_chunk_s_id_is_never_given_out_again(here: World) -> None:

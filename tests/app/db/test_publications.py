@@ -173,19 +173,6 @@ def test_pieces_outlive_the_deletion_of_others_and_not_their_own(here: World) ->
     assert _count(here.db, models.Embedding) == 0
 
 
-def test_pieces_of_an_ended_job_are_swept_in_time_and_used_ones_never(here: World) -> None:
-    here.register(upload(), upload())
-    done, cancelled = here.claim()
-    for job, text in ((done, "used"), (cancelled, "unused")):
-        here.publications.save_embeddings(job, {sha(text): embedding(text)}, Progress(0.5, 1, 2))
-    here.publications.publish([publication(done, "used", embedded=[])])
-    assert here.publications.sweep_pieces(0.0) == 0
-    here.jobs.cancel(cancelled.id, here.scope)
-    assert here.publications.sweep_pieces(3600.0) == 0
-    assert here.publications.sweep_pieces(0.0) == 1
-    assert here.live() == {"used"}
-
-
 def test_vectors_that_were_forgotten_meanwhile_send_the_job_back(here: World) -> None:
     first = here.add("known")
     [document] = here.register(upload())

@@ -1,0 +1,33 @@
+"""Rows that a transaction holds to its end, in the order that all keep: collections by id, documents by id, jobs."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import models
+from app.db.sql import among
+from ingestion.errors import UnknownDocument
+
+
+def hold_document(session: Session, document: str) -> tuple[int, int]:
+    """Hold the document's collection, then the document; gives the collection and its generation.
+
+    Raises UnknownDocument.
+    """
+    home = select(models.Document.collection_id).where(models.Document.id == document)
+    collection = session.execute(
+        select(models.Collection.id, models.Collection.generation)
+        .where(models.Collection.id == home.scalar_subquery())
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    found = session.execute(home.with_for_update()).first()
+    if collection is None or found is None:
+        raise UnknownDocument(f"there is no document {document}")
+    return collection.id, collection.generation
+
+
+def hold_collections(session: Session, collections: Collection[int]) -> None:
+    """Hold them, as publications do: none refers to a chunk or to a vector meanwhile."""
+    found = select(models.Collection.id).where(among(models.Collection.id, collections))
+    session.execute(found.order_by(models.Collection.id).with_for_update(key_share=True)).all()
