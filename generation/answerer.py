@@ -101,7 +101,8 @@ class Answerer:
     def _grounds(self, asked: str, scope: Scope, options: AnswerOptions) -> "_Grounds":
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
         start = time.perf_counter()
-        found = self.retriever.search(asked, scope, options.k or self.k, options.filter, rerank=options.rerank)
+        k, recent = options.k or self.k, options.prefer_recent
+        found = self.retriever.search(asked, scope, k, options.filter, rerank=options.rerank, prefer_recent=recent)
         weak = not found.hits or evidence(asked, found.hits) < self.abstain_below
         searched = time.perf_counter()
         context = _NOTHING if weak else self._packed(found, asked, options)

@@ -46,6 +46,7 @@ class Searcher(Protocol):
         filter: Filter = (),
         mode: SearchMode = "hybrid",
         rerank: bool = True,  # noqa: FBT001, FBT002 — the signature is retrieval's
+        prefer_recent: float = 0.0,
     ) -> SearchResult:
-        """At most k hits that the scope allows, best first."""
+        """At most k hits that the scope allows, best first; age takes the share `prefer_recent` at most."""
         ...

@@ -31,6 +31,7 @@ class AnswerOptions:
     temperature: float = 0.0
     max_tokens: int = 512
     filter: Filter = ()
+    prefer_recent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ import numpy as np
 from retrieval.errors import SearchUnavailable, UnknownCollection
 from retrieval.fusion import dense_weight, scaled
 from retrieval.ports import ChunkSource, Embedders, Reranker
+from retrieval.recency import aged
 from retrieval.replica import Replica
 from retrieval.sides import FAILURES, Clock, Found, QueryVectors, Search, Shelf, fused
 from retrieval.types import (
@@ -52,9 +53,11 @@ class Retriever:
         filter: Filter = (),
         mode: SearchMode = "hybrid",
         rerank: bool = True,  # noqa: FBT001, FBT002 - the asker's choice, handed on
+        prefer_recent: float = 0.0,
     ) -> SearchResult:
         """At most k hits, best first, ties by id; `degraded` names the stages that failed: dense, lexical, rerank.
 
+        `prefer_recent`, 0 to 1, is the most that a document's age may take from a score, as a share.
         Raises SearchUnavailable when no side that was asked answers, InvalidFilter, and what the database raises.
         """
         clock = Clock()
@@ -68,7 +71,7 @@ class Retriever:
                 self._forget(scope)
         with clock.stage("rerank"):
             second = self._second_scores(brought) if rerank else {}
-        hits = self._hits(brought, second)[:k]
+        hits = ranked(aged(self._hits(brought, second), prefer_recent))[:k]
         failed = {stage for search in searches for stage in search.failed}
         return SearchResult(tuple(hits), clock.read(), tuple(sorted(failed)))
 
@@ -153,7 +156,7 @@ class Retriever:
             score = brought.scores[one]
             return (1 - weight) * score + weight * second[one] if one in second else score
 
-        hits = [
+        return [
             Hit(
                 0,
                 one.chunk,
@@ -170,8 +173,12 @@ class Retriever:
             for search, found in brought.answers
             for one in brought.of(found)
         ]
-        hits.sort(key=lambda hit: (-final(hit.chunk.id), hit.chunk.id))
-        return [replace(hit, rank=rank) for rank, hit in enumerate(hits, start=1)]
+
+
+def ranked(hits: Sequence[Hit]) -> list[Hit]:
+    """Best first, ties by id."""
+    order = sorted(hits, key=lambda hit: (-hit.scores.final, hit.chunk.id))
+    return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

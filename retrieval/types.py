@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, NewType, TypeAlias
 
 import numpy as np
@@ -85,6 +86,8 @@ class Source:
     collection: str
     media_type: str
     metadata: Mapping[str, MetadataValue]
+    effective_at: datetime | None = None
+    """From when on its content holds, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,12 +119,22 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A hit's score at each stage; None where a stage did not find the chunk or did not run."""
+    """A hit's score at each stage; None where a stage did not find the chunk or did not run.
+
+    `recency` is the share of the score that the document's age leaves.
+    """
 
     lexical: float | None
     dense: float | None
     fused: float
     reranked: float | None
+    recency: float | None = None
+
+    @property
+    def final(self) -> float:
+        """What hits are ranked by."""
+        relevance = self.fused if self.reranked is None else self.reranked
+        return relevance if self.recency is None else relevance * self.recency
 
 
 @dataclass(frozen=True, slots=True, eq=False)

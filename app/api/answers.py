@@ -16,7 +16,7 @@ from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, ServicesGiv
 from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
-from app.api.search import Collections, Filter, Question
+from app.api.search import Collections, Filter, PreferRecent, Question
 from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
@@ -41,6 +41,7 @@ class Options(Closed):
     compress: bool = True
     rerank: bool = True
     queries: Annotated[int, Field(ge=1, le=8)] = 1
+    prefer_recent: PreferRecent = 0.0
     generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 512
@@ -235,6 +236,7 @@ def _ask(app: App, key: KeyRecord, asked: Asked) -> Ask:
         generator=wanted.generator,
         temperature=wanted.temperature,
         max_tokens=wanted.max_tokens,
+        prefer_recent=wanted.prefer_recent,
         filter=asked.filter.conditions() if asked.filter else (),
     )
     return Ask(asked.question, scope, history, options, conversation)

@@ -48,6 +48,7 @@ class Document(Reply):
     sha256: str
     language: str | None
     metadata: Mapping[str, MetadataValue]
+    effective_at: datetime | None
     version: int | None
     latest_version: int
     latest_status: VersionStatus
@@ -177,6 +178,7 @@ def fields_of(record: DocumentRecord) -> dict[str, Any]:
         "sha256": record.sha256,
         "language": record.language,
         "metadata": record.metadata,
+        "effective_at": record.effective_at,
         "version": record.version,
         "latest_version": record.latest_version,
         "latest_status": record.latest_status,

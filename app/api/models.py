@@ -8,6 +8,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.db.types import Paged
+from ingestion.dates import EFFECTIVE, exact_moment
 from retrieval.types import MetadataValue
 
 Row = TypeVar("Row")
@@ -47,10 +48,18 @@ def _small(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
     return metadata
 
 
+def _dated(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
+    date = metadata.get(EFFECTIVE)
+    if date is not None and not (isinstance(date, str) and exact_moment(date)):
+        raise ValueError(f"{EFFECTIVE}: {date!r} is no RFC 3339 time such as 2026-11-30T12:00:00Z, and no date")
+    return metadata
+
+
 GivenMetadata = Annotated[
     dict[_Key, _Single | Annotated[tuple[_Single, ...], Field(max_length=100)]],
     Field(max_length=_METADATA_KEYS),
     AfterValidator(_small),
+    AfterValidator(_dated),
 ]
 """Metadata as an uploader gives it: flat, and comparable by filters."""
 

@@ -1,6 +1,7 @@
 """Search: the passages that a question finds, with their scores."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
@@ -21,6 +22,8 @@ Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float
 Value = bool | Number | Annotated[Text, Field(max_length=1024)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 Question = Annotated[Text, Field(min_length=1, max_length=4000, pattern=r"\S")]
+PreferRecent = Annotated[float, Field(ge=0, le=1)]
+"""The most that its age may take from a hit's score, as a share."""
 Collections = Annotated[list[CollectionName], Field(min_length=1, max_length=100)] | None
 
 
@@ -29,7 +32,11 @@ class FilterCondition(Closed):
 
     field: Annotated[
         Text,
-        Field(max_length=80, pattern=r"^(metadata\.\w[\w .:/-]{0,63}|document\.id|media_type|language|created_at)$"),
+        Field(
+            max_length=80,
+            pattern=r"^(metadata\.\w[\w .:/-]{0,63}"
+            r"|document\.(id|name|title)|media_type|language|(created|effective)_at)$",
+        ),
     ]
     op: Operator
     value: Value | Values | None = None
@@ -66,6 +73,7 @@ class SearchQuery(Closed):
     k: Annotated[int, Field(ge=1, le=100)] = 10
     mode: SearchMode = "hybrid"
     rerank: bool = True
+    prefer_recent: PreferRecent = 0.0
 
 
 class DocumentOfHit(Reply):
@@ -76,6 +84,7 @@ class DocumentOfHit(Reply):
     title: str
     collection: str
     metadata: Mapping[str, MetadataValue]
+    effective_at: datetime | None
 
 
 class ChunkOfHit(Reply):
@@ -88,16 +97,20 @@ class ChunkOfHit(Reply):
 
 
 class ScoresOfHit(Reply):
-    """A score per stage; null where the stage did not find the passage or did not run."""
+    """A score per stage; null where the stage did not find the passage or did not run.
+
+    `recency` is no score but the share of it that the document's age leaves.
+    """
 
     lexical: float | None
     dense: float | None
     fused: float
     reranked: float | None
+    recency: float | None
 
 
 class FoundChunk(Reply):
-    """A hit: rank 1 is best; `score` is that of the last stage which ran."""
+    """A hit: rank 1 is best; `score` is that of the last stage which ran, less what age takes from it."""
 
     rank: int
     score: float
@@ -129,7 +142,9 @@ async def search(query: SearchQuery, key: KeyGiven, app: AppGiven, _: PlaceHeld)
 def _search(services: Services, key: KeyRecord, query: SearchQuery) -> SearchResult:
     scope = auth.scope_of(services.collections, key, query.collections)
     conditions = query.filter.conditions() if query.filter else ()
-    return services.retriever.search(query.query, scope, query.k, conditions, query.mode, query.rerank)
+    return services.retriever.search(
+        query.query, scope, query.k, conditions, query.mode, query.rerank, query.prefer_recent
+    )
 
 
 def _value(test: FilterCondition) -> MetadataValue | None:
@@ -140,8 +155,14 @@ def _shown(hit: Hit) -> FoundChunk:
     scores = hit.scores
     return FoundChunk(
         rank=hit.rank,
-        score=scores.fused if scores.reranked is None else scores.reranked,
-        scores=ScoresOfHit(lexical=scores.lexical, dense=scores.dense, fused=scores.fused, reranked=scores.reranked),
+        score=scores.final,
+        scores=ScoresOfHit(
+            lexical=scores.lexical,
+            dense=scores.dense,
+            fused=scores.fused,
+            reranked=scores.reranked,
+            recency=scores.recency,
+        ),
         document=document_of(hit.source),
         chunk=ChunkOfHit(
             id=str(hit.chunk.id),
@@ -155,5 +176,10 @@ def _shown(hit: Hit) -> FoundChunk:
 def document_of(source: Source) -> DocumentOfHit:
     """A source as clients see it."""
     return DocumentOfHit(
-        id=source.id, name=source.name, title=source.title, collection=source.collection, metadata=source.metadata
+        id=source.id,
+        name=source.name,
+        title=source.title,
+        collection=source.collection,
+        metadata=source.metadata,
+        effective_at=source.effective_at,
     )

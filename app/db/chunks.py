@@ -96,6 +96,7 @@ def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
             models.Collection.name.label("collection"),
             models.Version.media_type,
             models.Version.metadata_.label("metadata"),
+            models.Version.effective_at,
         )
         .select_from(places)
         .join(
@@ -142,6 +143,7 @@ def _placed_chunk(row: Row[*tuple[Any, ...]]) -> PlacedChunk:
             collection=row.collection,
             media_type=row.media_type,
             metadata=from_json(row.metadata),
+            effective_at=row.effective_at,
         ),
         sentence_vectors=_half_matrix(row.sentence_vectors, len(row.sentences)),
     )

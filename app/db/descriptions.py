@@ -15,10 +15,11 @@ from app.db import metadata, models
 from app.db.metadata import from_json
 from app.db.registration import PENDING
 from app.db.sql import among, insert_all, storable, table
+from ingestion.dates import effective_at
 from ingestion.title import title_of
 from ingestion.types import DocumentId, Metadata, VersionId
 
-_DERIVED: Final = ("name", "given_metadata", "title", "metadata")
+_DERIVED: Final = ("name", "given_metadata", "title", "metadata", "effective_at")
 
 
 def describe(session: Session, document: DocumentId, name: str | None, given: Metadata | None, now: datetime) -> None:
@@ -87,6 +88,7 @@ def _reword(session: Session, document: DocumentId, live: int | None, name: str,
                 "new_given_metadata": given,
                 "new_title": title_of(row.own_title, given, name) if row.id == live else name,
                 "new_metadata": merged[row.id],
+                "new_effective_at": effective_at(merged[row.id]),
             }
             for row in versions
         ],

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 
 from sqlalchemy import ColumnElement, exists, literal, or_, select
@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.db import models
 from app.db.metadata import KEY, comparable
 from app.db.sql import Column, byte_order
+from ingestion.dates import exact_moment
 from retrieval.errors import InvalidFilter
 from retrieval.types import Condition, Filter, Operator, Scalar
 
@@ -22,8 +23,14 @@ Has: TypeAlias = Callable[..., ColumnElement[bool]]
 METADATA: Final = "metadata."
 TEXT_FIELDS: Final[dict[str, InstrumentedAttribute[str] | InstrumentedAttribute[str | None]]] = {
     "document.id": models.Document.id,
+    "document.name": models.Document.name,
+    "document.title": models.Version.title,
     "media_type": models.Version.media_type,
     "language": models.Version.language,
+}
+TIME_FIELDS: Final[dict[str, InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]]] = {
+    "created_at": models.Document.created_at,
+    "effective_at": models.Version.effective_at,
 }
 
 
@@ -56,9 +63,9 @@ def _condition(condition: Condition, has: Has) -> ColumnElement[bool]:
         return _metadata(condition, field.removeprefix(METADATA), has)
     if field in TEXT_FIELDS:
         return _text(condition, TEXT_FIELDS[field])
-    if field == "created_at":
-        return _created_at(condition)
-    allowed = ", ".join(["metadata.<key>", *TEXT_FIELDS, "created_at"])
+    if field in TIME_FIELDS:
+        return _moment(condition, TIME_FIELDS[field])
+    allowed = ", ".join(["metadata.<key>", *TEXT_FIELDS, *TIME_FIELDS])
     raise InvalidFilter(f"{field!r} is not a field to filter by; there are {allowed}")
 
 
@@ -78,10 +85,16 @@ def _text(condition: Condition, column: Column) -> ColumnElement[bool]:
             assert_never(condition.op)
 
 
-def _created_at(condition: Condition) -> ColumnElement[bool]:
-    if condition.op in {"in", "exists"}:
-        raise InvalidFilter(f"created_at takes eq, ne, lt, lte, gt and gte, not {condition.op}")
-    return _compare(models.Document.created_at, condition.op, literal(_time(condition), models.UtcDateTime()))
+def _moment(condition: Condition, column: Column) -> ColumnElement[bool]:
+    match condition.op:
+        case "exists":
+            return column.is_not(None) if _wanted(condition) else column.is_(None)
+        case "ne":
+            return column.is_distinct_from(literal(_time(condition), models.UtcDateTime()))
+        case "in":
+            raise InvalidFilter(f"{condition.field} takes eq, ne, lt, lte, gt, gte and exists, not in")
+        case _:
+            return _compare(column, condition.op, literal(_time(condition), models.UtcDateTime()))
 
 
 def _metadata(condition: Condition, key: str, has: Has) -> ColumnElement[bool]:
@@ -154,13 +167,9 @@ def _string(condition: Condition, value: object) -> str:
 
 
 def _time(condition: Condition) -> datetime:
-    words = f"created_at: {condition.value!r} is no RFC 3339 time such as 2026-11-30T12:00:00Z"
-    if not isinstance(condition.value, str):
-        raise InvalidFilter(words)
-    try:
-        time = datetime.fromisoformat(condition.value)
-        if time.tzinfo is None:
-            raise InvalidFilter(words)
-        return time.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidFilter(words) from error
+    time = exact_moment(condition.value) if isinstance(condition.value, str) else None
+    if time is None:
+        raise InvalidFilter(
+            f"{condition.field}: {condition.value!r} is no RFC 3339 time such as 2026-11-30T12:00:00Z, and no date"
+        )
+    return time

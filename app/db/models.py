@@ -158,6 +158,7 @@ class Version(Base):
     error_message: Mapped[str | None]
     title: Mapped[str]
     language: Mapped[str | None] = mapped_column(String(8))
+    effective_at: Mapped[datetime | None]
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
     warnings: Mapped[list[str]] = mapped_column(JSON)
     counts: Mapped[dict[str, int] | None] = mapped_column(JSON)

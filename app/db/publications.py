@@ -15,6 +15,7 @@ from app.db.contents import Shelf
 from app.db.embedders import measured
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
+from ingestion.dates import effective_at
 from ingestion.ports import VersionStore
 from ingestion.title import title_of
 from ingestion.types import Failure, Job, JobId, Progress, Publication
@@ -34,7 +35,7 @@ _STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
 _DESCRIBED = (
     *("status", "title", "own_title", "own_metadata", "metadata"),
-    *("language", "warnings", "counts", "pages", "chunks", "published_at"),
+    *("language", "effective_at", "warnings", "counts", "pages", "chunks", "published_at"),
 )
 
 
@@ -243,7 +244,8 @@ def _describe(
             "new_own_title": storable(publication.title),
             "new_own_metadata": metadata.merged(publication.metadata, {}),
             "new_language": publication.language[:8] or None,
-            "new_metadata": metadata.merged(publication.metadata, publication.job.metadata),
+            "new_metadata": merged,
+            "new_effective_at": effective_at(merged),
             "new_warnings": [storable(warning) for warning in publication.warnings],
             "new_counts": _more_than_none({**publication.counts, **known_before.get(publication.job.id, {})}),
             "new_pages": publication.pages or None,
@@ -251,6 +253,7 @@ def _describe(
             "new_published_at": now if publication.drafts else None,
         }
         for publication in publications
+        for merged in [metadata.merged(publication.metadata, publication.job.metadata)]
     ]
     session.connection().execute(statement, rows)
 

@@ -68,6 +68,7 @@ class DocumentRecord:
     blob_key: BlobKey
     language: str | None
     metadata: Metadata
+    effective_at: datetime | None
     version: int | None
     latest_version: int
     latest_status: VersionStatus

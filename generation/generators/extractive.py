@@ -158,7 +158,7 @@ def _is_bare(text: str) -> bool:
 
 
 def _passage_score(hit: Hit) -> float:
-    return max(0.0, hit.scores.fused if hit.scores.reranked is None else hit.scores.reranked)
+    return max(0.0, hit.scores.final)
 
 
 def _chosen(extracts: Sequence[_Extract], most: int) -> list[_Extract]:

@@ -90,6 +90,7 @@ class FixedSearch(Searcher):
         filter: Filter = (),
         mode: SearchMode = "hybrid",
         rerank: bool = True,
+        prefer_recent: float = 0.0,
     ) -> SearchResult:
         self.queries.append(query)
         return SearchResult(self.hits[:k], {}, self.degraded)

@@ -146,6 +146,7 @@ def test_a_search_that_fails_is_told_and_no_generator_is_called() -> None:
             filter: Filter = (),
             mode: SearchMode = "hybrid",
             rerank: bool = True,
+            prefer_recent: float = 0.0,
         ) -> SearchResult:
             raise SearchUnavailable("neither side")
 

@@ -14,7 +14,8 @@ def metals(service: Running) -> None:
         (1751, "nickel", "Nickel is a metal that resists corrosion in coins."),
         (1778, "molybdenum", "Molybdenum is a metal with a very high melting point."),
     ):
-        metadata = json.dumps({"year": year, "letters": list(name[:2]), "rare": year > 1750})
+        told = {"year": year, "letters": list(name[:2]), "rare": year > 1750, "effective_at": f"{year}-02-03"}
+        metadata = json.dumps(told)
         service.upload(f"{name}.txt", text, metadata=metadata)
     service.read_all()
 
@@ -32,7 +33,7 @@ def test_a_hit_tells_its_scores_its_document_and_its_chunk(reader: httpx.Client,
     assert hit["document"]["metadata"] == {"year": 1875, "tags": ["metal"]}
     assert hit["chunk"]["text"].startswith("Gallium melts at 29.8")
     assert hit["chunk"]["headings"] == ["Gallium"]
-    assert set(hit["scores"]) == {"lexical", "dense", "fused", "reranked"}
+    assert set(hit["scores"]) == {"lexical", "dense", "fused", "reranked", "recency"}
     assert hit["score"] == hit["scores"]["reranked"]
     assert set(reply["timings_ms"]) >= {"embed", "lexical", "dense", "fuse", "rerank", "total"}
     assert reply["degraded"] == []
@@ -66,6 +67,14 @@ def test_k_bounds_the_hits(reader: httpx.Client) -> None:
         ("metadata.never", "exists", False, {"cobalt.txt", "nickel.txt", "molybdenum.txt", "gallium.md", "payroll.md"}),
         ("metadata.rare", "exists", True, {"cobalt.txt", "nickel.txt", "molybdenum.txt"}),
         ("media_type", "eq", "text/markdown", {"gallium.md", "payroll.md"}),
+        ("document.name", "eq", "nickel.txt", {"nickel.txt"}),
+        ("document.title", "in", ["Gallium", "cobalt"], {"gallium.md", "cobalt.txt"}),
+        ("effective_at", "gte", "1751-02-03", {"nickel.txt", "molybdenum.txt"}),
+        ("effective_at", "lt", "1751-02-03T00:00:01+00:00", {"cobalt.txt", "nickel.txt"}),
+        ("effective_at", "eq", "1778-02-03", {"molybdenum.txt"}),
+        ("effective_at", "ne", "1778-02-03", {"cobalt.txt", "nickel.txt", "gallium.md", "payroll.md"}),
+        ("effective_at", "exists", False, {"gallium.md", "payroll.md"}),
+        ("metadata.effective_at", "lt", "1751-02-04", {"cobalt.txt", "nickel.txt"}),
         (
             "created_at",
             "gt",
@@ -79,6 +88,25 @@ def test_a_filter_lets_through_what_it_says(
 ) -> None:
     condition = {"field": field, "op": op, "value": value}
     assert set(found(reader, mode="dense", k=50, filter={"all": [condition]})) == names
+
+
+def test_newer_documents_come_first_where_that_is_preferred(reader: httpx.Client) -> None:
+    metals = {"all": [{"field": "effective_at", "op": "exists"}]}
+    body = {"query": "metal", "filter": metals, "prefer_recent": 1}
+    hits = reader.post("/v1/search", json=body).json()["hits"]
+
+    assert [(hit["document"]["name"], hit["document"]["effective_at"]) for hit in hits] == [
+        ("molybdenum.txt", "1778-02-03T00:00:00Z"),
+        ("nickel.txt", "1751-02-03T00:00:00Z"),
+        ("cobalt.txt", "1735-02-03T00:00:00Z"),
+    ]
+    assert hits[0]["scores"]["recency"] == 1
+    assert hits[1]["score"] == pytest.approx(hits[1]["scores"]["reranked"] * hits[1]["scores"]["recency"])
+    assert hits[1]["scores"]["recency"] == pytest.approx(0.5 ** (27 * 365.25 / 365), rel=0.01)
+    plain = reader.post("/v1/search", json={**body, "prefer_recent": 0}).json()["hits"]
+    assert {hit["scores"]["recency"] for hit in plain} == {None}
+    for wrong in (-0.1, 1.1, "yes"):
+        assert reader.post("/v1/search", json={**body, "prefer_recent": wrong}).status_code == 422
 
 
 def test_all_conditions_must_hold(reader: httpx.Client) -> None:
@@ -106,6 +134,8 @@ def test_all_conditions_must_hold(reader: httpx.Client) -> None:
         {"field": "metadata.year", "op": "lt", "value": "x" * 1025},
         {"field": "metadata.year", "op": "eq", "value": 1, "or": []},
         {"field": "created_at", "op": "gt", "value": "yesterday"},
+        {"field": "effective_at", "op": "gt", "value": "2024"},
+        {"field": "effective_at", "op": "in", "value": ["2024-01-01"]},
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused_never_empty(condition: dict[str, Any], reader: httpx.Client) -> None:

@@ -34,6 +34,7 @@ def test_an_accepted_file_is_told_whole_and_queued(admin: httpx.Client) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "language": None,
         "metadata": {"group": 14, "soft": True, "names": ["tin", "Sn"]},
+        "effective_at": None,
         "version": None,
         "latest_version": 1,
         "latest_status": "queued",
@@ -112,6 +113,13 @@ def test_a_refusal_names_the_file_as_it_is(admin: httpx.Client) -> None:
 def test_metadata_that_no_filter_could_compare_is_refused(metadata: str, admin: httpx.Client) -> None:
     reply = upload(admin, ("m.txt", b"Metadata."), data={"metadata": metadata})
     assert (reply.status_code, reply.json()["type"]) == (422, "urn:openbook:problem:invalid_request")
+
+
+@pytest.mark.parametrize("date", ["2024", "1 May 2024", 2024, ["2024-05-01"], "2024-05-01T10:00:00"])
+def test_a_date_that_is_none_is_refused_with_an_example(date: object, admin: httpx.Client) -> None:
+    reply = upload(admin, ("m.txt", b"Metadata."), data={"metadata": json.dumps({"effective_at": date})})
+    assert reply.status_code == 422
+    assert "2026-11-30T12:00:00Z" in reply.json()["detail"]
 
 
 def test_an_unknown_collection_is_not_made_by_an_upload(admin: httpx.Client) -> None:

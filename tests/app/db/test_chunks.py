@@ -120,6 +120,11 @@ FILTERS: list[tuple[str, Operator, MetadataValue | None, str]] = [
     ("created_at", "lte", "2026-11-30T14:30:00+02:00", "a"),
     ("created_at", "eq", "2026-11-30T13:00:00Z", "b"),
     ("created_at", "ne", "2026-11-30T13:00:00Z", "acd"),
+    ("created_at", "gt", "2026-12-01", ""),
+    ("document.name", "eq", "guide.md", "abcd"),
+    ("document.title", "ne", "Guide", ""),
+    ("effective_at", "exists", False, "abcd"),
+    ("effective_at", "ne", "2026-12-01", "abcd"),
 ]
 
 
@@ -166,7 +171,7 @@ def test_all_conditions_must_hold_and_document_ids_can_be_named(library: World) 
 
 
 INVALID: list[tuple[str, str, object, str]] = [
-    ("text", "eq", "x", "metadata.<key>, document.id, media_type, language, created_at"),
+    ("text", "eq", "x", "document.name, document.title, media_type, language, created_at, effective_at"),
     ("metadata.", "eq", "x", "metadata.<key>"),
     ("metadata." + "x" * 65, "eq", "x", "metadata.<key>"),
     ("metadata.a;b", "eq", "x", "metadata.<key>"),
@@ -182,7 +187,7 @@ INVALID: list[tuple[str, str, object, str]] = [
     ("created_at", "in", ("2026-11-30T12:00:00Z",), "not in"),
     ("created_at", "gt", 2026, "RFC 3339"),
     ("created_at", "gt", "yesterday", "RFC 3339"),
-    ("created_at", "gt", "2026-11-30", "RFC 3339"),
+    ("created_at", "gt", "2026-11", "RFC 3339"),
     ("created_at", "gt", "0001-01-01T00:00:00+14:00", "RFC 3339"),
 ]
 

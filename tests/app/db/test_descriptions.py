@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import func, select
 
@@ -43,6 +45,20 @@ def test_a_document_gets_another_name_and_other_metadata_without_a_version(here:
         "Guide",
         {"author": "Ada", "team": "blue"},
     )
+
+
+def test_a_document_holds_from_the_day_that_is_said_of_it(here: World) -> None:
+    document = add(here, "v1", "one", given={"effective_at": "2024-05-01"}, own={"published": "2020-01-01"})
+
+    def since() -> tuple[datetime | None, datetime | None]:
+        [hit] = here.chunks.placed([*here.changes.live(here.home.id, 1)[1].tolist()], here.scope, ())
+        return here.documents.get(document, here.scope).effective_at, hit.source.effective_at
+
+    assert since() == (datetime(2024, 5, 1, tzinfo=UTC),) * 2
+    here.documents.describe(document, None, {})
+    assert since() == (datetime(2020, 1, 1, tzinfo=UTC),) * 2
+    here.documents.describe(document, None, {"published": "once"})
+    assert since() == (None, None)
 
 
 def test_what_is_already_so_changes_nothing(here: World) -> None:

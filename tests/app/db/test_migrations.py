@@ -1,6 +1,7 @@
 """What an older Openbook left in a database is there after the upgrade."""
 
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -45,7 +46,7 @@ INSERT INTO versions (id, document_id, number, blob_key, sha256, size, media_typ
     VALUES (1, 'doc_1', 1, '1/a', 'a', 1, 'text/markdown', 'ready', 'Told',
             '{{"title": "Told", "year": 2026, "author": "Ada"}}', '[]', {MOMENT}, {MOMENT}),
            (2, 'doc_2', 1, '1/b', 'b', 1, 'text/markdown', 'ready', 'Plain',
-            '{{"author": "Ada"}}', '[]', {MOMENT}, {MOMENT});
+            '{{"author": "Ada", "created": "2020-05-06"}}', '[]', {MOMENT}, {MOMENT});
 UPDATE documents SET live_version_id = 1 WHERE id = 'doc_1';
 UPDATE documents SET live_version_id = 2 WHERE id = 'doc_2'
 """
@@ -103,12 +104,21 @@ def test_documents_of_the_first_release_keep_their_words_and_can_get_others(old:
         "Told",
         {"title": "Told", "year": 2026, "author": "Ada"},
     )
-    assert (plain.name, plain.title, plain.metadata) == ("plain.md", "Plain", {"author": "Ada"})
+    assert (plain.name, plain.title, plain.metadata) == (
+        "plain.md",
+        "Plain",
+        {"author": "Ada", "created": "2020-05-06"},
+    )
+    assert (told.effective_at, plain.effective_at) == (None, datetime(2020, 5, 6, tzinfo=UTC))
     assert [version.name for version in documents.versions(told.id, SCOPE, 10, None).rows] == ["told.md"]
     told = documents.describe(told.id, None, {"year": 2027})
     plain = documents.describe(plain.id, "other.md", {"author": "Bob"})
     assert (told.title, told.metadata) == ("told", {"year": 2027, "author": "Ada"})
-    assert (plain.name, plain.title, plain.metadata) == ("other.md", "Plain", {"author": "Bob"})
+    assert (plain.name, plain.title, plain.metadata) == (
+        "other.md",
+        "Plain",
+        {"author": "Bob", "created": "2020-05-06"},
+    )
     database.dispose()
 
 
