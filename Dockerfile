@@ -23,6 +23,10 @@ COPY migrations migrations
 RUN pip install --no-deps --no-build-isolation . && pip check
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
+# Tesseract reads pages that are images where OPENBOOK_OCR_LANGUAGES says so: some 50 MB beside PyTorch's hundreds.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-eng tesseract-ocr-chi-sim tesseract-ocr-chi-tra \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin openbook \
     && install --directory --owner openbook --group openbook --mode 0700 /data
 COPY --from=build /opt/openbook /opt/openbook

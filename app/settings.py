@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     parse_processes: int = Field(default=2, ge=1, le=64)
     parse_timeout_seconds: float = Field(default=120.0, gt=0)
     parse_memory_mebibytes: int = Field(default=1024, ge=128)
+    ocr_languages: str = Field(default="", max_length=100, pattern=r"^([A-Za-z_]+(\+[A-Za-z_]+)*)?$")
 
     search_candidates: int = Field(default=50, ge=10, le=1000)
     search_wait_seconds: float = Field(default=2.0, ge=0)

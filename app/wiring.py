@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 from app.db.audit import AuditStore
 from app.db.changes import ChangeStore
@@ -30,10 +31,12 @@ from generation.ports import Completer, Generator
 from generation.query import StandaloneQuestion
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.intake import Intake
+from ingestion.ocr import Ocr
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.pipeline import Pipeline
 from ingestion.ports import BlobStore
 from ingestion.sandbox import Sandbox
+from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.embedders.openai import OpenAIEmbedder
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
@@ -87,7 +90,7 @@ def build(settings: Settings) -> Services:
     documents = DocumentStore(
         db, settings.queue_max_jobs, settings.job_max_attempts, settings.queue_max_mebibytes * MEBIBYTE
     )
-    publications = PublicationStore(db, PARSER_VERSION)
+    publications = PublicationStore(db, _reading(settings))
     jobs = JobStore(db, settings.job_lease_seconds, settings.job_max_attempts)
     pins = PinStore(db)
     blobs = PinnedBlobStore(_blobs(settings), pins)
@@ -117,7 +120,7 @@ def build(settings: Settings) -> Services:
         documents=documents,
         publications=publications,
         jobs=jobs,
-        remains=RemainsStore(db, PARSER_VERSION, settings.keep_versions),
+        remains=RemainsStore(db, _reading(settings), settings.keep_versions),
         chunks=chunks,
         changes=changes,
         keys=KeyStore(db),
@@ -131,7 +134,7 @@ def build(settings: Settings) -> Services:
         retriever=retriever,
         answerer=_answerer(settings, retriever, embedder),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
-        pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, embedders),
+        pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, _ocr(settings, sandbox), embedders),
         sandbox=sandbox,
         blobs=blobs,
     )
@@ -180,6 +183,19 @@ def _blobs(settings: Settings) -> BlobStore:
             from ingestion.blob_stores.s3 import connect  # noqa: PLC0415  # boto3 is an extra
 
             return connect(settings.s3_bucket or "", settings.s3_endpoint_url)
+
+
+def _ocr(settings: Settings, sandbox: Sandbox) -> Ocr:
+    if not settings.ocr_languages:
+        return Ocr(sandbox, None)
+    memory_bytes = settings.parse_memory_mebibytes * MEBIBYTE
+    return Ocr(sandbox, Tesseract(settings.ocr_languages, settings.parse_timeout_seconds, memory_bytes))
+
+
+def _reading(settings: Settings) -> str:
+    """What stands beside a stored parse: the parsers' version, and the languages of OCR in a few characters."""
+    languages = settings.ocr_languages
+    return f"{PARSER_VERSION}.{crc32(languages.encode()):08x}" if languages else PARSER_VERSION
 
 
 def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> Answerer:

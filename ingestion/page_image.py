@@ -1,7 +1,7 @@
 """A PDF's page as an image, with what is cited marked on it. Runs in the sandbox's child."""
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from io import BytesIO
 from typing import cast
 
@@ -18,12 +18,9 @@ _MARGIN = 1.5  # points around a box
 
 def render(content: bytes, number: int, boxes: Sequence[Box], scale: float) -> bytes:
     """Return page `number` (from 1) as PNG at `scale` pixels per point; raises Unreadable where there is none."""
-    try:
-        with closing(pdfium.PdfDocument(content)) as document, closing(document[number - 1]) as page:
-            scale = min(scale, _LONGEST_SIDE / max(*page.get_size(), 1.0))
-            image = _drawn(page, scale)
-    except (pdfium.PdfiumError, IndexError) as error:
-        raise Unreadable(f"page {number} cannot be shown: {error}") from error
+    with _page(content, number) as page:
+        scale = _bounded(page, scale)
+        image = _drawn(page, scale)
     marks = Image.new("RGBA", image.size, (0, 0, 0, 0))
     pen = ImageDraw.Draw(marks)
     for x0, y0, x1, y1 in boxes:
@@ -36,7 +33,29 @@ def render(content: bytes, number: int, boxes: Sequence[Box], scale: float) -> b
     return png.getvalue()
 
 
-def _drawn(page: pdfium.PdfPage, scale: float) -> Image.Image:
-    bitmap = page.render(scale=scale)  # pyright: ignore - its types say int, and its own documentation float
+def picture(content: bytes, number: int, scale: float, rotation: int) -> bytes:
+    """Return page `number` (from 1) as PNG in grey, as whoever reads pictures wants it; raises Unreadable."""
+    with _page(content, number) as page:
+        image = _drawn(page, _bounded(page, scale), rotation).convert("L")
+    png = BytesIO()
+    image.save(png, "PNG", compress_level=1)
+    return png.getvalue()
+
+
+@contextmanager
+def _page(content: bytes, number: int) -> Generator[pdfium.PdfPage]:
+    try:
+        with closing(pdfium.PdfDocument(content)) as document, closing(document[number - 1]) as page:
+            yield page
+    except (pdfium.PdfiumError, IndexError) as error:
+        raise Unreadable(f"page {number} cannot be shown: {error}") from error
+
+
+def _bounded(page: pdfium.PdfPage, scale: float) -> float:
+    return min(scale, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+
+
+def _drawn(page: pdfium.PdfPage, scale: float, rotation: int = 0) -> Image.Image:
+    bitmap = page.render(scale=scale, rotation=rotation)  # pyright: ignore - its types say int, its documentation float
     with closing(cast("pdfium.PdfBitmap", bitmap)) as drawn:
         return drawn.to_pil().convert("RGB")

@@ -16,6 +16,7 @@ from ingestion.errors import (
     ParserCrashed,
     TookTooLong,
 )
+from ingestion.ocr import Ocr, needs_ocr
 from ingestion.parsed_json import load
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
@@ -87,6 +88,7 @@ class Pipeline:
     versions: VersionStore
     blobs: BlobStore
     sandbox: Sandbox
+    ocr: Ocr
     embedders: Embedders
 
     def ingest(self, jobs: Sequence[Job], still_held: StillHeld = lambda _: True) -> None:
@@ -111,7 +113,9 @@ class Pipeline:
                 content = file.read()
             watch = _Look(self.queue, job, still_held)
             found = self.sandbox.read(content, job.media_type, job.name, job.redact, watch, timeout_seconds)
-            return Read(job, found, is_saved=False)
+            if timeout_seconds is not None and needs_ocr(found):
+                raise TookTooLong(f"{job.name} has pages to be recognised")
+            return Read(job, self.ocr.complete(content, found, job.redact, watch), is_saved=False)
         except (Outage, NoLongerWanted):
             raise
         except IngestionError as error:

@@ -217,6 +217,17 @@ class Sandbox:
         asked = {"task": "render", "media_type": "application/pdf", "page": number, "boxes": boxes, "scale": scale}
         return self._ask(asked, content) or b""
 
+    def picture(self, content: bytes, number: int, scale: float, rotation: int, watch: Watch = _unwatched) -> bytes:
+        """Return page `number` (from 1) of a PDF as PNG in grey, turned by so many degrees; raises as `render`."""
+        asked = {
+            "task": "picture",
+            "media_type": "application/pdf",
+            "page": number,
+            "scale": scale,
+            "rotation": rotation,
+        }
+        return self._ask(asked, content, watch) or b""
+
     def close(self) -> None:
         """End all children; whoever still waits for one gets ParserCrashed."""
         with self._lock:

@@ -49,6 +49,7 @@ class Asked:
     page: int = 0
     boxes: tuple[Box, ...] = ()
     scale: float = 1.0
+    rotation: int = 0
 
 
 Task = Callable[[Asked, bytes], bytes | None]
@@ -74,6 +75,11 @@ def unlock(asked: Asked, content: bytes) -> bytes | None:
 def render(asked: Asked, content: bytes) -> bytes:
     """Return a PDF's page as PNG with the boxes marked."""
     return page_image.render(content, asked.page, asked.boxes, asked.scale)
+
+
+def picture(asked: Asked, content: bytes) -> bytes:
+    """Return a PDF's page as PNG in grey."""
+    return page_image.picture(content, asked.page, asked.scale, asked.rotation)
 
 
 def serve(tasks: Mapping[str, Task]) -> None:
@@ -184,4 +190,4 @@ def _status_bytes(key: str) -> int:
 
 
 if __name__ == "__main__":
-    serve({"parse": parse, "unlock": unlock, "render": render})
+    serve({"parse": parse, "unlock": unlock, "render": render, "picture": picture})

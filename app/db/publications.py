@@ -21,9 +21,6 @@ from ingestion.title import title_of
 from ingestion.types import Failure, Job, JobId, Progress, Publication
 from retrieval.types import CollectionId, PassageEmbedding
 
-NO_TEXT = Failure(
-    "no_text", "no text was found in this file; if it holds scanned pages, run OCR on it first", transient=False
-)
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
 FORGOTTEN = Failure("stale", "vectors that this shares with a document were deleted with it", transient=True)
 OTHER_MODEL = Failure(
@@ -33,6 +30,7 @@ OTHER_MODEL = Failure(
 )
 _STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
+_MESSAGE_LENGTH = 2000
 _DESCRIBED = (
     *("status", "title", "own_title", "own_metadata", "metadata"),
     *("language", "effective_at", "warnings", "counts", "pages", "chunks", "published_at"),
@@ -128,7 +126,7 @@ class PublicationStore(VersionStore):
         empty = [publication for publication in fitting if not publication.drafts]
         for publication in empty:
             _describe(session, [publication], {}, self.clock())
-            attempts.end(session, publication.job.id, NO_TEXT, self.clock)
+            attempts.end(session, publication.job.id, _no_text(publication), self.clock)
         full = [publication for publication in fitting if publication.drafts]
         shelf = Shelf(session, collection.id, collection.generation, collection.fingerprint)
         embeddings = shelf.embeddings(full)
@@ -256,6 +254,11 @@ def _describe(
         for merged in [metadata.merged(publication.metadata, publication.job.metadata)]
     ]
     session.connection().execute(statement, rows)
+
+
+def _no_text(publication: Publication) -> Failure:
+    reasons = "".join(f"; {warning}" for warning in publication.warnings)
+    return Failure("no_text", storable(f"no text was found in this file{reasons}"[:_MESSAGE_LENGTH]), transient=False)
 
 
 def _more_than_none(counts: Mapping[str, int]) -> dict[str, int]:

@@ -23,7 +23,6 @@ from ingestion.ports import Parser
 from ingestion.types import MediaType, Page, ParsedDocument
 from retrieval.types import Box
 
-_NAMED_PAGES = 10  # in one warning
 _PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
 _NO_RULES = np.zeros((0, 4))
 
@@ -64,8 +63,8 @@ class PdfParser(Parser):
             found = tuple(pdf_facts.second_opinion(reader, len(pages)))
         if damage is not None and not found:
             raise Unreadable(f"the PDF is damaged: {damage}") from damage
-        if not found:
-            warnings.append("the PDF has no text: its pages are empty or images")
+        if not found and not counts["image_only_pages"]:  # those are told of by whoever has them recognised
+            warnings.append("the PDF has no text: its pages are empty")
         title, metadata = pdf_facts.facts_of(reader)
         return ParsedDocument(title, found, pages, metadata, tuple(warnings), +counts)
 
@@ -101,10 +100,7 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Co
                 warnings.append(f"page {number} is damaged and was not read")
                 sheets.append(_Sheet(Page(number, 0.0, 0.0, label), (), _NO_RULES, _NO_RULES))
             page_done(number, len(document))
-    images = [sheet.page.number for sheet in sheets if sheet.page.textless]
-    counts["image_only_pages"] = len(images)
-    if images and len(images) < len(sheets):
-        warnings.append(_missing(images, len(sheets)))
+    counts["image_only_pages"] = sum(sheet.page.textless for sheet in sheets)
     return sheets
 
 
@@ -146,12 +142,6 @@ def _items(lines: Sequence[Line], across: Floats, down: Floats) -> list[Item]:
         elif place not in taken:
             free.append(line)
     return items + rows(free)
-
-
-def _missing(images: Sequence[int], pages: int) -> str:
-    """Names the pages that are images, so that nobody takes them for read."""
-    named = ", ".join(map(str, images[:_NAMED_PAGES])) + (" …" if len(images) > _NAMED_PAGES else "")
-    return f"{len(images)} of {pages} pages are images without text and were not read: {named}"
 
 
 def _clipped(box: Box, width: float, height: float) -> Box:

@@ -14,6 +14,7 @@ from app.db.remains import RemainsStore
 from app.db.session import Database
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.intake import Intake
+from ingestion.ocr import Ocr
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.pipeline import Pipeline
 from ingestion.sandbox import Sandbox
@@ -69,7 +70,9 @@ def library(sqlite_url: str, tmp_path: Path, sandbox: Sandbox) -> Iterator[Libra
     documents = DocumentStore(database, 100, 3)
     jobs = JobStore(database, LEASE_SECONDS, 3)
     blobs = FilesystemBlobStore(tmp_path / "blobs")
-    pipeline = Pipeline(jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, Known(embedder))
+    pipeline = Pipeline(
+        jobs, documents, PublicationStore(database, PARSER_VERSION), blobs, sandbox, Ocr(sandbox, None), Known(embedder)
+    )
     yield Library(
         collection,
         documents,

@@ -3,8 +3,14 @@
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import cast
 
+import pypdfium2 as pdfium
+from PIL import Image
+
+SCAN_DPI = 200
 CONTENT_TYPES = (
     '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -61,6 +67,19 @@ def pdf(*pages: PdfPage, info: Mapping[str, str] | None = None) -> bytes:
         kids.append(len(objects))
     objects[1] = f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(f'{kid} 0 R' for kid in kids)}] >>".encode()
     return _file(objects)
+
+
+def scanned(content: bytes, turned: bool = False) -> bytes:
+    """A PDF as a scanner makes it of the printed pages: pictures of them, each on its page, nothing else."""
+    pictures: list[Image.Image] = []
+    with closing(pdfium.PdfDocument(content)) as document:
+        for page in document:
+            bitmap = page.render(scale=SCAN_DPI / 72)  # pyright: ignore - its types say int, and a float will do
+            picture = cast("pdfium.PdfBitmap", bitmap).to_pil().convert("L")
+            pictures.append(picture.rotate(180) if turned else picture)
+    packed = io.BytesIO()
+    pictures[0].save(packed, "PDF", save_all=True, append_images=pictures[1:], resolution=SCAN_DPI)
+    return packed.getvalue()
 
 
 def lines(*texts: str, x: float = 72, top: float = 720, leading: float = 12, size: float = 10) -> list[Text]:
