@@ -58,13 +58,14 @@ class BlockWriter:
         """Open a list, numbered from `first` or with bullets; inside another list it is indented."""
         self._numbers.append(first)
 
-    def open_item(self, number: int | None = None) -> None:
-        """The next text opens an item of the innermost list, with its own number if the page gives it one."""
+    def open_item(self, number: int | None = None, label: str = "") -> None:
+        """The next text opens an item of the innermost list, under its own number or label if it brings one."""
         counted = self._numbers[-1] if self._numbers else None
-        number = number if counted is not None and number is not None else counted
-        self._marker = "- " if number is None else f"{number}. "
-        if number is not None:
+        if counted is not None:
+            number = counted if number is None else number
             self._numbers[-1] = number + 1
+            label = label or f"{number}."
+        self._marker = f"{label or '-'} "
 
     def close_list(self) -> None:
         if self._numbers:
@@ -84,6 +85,10 @@ class BlockWriter:
         table, self.table = self.table, None
         if table is not None:
             self._add("table", table.lines())
+
+    def add_table(self, text: str) -> None:
+        """A table that is written already."""
+        self._add("table", text)
 
     def finish(self) -> tuple[Block, ...]:
         """All blocks; whatever is still open is closed."""

@@ -28,3 +28,15 @@ def w(name: str) -> str:
 def name_of(element: Element) -> str:
     """The element's name without its namespace; empty for comments and processing instructions."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def value_at(parent: Element | None, path: str) -> str | None:
+    """The `w:val` of the element at the path of names in Word's namespace; None if it is not there or has none."""
+    found = parent.find("/".join(map(w, path.split("/")))) if parent is not None else None
+    return found.get(w("val")) if found is not None else None
+
+
+def is_on(parent: Element | None, name: str) -> bool | None:
+    """Whether a switch such as `w:vanish` is on; None where it is not said."""
+    switch = parent.find(w(name)) if parent is not None else None
+    return None if switch is None else switch.get(w("val")) not in ("0", "false", "off")
