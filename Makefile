@@ -23,7 +23,7 @@ FIDELITY_DATA ?= ../shared/data
 # Which benchmarks to run; empty: all but the peers.
 BENCH ?=
 
-.PHONY: help run install develop system test check format lock bench bench-peers clean
+.PHONY: help run install develop system test check format lock soak bench bench-peers clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,6 +50,12 @@ check: $(DEVELOP)  ## style, types and who may import whom
 format: $(DEVELOP)  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Two workers on one queue, killed at random; SOAK_SEED=n repeats a run.
+SOAK_JOBS ?= 1000
+
+soak: $(DEVELOP) system  ## a thousand jobs under random kills, on SQLite and PostgreSQL (some minutes)
+	SOAK_JOBS=$(SOAK_JOBS) $(BIN)/python -m pytest tests/acceptance/test_two_workers.py --timeout 1800 -s
 
 bench: $(DEVELOP)  ## measure; prints one table per benchmark
 	BENCH_DATA=$(BENCH_DATA) FIDELITY_DATA=$(FIDELITY_DATA) $(BIN)/python tests/benchmarks $(BENCH)

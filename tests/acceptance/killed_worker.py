@@ -1,7 +1,8 @@
-"""A real worker that kills itself with SIGKILL at a named point: `python killed_worker.py POINT MOMENT NTH`.
+"""A real worker that kills itself with SIGKILL at a named point: `python killed_worker.py POINT MOMENT NTH [SIGNAL]`.
 
 POINT is a method of a port (`queue.claim`, `versions.publish`, ...), MOMENT is `before` the call, `inside`
-it (just before its transaction commits) or `after` it; NTH counts the calls.
+it (just before its transaction commits) or `after` it; NTH counts the calls. Another SIGNAL, as in SIGSTOP, takes the
+place of SIGKILL. Pieces are small, so that a document of ten chunks is a large one.
 """
 
 import os
@@ -12,9 +13,13 @@ from typing import Any
 
 from sqlalchemy import event
 
+import ingestion.bench
+import ingestion.pipeline
 from app.settings import Settings
 from app.wiring import Services, build
 from app.worker import make, new_name
+
+PIECE = 4
 
 
 class KillAt:
@@ -57,7 +62,7 @@ class Always:
 
 
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.Signals[sys.argv[4]] if len(sys.argv) > 4 else signal.SIGKILL)
 
 
 def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
@@ -77,6 +82,7 @@ def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
 
 
 if __name__ == "__main__":
+    ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
     services = build(Settings())
     if len(sys.argv) > 1:
         services = rigged(services, sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,121 @@
+"""Real workers on one database, and what must hold of it once they are through."""
+
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from app.db.models import Change, Chunk, Document, Embedding, Job, Placement, Version
+from app.settings import Settings
+from app.wiring import Services, build, close
+from ingestion.intake import IncomingFile
+
+LEASE_SECONDS = 0.6
+CHAPTERS = 10
+BOOK = "\n\n".join(
+    f"# Chapter {n}\n\nChapter {n} of the book says that {n} times {n} is {n * n}." for n in range(CHAPTERS)
+)
+WORKER = Path(__file__).with_name("killed_worker.py")
+
+Environment = Mapping[str, str]
+
+
+def settings_of(database_url: str, data_dir: Path, attempts: int = 3) -> Environment:
+    """An environment for workers whose leases are short."""
+    return {
+        **os.environ,
+        "OPENBOOK_DATA_DIR": str(data_dir),
+        "OPENBOOK_DATABASE_URL": database_url,
+        "OPENBOOK_EMBEDDER": "hashing",
+        "OPENBOOK_JOB_LEASE_SECONDS": str(LEASE_SECONDS),
+        "OPENBOOK_JOB_MAX_ATTEMPTS": str(attempts),
+        "OPENBOOK_PARSE_PROCESSES": "1",
+    }
+
+
+@contextmanager
+def services_of(environment: Environment) -> Generator[Services]:
+    """The services by the environment's settings, in this process."""
+    given = {
+        name.removeprefix("OPENBOOK_").lower(): value
+        for name, value in environment.items()
+        if name.startswith("OPENBOOK_")
+    }
+    services = build(Settings(**given))  # pyright: ignore[reportArgumentType]  # strings, as from the environment
+    services.db.migrate()
+    try:
+        yield services
+    finally:
+        close(services)
+
+
+def start_worker(environment: Environment, *arguments: str) -> subprocess.Popen[bytes]:
+    """A worker, which `killed_worker.py` may tell to die or to stop at some point."""
+    return subprocess.Popen([sys.executable, str(WORKER), *arguments], env=dict(environment))
+
+
+@contextmanager
+def worker(environment: Environment, *arguments: str) -> Generator[subprocess.Popen[bytes]]:
+    """A worker until the block ends."""
+    process = start_worker(environment, *arguments)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def upload_notes(services: Services, count: int, *, with_book: bool = True) -> int:
+    """Notes of a chunk each, and a book of several pieces; gives how many chunks they have together."""
+    collection = services.collections.ensure("default", services.embedder.fingerprint)
+    notes = ["\n\n".join(f"Document {i} says fact {i * j}." * 3 for j in range(4)) for i in range(count)]
+    files = [IncomingFile(f"{i}.txt", io.BytesIO(text.encode()), {}) for i, text in enumerate(notes)]
+    if with_book:
+        files.append(IncomingFile("book.md", io.BytesIO(BOOK.encode()), {}))
+    for start in range(0, len(files), 250):
+        services.intake.accept_all(files[start : start + 250], collection.id)
+    return count + CHAPTERS * with_book
+
+
+def wait_until_drained(services: Services, documents: int, seconds: float = 30) -> None:
+    """Return once every job succeeded."""
+    deadline = time.monotonic() + seconds
+    while services.jobs.depth()["succeeded"] < documents:
+        if time.monotonic() > deadline:
+            pytest.fail(f"not drained: {services.jobs.depth()}")
+        time.sleep(0.05)
+
+
+def assert_whole(services: Services, documents: int, chunks: int) -> None:
+    """Nothing is lost, done twice or left over, and the indexes hold what the database does."""
+    with services.db.read() as session:
+        statuses: Sequence[str] = session.scalars(select(Version.status)).all()
+        live = session.scalars(select(Document.live_version_id)).all()
+        collection = session.scalars(select(Document.collection_id)).first()
+        rows = {
+            table.__tablename__: session.scalar(select(func.count()).select_from(table))
+            for table in (Chunk, Embedding, Placement, Change, Job)
+        }
+        distinct = session.scalar(select(func.count(Chunk.key.distinct())))
+    assert statuses == ["ready"] * documents
+    assert len(set(live)) == documents
+    assert rows == {
+        **dict.fromkeys(("chunks", "embeddings", "placements"), chunks),
+        **dict.fromkeys(("changes", "jobs"), documents),
+    }
+    assert distinct == chunks
+    assert collection is not None
+    indexes = services.replica.indexes(collection)  # pyright: ignore[reportArgumentType]
+    _, alive = services.changes.live(collection, 1)  # pyright: ignore[reportArgumentType]
+    assert len(alive) == chunks
+    assert indexes.vector is not None
+    assert np.array_equal(indexes.vector.ids(), alive)
+    assert np.array_equal(indexes.lexical.ids(), alive)
