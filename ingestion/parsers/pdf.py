@@ -15,7 +15,8 @@ from ingestion.parsers.pdf_characters import read_characters
 from ingestion.parsers.pdf_drawn import Floats, View, read_drawn
 from ingestion.parsers.pdf_layout import blocks
 from ingestion.parsers.pdf_lines import Line, read_lines
-from ingestion.parsers.pdf_rows import Item, Table, in_order, rows
+from ingestion.parsers.pdf_order import in_order
+from ingestion.parsers.pdf_rows import Item, Table, rows
 from ingestion.parsers.pdf_rules import ruled_tables
 from ingestion.parsers.pdf_running import PageLines, running_lines
 from ingestion.parsers.pdf_tables import with_tables

@@ -16,6 +16,7 @@ _STEP = 0.75  # points between two sizes that are told apart
 _DEEPEST = 6
 
 _NOT_LETTERS = re.compile(r"[\W_]+")
+_NO_HEADING = re.compile(r"[(（].*[)）]|[•·▪◦‣●○■□–—*-].*|.{60,}[:：]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def headings(paragraphs: Sequence[Sequence[Line]], body: float, outline: Outline
 def is_like_heading(lines: Sequence[Line], body: float) -> bool:
     """Whether a paragraph stands out as a title does: short, with letters, larger than the body or bold throughout."""
     text, line = _text(lines), lines[0]
-    if len(text) > _LONGEST or not any(sign.isalpha() for sign in text):
+    if len(text) > _LONGEST or _NO_HEADING.fullmatch(text) or not any(sign.isalpha() for sign in text):
         return False
     if line.size >= _LARGER * body:
         return len(lines) <= 3 and not text.endswith((",", ";"))

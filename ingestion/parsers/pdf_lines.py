@@ -19,6 +19,8 @@ CELL_GAP = 1.2  # in line heights; spaces of justified text stay below
 _WORD_GAP = 0.12
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile("bold|black|heavy", re.IGNORECASE)
+_CURRENCIES = tuple(map(ord, "$€£¥₩₹"))
+_AMOUNT_ENDS = tuple(map(ord, "0123456789%)—–"))
 _MOST_RULES = 500  # looked at for each line
 
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
@@ -93,7 +95,7 @@ def _lines(
     first, last = int(places[0]), int(places[-1])
     codes = characters.codes[first : last + 1]
     is_rtl = bool((codes >= 0x590).any()) and RIGHT_TO_LEFT.search(_raw(codes)) is not None
-    cuts = _cuts(boxes, height, rules, is_rtl=is_rtl)
+    cuts = _cuts(boxes, height, rules, _opens_amount(characters.codes[places]), is_rtl=is_rtl)
     bold = _is_bold(text_page, int(characters.indices[first])) and _is_bold(text_page, int(characters.indices[last]))
     size = font_size(text_page, int(characters.indices[places[len(places) // 2]]))
     hyphen = last + 1 < len(characters.codes) and int(characters.codes[last + 1]) in HYPHENS
@@ -111,7 +113,7 @@ def _lines(
     return lines
 
 
-def _cuts(boxes: Floats, height: float, rules: Floats, *, is_rtl: bool) -> list[int]:
+def _cuts(boxes: Floats, height: float, rules: Floats, opens_amount: NDArray[np.bool_], *, is_rtl: bool) -> list[int]:
     """The places before which a gap is wider than between words, or holds a rule that goes through the line.
 
     In lines that run right to left a number is written left to right, so that the pen jumps over it: there, a gap is
@@ -123,7 +125,7 @@ def _cuts(boxes: Floats, height: float, rules: Floats, *, is_rtl: bool) -> list[
     if is_rtl:
         lefts, rights = np.maximum(boxes[1:, 0], boxes[:-1, 0]), np.minimum(boxes[1:, 2], boxes[:-1, 2])
     gaps = lefts - rights
-    cut = gaps > CELL_GAP * height
+    cut = (gaps > CELL_GAP * height) | ((gaps > _WORD_GAP * height) & opens_amount)
     wide = np.flatnonzero((gaps > 0.1 * height) & ~cut)
     top, bottom = float(boxes[:, 1].min()), float(boxes[:, 3].max())
     through = rules[(rules[:, 1] < top + 0.3 * height) & (rules[:, 3] > bottom - 0.3 * height)]
@@ -135,6 +137,11 @@ def _cuts(boxes: Floats, height: float, rules: Floats, *, is_rtl: bool) -> list[
             middle = (lefts[place] + rights[place]) / 2
             cut[place] = not ((boxes[:, 0] < middle) & (boxes[:, 2] > middle)).any()
     return (np.flatnonzero(cut) + 1).tolist()
+
+
+def _opens_amount(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Where a sign of currency follows an amount: in a table set that tightly, the next column."""
+    return np.isin(codes[1:], _CURRENCIES) & np.isin(codes[:-1], _AMOUNT_ENDS)
 
 
 def _in_order(codes: NDArray[np.uint32], boxes: Floats) -> NDArray[np.uint32]:
@@ -187,16 +194,18 @@ def _joined(lines: Sequence[Line], rules: Floats) -> list[Line]:
     joined: list[Line] = []
     for line in lines:
         is_one = joined and not joined[-1].hyphen and beside(joined[-1], line)
-        if is_one and _gap(joined[-1], line) <= CELL_GAP and not _is_parted(joined[-1].box, line.box, rules):
+        if is_one and _gap(joined[-1], line) <= CELL_GAP and not _is_parted(joined[-1], line, rules):
             joined[-1] = _together(joined[-1], line)
         else:
             joined.append(line)
     return joined
 
 
-def _is_parted(one: Box, other: Box, rules: Floats) -> bool:
-    """Whether a rule stands between two lines that stand side by side."""
-    left, right = sorted((one, other))
+def _is_parted(one: Line, other: Line, rules: Floats) -> bool:
+    """Whether a rule stands between two lines that stand side by side, or the second opens another amount."""
+    if ord(other.text[0]) in _CURRENCIES and ord(one.text[-1]) in _AMOUNT_ENDS:
+        return True
+    left, right = sorted((one.box, other.box))
     middle = (max(left[1], right[1]) + min(left[3], right[3])) / 2
     x = (rules[:, 0] + rules[:, 2]) / 2
     between = (x >= left[2] - 0.5) & (x <= right[0] + 0.5) & (rules[:, 1] <= middle) & (rules[:, 3] >= middle)

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from ingestion.parsers.pdf_drawn import Floats
 from ingestion.parsers.pdf_lines import RIGHT_TO_LEFT, Line, union
-from ingestion.parsers.pdf_rows import Table
+from ingestion.parsers.pdf_rows import Cell, Table
 
 _TOUCH = 3.0  # points between two rules that meet
 _MOST_RULES = 1200
 _MOST_CELLS = 4000
 _WIDEST_CELL = 1500  # characters: more is a page's layout, not a table's cell
 _SMALLEST_CELL = 4.0  # points
-
-Cell = tuple[Line, ...]
 
 
 def ruled_tables(lines: Sequence[Line], across: Floats, down: Floats) -> list[tuple[frozenset[int], Table]]:

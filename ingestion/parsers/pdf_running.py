@@ -17,6 +17,7 @@ _LEAST_NUMBERS = 2
 
 _DIGITS = re.compile(r"\d+")
 _NO_WORD = re.compile(r"[\W_]+")
+_PAGE_NUMBER = re.compile(r"([a-z]?)([0-9]{1,5})")
 _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 
@@ -108,11 +109,12 @@ def _repeated(edges: Sequence[_Edge], needed: int) -> dict[int, set[int]]:
 
 def _numbers(edges: Sequence[_Edge], needed: int) -> dict[int, set[int]]:
     """By page, those that are a number and count up with the pages: at one height, or at the very edge of many."""
-    counted: dict[int, list[_Edge]] = defaultdict(list)
+    counted: dict[tuple[str, int], list[_Edge]] = defaultdict(list)
     for edge in edges:
-        value = _value(edge.text)
-        if value is not None:
-            counted[value - edge.page].append(edge)
+        numbered = _number(edge.text)
+        if numbered is not None:
+            chapter, value = numbered
+            counted[chapter, value - edge.page].append(edge)
     found: dict[int, set[int]] = defaultdict(set)
     for group in counted.values():
         _add_levels(found, group, _LEAST_NUMBERS)
@@ -130,14 +132,15 @@ def _add_levels(found: dict[int, set[int]], edges: Sequence[_Edge], needed: int)
                 found[edge.page].add(edge.place)
 
 
-def _value(text: str) -> int | None:
-    """The page number that a line may be, in digits or Roman numerals."""
+def _number(text: str) -> tuple[str, int] | None:
+    """The chapter's letter, if any, and the page number that a line may be, in digits or Roman numerals."""
     word = _NO_WORD.sub("", text).casefold()
-    if word.isdecimal() and len(word) <= 5:
-        return int(word)
+    plain = _PAGE_NUMBER.fullmatch(word)
+    if plain is not None:
+        return plain[1], int(plain[2])
     if word and _ROMAN.fullmatch(word):
         values = [_ROMAN_DIGITS[sign] for sign in word]
-        return sum(-here if here < after else here for here, after in zip(values, [*values[1:], 0], strict=True))
+        return "", sum(-here if here < after else here for here, after in zip(values, [*values[1:], 0], strict=True))
     return None
 
 

@@ -1,7 +1,6 @@
 """PDFs with a reviewed Markdown beside them: tokens, and the rows of the tables."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -38,18 +37,18 @@ def run(folder: Path) -> list[Table]:
             tuple(rows),
             (
                 "Tokens: runs of letters and digits, NFKC, one case; a CJK character each; as multisets. A row of the "
-                "Markdown is kept together if all tokens of its cells stand in one line of one table block.",
+                "Markdown is kept together if every token of its cells stands in one line of one table block.",
             ),
         )
     ]
 
 
-def _rows(markdown: str) -> Iterator[Counter[str]]:
+def _rows(markdown: str) -> Iterator[set[str]]:
     for line in markdown.splitlines():
-        if line.startswith("|") and (row := tokens(_NOT_TEXT.sub("", line))):
+        if line.startswith("|") and (row := set(tokens(_NOT_TEXT.sub("", line)))):
             yield row
 
 
-def _rows_kept(expected: Sequence[Counter[str]], parsed: ParsedDocument) -> tuple[int, int]:
-    lines = [tokens(line) for block in parsed.blocks if block.kind == "table" for line in block.text.split("\n")]
-    return sum(any(not row - line for line in lines) for row in expected), len(expected)
+def _rows_kept(expected: Sequence[set[str]], parsed: ParsedDocument) -> tuple[int, int]:
+    lines = [set(tokens(line)) for block in parsed.blocks if block.kind == "table" for line in block.text.split("\n")]
+    return sum(any(row <= line for line in lines) for row in expected), len(expected)

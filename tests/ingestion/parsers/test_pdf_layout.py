@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from ingestion.normalize import one_line
 from ingestion.parsers.pdf_layout import blocks, compose
 from ingestion.parsers.pdf_lines import Line
-from ingestion.parsers.pdf_rows import in_order, rows
+from ingestion.parsers.pdf_order import in_order
+from ingestion.parsers.pdf_rows import rows
 from ingestion.parsers.pdf_tables import with_tables
 
 words = st.text(st.sampled_from("abcXY12.-,()$%é的模型，。 "), min_size=1, max_size=12).map(one_line).filter(bool)
