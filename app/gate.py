@@ -69,6 +69,7 @@ RULES = (
     Rule("GET", "/v1/documents", "reader"),
     Rule("GET", "/v1/documents/{id}", "reader"),
     Rule("GET", "/v1/documents/{id}/versions", "reader"),
+    Rule("GET", "/v1/documents/{id}/versions/{number}/compare/{other}", "reader"),
     Rule("GET", "/v1/documents/{id}/chunks", "reader"),
     Rule("GET", "/v1/documents/{id}/file", "reader"),
     Rule("GET", "/v1/documents/{id}/pages/{number}.png", "reader"),

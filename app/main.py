@@ -35,6 +35,7 @@ from app.api import (
     search,
     session,
     uploads,
+    versions,
 )
 from app.api.dependencies import App, new_app
 from app.db.audit import AuditStore
@@ -73,6 +74,7 @@ _ROUTERS = (
     health,
     uploads,
     documents,
+    versions,
     originals,
     jobs,
     collections,

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,8 @@ class Work:
     embeddings: dict[tuple[CollectionId, str], PassageEmbedding] = field(
         default_factory=dict[tuple[CollectionId, str], PassageEmbedding]
     )
+    embedded: Counter[JobId] = field(default_factory=Counter[JobId])
+    """How many chunks were embedded for each job; the vectors of the others were there."""
 
     @property
     def chunks(self) -> int:
@@ -161,6 +164,7 @@ class Pipeline:
         piece = work.missing[:PIECE]
         if piece and work.parsed:
             embeddings = self._embed(piece, still_held)
+            work.embedded.update(job.id for job, draft in piece if (job.collection, draft.key) in embeddings)
             if work.chunks <= PIECE:
                 work.embeddings.update(embeddings)
             elif not self._keep(work, embeddings):
@@ -168,7 +172,7 @@ class Pipeline:
             del work.missing[:PIECE]
         if work.missing and work.parsed:
             return False
-        publications = [self._publication(each, work.embeddings) for each in work.parsed if still_held(each.job)]
+        publications = [self._publication(each, work) for each in work.parsed if still_held(each.job)]
         if publications:
             self.versions.publish(publications)
         return True
@@ -212,10 +216,9 @@ class Pipeline:
         progress = Progress(share, done, work.chunks)
         return self.versions.save_embeddings(parsed.job, by_key, progress)
 
-    def _publication(
-        self, parsed: Parsed, embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding]
-    ) -> Publication:
-        job, document = parsed.job, parsed.document
+    def _publication(self, parsed: Parsed, work: Work) -> Publication:
+        job, document, embeddings = parsed.job, parsed.document, work.embeddings
+        embedded = {"embedded_chunks": work.embedded[job.id]}
         return Publication(
             job=job,
             title=document.title,
@@ -224,7 +227,7 @@ class Pipeline:
             pages=len(document.pages),
             drafts=parsed.drafts,
             warnings=document.warnings,
-            counts={**document.counts, **chunk_languages(parsed.drafts)},
+            counts={**document.counts, **chunk_languages(parsed.drafts), **embedded},
             embeddings={
                 draft.key: embeddings[job.collection, draft.key]
                 for draft in parsed.drafts

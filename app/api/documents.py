@@ -1,10 +1,10 @@
-"""Documents: listed, described anew, restored to an earlier version and deleted; their versions and chunks."""
+"""Documents: listed, described anew and deleted; their chunks."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app import auth
@@ -23,14 +23,12 @@ from app.api.models import (
     failure,
     page,
 )
-from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
+from app.db.types import ChunkRecord, DocumentRecord
 from ingestion.intake import NAME_MAX, display_name
 from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue
 
 router = APIRouter(tags=["documents"])
-
-VersionNumber = Annotated[int, Path(ge=0, lt=2**31)]
 
 
 class Document(Reply):
@@ -63,25 +61,6 @@ class Document(Reply):
     updated_at: datetime
 
 
-class Version(Reply):
-    """One state of a document's file; `live` says that it is the one that answers."""
-
-    number: int
-    status: VersionStatus
-    live: bool
-    name: str
-    title: str
-    metadata: Mapping[str, MetadataValue]
-    media_type: str
-    size: int
-    sha256: str
-    pages: int | None
-    chunks: int | None
-    error: Failure | None
-    created_at: datetime
-    published_at: datetime | None
-
-
 class Chunk(Reply):
     """A chunk of the version that serves, in reading order; boxes are [page, x0, y0, x1, y1]."""
 
@@ -107,14 +86,6 @@ def change(id: Id, changes: Changes, request: Request, services: ServicesGiven) 
     name = None if changes.name is None else display_name(changes.name)
     record = services.documents.describe(DocumentId(id), name, changes.metadata)
     audit(request, "document.change", id)
-    return shown(record)
-
-
-@router.post("/v1/admin/documents/{id}/versions/{number}/restore")
-def restore(id: Id, number: VersionNumber, request: Request, services: ServicesGiven) -> Document:
-    """Let an earlier version answer again, from this moment on."""
-    record = services.documents.restore(DocumentId(id), number)
-    audit(request, "document.restore", f"{id}/{number}")
     return shown(record)
 
 
@@ -144,14 +115,6 @@ def list_documents(
 def get_document(id: Id, scope: Readable, services: ServicesGiven) -> Document:
     """One document."""
     return shown(services.documents.get(DocumentId(id), scope))
-
-
-@router.get("/v1/documents/{id}/versions")
-def list_versions(
-    id: Id, scope: Readable, services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None
-) -> Page[Version]:
-    """The versions of a document that are kept, newest first."""
-    return page(services.documents.versions(DocumentId(id), scope, limit, cursor), _version)
 
 
 @router.get("/v1/documents/{id}/chunks")
@@ -194,32 +157,17 @@ def fields_of(record: DocumentRecord) -> dict[str, Any]:
     }
 
 
-def _version(record: VersionRecord) -> Version:
-    return Version(
-        number=record.number,
-        status=record.status,
-        live=record.live,
-        name=record.name,
-        title=record.title,
-        metadata=record.metadata,
-        media_type=record.media_type,
-        size=record.size,
-        sha256=record.sha256,
-        pages=record.pages,
-        chunks=record.chunks,
-        error=failure(record.error_code, record.error_message),
-        created_at=record.created_at,
-        published_at=record.published_at,
-    )
-
-
 def _chunk(record: ChunkRecord) -> Chunk:
-    return Chunk(
-        id=str(record.id),
-        ordinal=record.ordinal,
-        text=record.text,
-        headings=list(record.headings),
-        pages=list(record.pages),
-        tokens=record.tokens,
-        boxes=[(region.page, *region.box) for region in record.regions if region.box is not None],
-    )
+    return Chunk(**chunk_fields(record))
+
+
+def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
+    return {
+        "id": str(record.id),
+        "ordinal": record.ordinal,
+        "text": record.text,
+        "headings": list(record.headings),
+        "pages": list(record.pages),
+        "tokens": record.tokens,
+        "boxes": [(region.page, *region.box) for region in record.regions if region.box is not None],
+    }

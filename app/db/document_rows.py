@@ -104,10 +104,20 @@ def version(row: models.Version, live: int | None) -> VersionRecord:
         blob_key=BlobKey(row.blob_key),
         pages=row.pages,
         chunks=row.chunks,
+        counts=row.counts or {},
         error_code=row.error_code,
         error_message=row.error_message,
         created_at=row.created_at,
         published_at=row.published_at,
+    )
+
+
+def placed_chunks() -> Select[*tuple[Any, ...]]:
+    """Every placement with its chunk's text."""
+    return (
+        select(models.Placement.chunk_id, models.Placement.ordinal, models.Placement.pages)
+        .add_columns(models.Placement.regions, models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
+        .join(models.Chunk, models.Chunk.id == models.Placement.chunk_id)
     )
 
 

@@ -1,12 +1,12 @@
 """Documents and their versions: registered, shown, restored, forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import descriptions, document_rows, liveness, models, registration
+from app.db import comparisons, descriptions, document_rows, liveness, models, registration
 from app.db.clock import Clock, utc_now
 from app.db.deletion import delete_document
 from app.db.document_rows import Shown
@@ -14,7 +14,7 @@ from app.db.errors import Conflict, InvalidCursor
 from app.db.locks import hold_document
 from app.db.session import Database
 from app.db.sql import REGISTER_LOCK, among, lock, unindexed
-from app.db.types import ChunkRecord, DocumentRecord, Paged, VersionRecord
+from app.db.types import ChunkChange, ChunkRecord, Comparison, DocumentRecord, Paged, VersionRecord
 from ingestion.errors import QueueFull, UnknownDocument
 from ingestion.ports import DocumentRegister
 from ingestion.types import Accepted, BlobKey, DocumentId, Metadata, Upload, VersionStatus
@@ -145,9 +145,7 @@ class DocumentStore(DocumentRegister):
         with self.db.read() as session:
             live = _live_version(session, id, scope)
             rows = session.execute(
-                select(models.Placement.chunk_id, models.Placement.ordinal, models.Placement.pages)
-                .add_columns(models.Placement.regions, models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
-                .join(models.Chunk, models.Chunk.id == models.Placement.chunk_id)
+                document_rows.placed_chunks()
                 .join(models.Collection, models.Collection.id == models.Chunk.collection_id)
                 .where(models.Placement.version_id == live)
                 .where(models.Placement.generation == models.Collection.generation)
@@ -157,6 +155,24 @@ class DocumentStore(DocumentRegister):
             ).all()
         records = tuple(document_rows.chunk(row) for row in rows[:limit])
         return Paged(records, str(records[-1].ordinal) if len(rows) > limit else None)
+
+    def compare(
+        self,
+        id: DocumentId,
+        scope: Scope,
+        numbers: tuple[int, int],
+        wanted: Collection[ChunkChange],
+        limit: int,
+        cursor: str | None,
+    ) -> Comparison:
+        """What became of the first version's chunks in the second, of the kinds that are wanted.
+
+        Raises UnknownDocument, and Conflict for a version that has no chunks.
+        """
+        start = 0 if cursor is None else _number_in(cursor, "a comparison")
+        with self.db.snapshot() as session:
+            _live_version(session, id, scope)
+            return comparisons.compare(session, id, numbers, wanted, start, limit)
 
     def _make_room(self, session: Session, jobs: int, size: int) -> None:
         waiting, total = session.execute(

@@ -102,6 +102,7 @@ class VersionRecord:
     blob_key: BlobKey
     pages: int | None
     chunks: int | None
+    counts: Mapping[str, int]
     error_code: str | None
     error_message: str | None
     created_at: datetime
@@ -119,6 +120,27 @@ class ChunkRecord:
     pages: tuple[int, ...]
     tokens: int
     regions: tuple[Region, ...]
+
+
+ChunkChange: TypeAlias = Literal["added", "removed", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedChunk:
+    """What became of a chunk from one version to another; a removed one is told as it stood in the first."""
+
+    change: ChunkChange
+    chunk: ChunkRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How two versions differ: how many chunks of each kind in all, and a page of them in reading order."""
+
+    added: int
+    removed: int
+    kept: int
+    chunks: Paged[ComparedChunk]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from app.main import create_app
 from generation.types import GenerationRequest, GeneratorEvent
 from tests.app.running import Running, Scripted, events, running
 
-FILLED = {"{path}": "app.js", "{token}": "obl_x", "{number}": "1", "{name}": "nowhere"}
+FILLED = {"{path}": "app.js", "{token}": "obl_x", "{number}": "1", "{other}": "1", "{name}": "nowhere"}
 MULTIPART = {"files": {"file": ("a.txt", b"")}}
 
 

@@ -52,7 +52,7 @@ def test_personal_data_never_leaves_the_parser_of_a_collection_that_blackens_it(
     [chunk] = admin.get(f"/v1/documents/{document['id']}/chunks").json()["items"]
     counts = admin.get(f"/v1/documents/{document['id']}").json()["counts"]
     assert chunk["text"] == "Kerstin Vogel answers at [EMAIL] or [PHONE], from 86.121.97.248."
-    assert counts == {"redacted_email": 1, "redacted_phone": 1, "chunks_en": 1}
+    assert counts == {"redacted_email": 1, "redacted_phone": 1, "chunks_en": 1, "embedded_chunks": 1}
     query = {"query": "kerstin.vogel@example.org", "collections": ["blackened"]}
     assert "vogel@" not in admin.post("/v1/search", json=query).text
     [job] = [_job(service, service.upload("contacts-again.txt", text + " ", "blackened")["id"])]
