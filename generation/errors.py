@@ -2,7 +2,8 @@
 
 GenerationError
 ├── GeneratorUnavailable   the model server is down, slow, refuses, sends garbage or stops midway (transient)
-└── UnknownGenerator       no generator of that name
+├── UnknownGenerator       no generator of that name
+└── UnknownModel           nothing that can be read as a decoder's configuration
 """
 
 
@@ -16,3 +17,7 @@ class GeneratorUnavailable(GenerationError):
 
 class UnknownGenerator(GenerationError):
     """No generator of that name; the message lists those there are."""
+
+
+class UnknownModel(GenerationError):
+    """Nothing that can be read as a decoder's configuration; the message says what was looked at and why."""

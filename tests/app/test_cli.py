@@ -95,6 +95,27 @@ def test_keys_are_made_listed_and_revoked() -> None:
     assert "laptop" not in run("keys", "list")
 
 
+def test_a_model_is_planned_for_with_its_flags(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config.write_text(json.dumps({"model_type": "llama", "vocab_size": 1000, "num_key_value_heads": 2, **shape}))
+    output = " ".join(run("models", "plan", str(config), "--gpu-memory", "24GiB", "--context", "4096").split())
+    assert "LlamaForCausalLM, GQA" in output
+    assert f"{2 * 64 * 1000 + 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128 + 2 * 64) + 64:,}" in output
+    assert "vllm serve MODEL --max-model-len 4096 --max-num-seqs 256" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere/at-all/config.json",), "nowhere/at-all/config.json: expected a config.json"),
+        (("config.json", "--gpu-memory", "much"), "--gpu-memory much: expected a size like 24GiB"),
+    ],
+)
+def test_a_plan_that_cannot_be_made_says_what_is_expected(arguments: tuple[str, ...], words: str) -> None:
+    assert words in " ".join(run("models", "plan", *arguments, fails=True).split())
+
+
 def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path) -> None:
     folder = tmp_path / "metals"
     folder.mkdir()
