@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     search_wait_seconds: float = Field(default=2.0, ge=0)
     context_tokens: int = Field(default=2048, ge=128, le=131_072)
     abstain_below: float = Field(default=0.48, ge=0, le=1)
+    unsupported: Literal["mark", "remove"] = "mark"
     index_idle_seconds: float = Field(default=3600.0, gt=0)
 
     trusted_proxies: str = ""

@@ -215,6 +215,7 @@ def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> A
         count_tokens=embedder.count_tokens,
         abstain_below=settings.abstain_below,
         context_tokens=settings.context_tokens,
+        remove_unsupported=settings.unsupported == "remove",
     )
 
 

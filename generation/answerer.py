@@ -43,6 +43,7 @@ class Answerer:
     count_tokens: Callable[[Sequence[str]], list[int]]
     abstain_below: float
     context_tokens: int
+    remove_unsupported: bool = False
     k: int = 10
 
     def stream(
@@ -81,7 +82,7 @@ class Answerer:
         grounds = await asyncio.to_thread(self._grounds, asked, scope, options)
         watch.timings |= {"retrieve": grounds.retrieve_ms, "pack": grounds.pack_ms}
         yield ContextReady(grounds.context)
-        writing = _Writing(Draft(grounds.context), generator)
+        writing = _Writing(Draft(grounds.context, remove_unsupported=self.remove_unsupported), generator)
         if grounds.context.passages:
             request = GenerationRequest(
                 asked,
@@ -126,7 +127,7 @@ class Answerer:
                 raise
             writing.degraded = ("generator",)
             writing.generator = self.fallback
-            writing.draft = Draft(request.context)
+            writing.draft = Draft(request.context, remove_unsupported=self.remove_unsupported)
         else:
             return
         async with aclosing(_released(request, writing, watch)) as texts:

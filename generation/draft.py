@@ -1,22 +1,26 @@
 """An answer while it is written: sentences in, checked text out, with the citations and the support of each."""
 
-from generation.citations import cite, without_labels
-from generation.grounding import support
+from generation.citations import without_labels
 from generation.prompts import ABSTENTION
 from generation.release import Release, Sentence
 from generation.types import AnswerSentence, Citation, GeneratedText, Usage
+from generation.verification import Verified, verify
 from retrieval.types import Context
 
 _ABSTENTIONS = frozenset(ABSTENTION.values())
 
 
 class Draft:
-    """Nothing is released before the first citation: an answer without any is none."""
+    """Nothing is released before the first citation: an answer without any is none.
 
-    def __init__(self, context: Context) -> None:
+    With `remove_unsupported` a sentence is left out unless the passages that it cites bear it out.
+    """
+
+    def __init__(self, context: Context, *, remove_unsupported: bool = False) -> None:
+        self._remove_unsupported = remove_unsupported
         self._passages = {passage.label: passage for passage in context.passages}
         self._release = Release(self._passages.keys())
-        self._held: list[Sentence] = []
+        self._held: list[tuple[str, Verified]] = []
         self._citations: dict[tuple[int, str], Citation] = {}
         self.text = ""
         self.sentences: list[AnswerSentence] = []
@@ -48,19 +52,20 @@ class Draft:
     def _accepted(self, sentence: Sentence) -> str:
         if without_labels(sentence.text).strip() in _ABSTENTIONS:
             return ""
-        self._held.append(sentence)
-        if not sentence.labels and not self._citations:
+        verified = verify(sentence, self._passages)
+        if self._remove_unsupported and not verified.is_borne_out:
+            return ""
+        self._held.append((sentence.before, verified))
+        if not verified.labels and not self._citations:
             return ""
         held, self._held = self._held, []
-        return "".join(self._appended(sentence) for sentence in held)
+        return "".join(self._appended(before, sentence) for before, sentence in held)
 
-    def _appended(self, sentence: Sentence) -> str:
-        before = sentence.before if self.text else ""
+    def _appended(self, before: str, sentence: Verified) -> str:
+        before = before if self.text else ""
         start = len(self.text) + len(before)
         self.text += before + sentence.text
-        cited = cite(sentence.text, sentence.labels, self._passages)
-        for citation in cited:
+        for citation in sentence.citations:
             self._citations.setdefault((citation.label, citation.quote), citation)
-        supported = support(sentence.text, cited)
-        self.sentences.append(AnswerSentence(start, len(self.text), sentence.labels, supported))
+        self.sentences.append(AnswerSentence(start, len(self.text), sentence.labels, sentence.support, sentence.doubts))
         return before + sentence.text

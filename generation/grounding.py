@@ -13,7 +13,6 @@ _DENSE_WEIGHT = 0.6
 # Puts a share of .40 at .48. Terms alone part less well: of four Chinese sets 0, 0, .016 and .152 of their own are
 # refused, and of the foreign .54-.98, .86 in the mean.
 _TERMS_ALONE = 1.2
-_MISSING_NUMBER = 0.5
 
 
 def evidence(question: str, hits: Sequence[Hit]) -> float:
@@ -41,7 +40,7 @@ def best_similarity(hit: Hit) -> float:
 
 
 def support(sentence: str, citations: Sequence[Citation]) -> float:
-    """The share of the sentence's terms that its quotes hold, 0..1; a number that no quote holds halves it."""
+    """The share of the sentence's terms and numbers that its quotes hold, 0..1."""
     if not citations:
         return 0.0
     said = without_labels(sentence)
@@ -49,5 +48,4 @@ def support(sentence: str, citations: Sequence[Citation]) -> float:
     wanted, figures = content_terms(said), numbers(said)
     if not wanted and not figures:
         return 1.0 if said.strip() and said.strip() in quoted else 0.0
-    held = share(wanted | figures, content_terms(quoted) | numbers(quoted))
-    return held if figures <= numbers(quoted) else held * _MISSING_NUMBER
+    return share(wanted | figures, content_terms(quoted) | numbers(quoted))

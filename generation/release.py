@@ -23,11 +23,15 @@ _BREAK = re.compile(r"\n[ \t]*\n")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A checked sentence with the white space that parts it from the one before, and the labels it carries."""
+    """A checked sentence with the white space that parts it from the one before, and the labels it carries.
+
+    `quoted`: it is a document's own.
+    """
 
     before: str
     text: str
     labels: tuple[int, ...]
+    quoted: bool = False
 
 
 class Release:
@@ -85,7 +89,7 @@ class Release:
             return
         before = self._parting(raw, text)
         self._last = text
-        yield Sentence(before, text, labels_in(text))
+        yield Sentence(before, text, labels_in(text), quoted)
 
     def _parting(self, raw: str, text: str) -> str:
         """White space before a sentence, as the generator has it; never none where a label would open a link."""

@@ -10,6 +10,10 @@ Language: TypeAlias = Literal["en", "zh"]
 """The languages that Openbook itself speaks: those of prompts, abstentions and the page."""
 
 
+Doubt: TypeAlias = Literal["number", "date", "name", "negation"]
+"""A kind of statement in a sentence that its quotes do not bear out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One earlier question with the answer that was given, or an abstention's words."""
@@ -83,12 +87,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class AnswerSentence:
-    """A sentence of the answer by code points, the labels it carries, and how well its quotes support it (0..1)."""
+    """A sentence of the answer by code points, the labels it carries, and how well its quotes support it (0..1).
+
+    `doubts`: what it states that the cited passages do not.
+    """
 
     start: int
     end: int
     labels: tuple[int, ...]
     support: float
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

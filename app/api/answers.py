@@ -21,7 +21,7 @@ from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
 from generation.errors import GeneratorUnavailable
-from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, Citation, ContextReady, Delta, Turn
+from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, Citation, ContextReady, Delta, Doubt, Turn
 from retrieval.types import Context, Passage, Scope
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"])
@@ -86,12 +86,13 @@ class CitationBody(Reply):
 
 
 class SentenceBody(Reply):
-    """A sentence of the answer by code points, its labels, and how well its quotes support it."""
+    """A sentence of the answer by code points, its labels, how well its quotes support it, what they do not say."""
 
     start: int
     end: int
     labels: list[int]
     support: float
+    doubts: list[Doubt]
 
 
 class UsageBody(Reply):
@@ -265,7 +266,13 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
         citations=[_citation(citation) for citation in answer.citations],
         support=answer.support,
         sentences=[
-            SentenceBody(start=each.start, end=each.end, labels=list(each.labels), support=each.support)
+            SentenceBody(
+                start=each.start,
+                end=each.end,
+                labels=list(each.labels),
+                support=each.support,
+                doubts=list(each.doubts),
+            )
             for each in answer.sentences
         ],
         generator=answer.generator,

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+import claims
 import large
 import lexical
 import peers
@@ -12,6 +13,7 @@ from fidelity import tables as fidelity
 from measure import Table
 
 BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
+    "claims": claims.run,
     "lexical": lexical.run,
     "scifact": scifact.run,
     "large": large.run,

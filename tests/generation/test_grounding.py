@@ -71,12 +71,6 @@ def test_what_the_quote_does_not_say_lowers_the_support() -> None:
     assert supported("Bananas grow slowly [1].") == 0.0
 
 
-def test_a_number_that_no_quote_holds_halves_it() -> None:
-    true, false = supported("It has 2,100,000 inhabitants [1]."), supported("It has 3,100,000 inhabitants [1].")
-    assert true == 1.0
-    assert false <= 0.5
-
-
 @pytest.mark.parametrize("sentence", ["It is. [1]", "[1]", ""])
 def test_a_sentence_that_says_nothing_is_not_supported(sentence: str) -> None:
     assert supported(sentence) == 0.0

@@ -1,0 +1,56 @@
+"""A sentence held to the passages that it cites: its support, what they do not say, a wrong label put right."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from generation.citations import cite, without_labels
+from generation.claims import doubts
+from generation.grounding import support
+from generation.release import Sentence
+from generation.types import Citation, Doubt
+from retrieval.types import Passage
+
+_BORNE_OUT = 0.5
+_CLEARLY_BORNE_OUT = 0.75  # what another passage must bear before a label is put right
+_DOUBTED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A sentence as it may be released. Its support is halved where something in it is in doubt."""
+
+    text: str
+    labels: tuple[int, ...]
+    citations: tuple[Citation, ...]
+    support: float
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def is_borne_out(self) -> bool:
+        return not self.doubts and self.support >= _BORNE_OUT
+
+
+def verify(sentence: Sentence, passages: Mapping[int, Passage]) -> Verified:
+    """The sentence with its labels or, where they are wrong and one other passage alone bears it out, with that one."""
+    given = _held_to(sentence.text, sentence.labels, passages, quoted=sentence.quoted)
+    if sentence.quoted or not sentence.labels or given.is_borne_out:
+        return given
+    bare = without_labels(sentence.text).rstrip()
+    others = (_held_to(f"{bare} [{label}]", (label,), passages) for label in passages if label not in sentence.labels)
+    clear = [other for other in others if other.is_borne_out and other.support >= _CLEARLY_BORNE_OUT]
+    return clear[0] if len(clear) == 1 else given
+
+
+def _held_to(text: str, labels: Collection[int], passages: Mapping[int, Passage], *, quoted: bool = False) -> Verified:
+    citations = cite(text, labels, passages)
+    if quoted or not citations:
+        return Verified(text, tuple(labels), citations, support(text, citations), ())
+    said = "\n".join(citation.quote for citation in citations)
+    found = doubts(without_labels(text), said, "\n".join(_whole(passages[label]) for label in labels))
+    supported = support(text, citations) * (_DOUBTED if found else 1.0)
+    return Verified(text, tuple(labels), citations, supported, found)
+
+
+def _whole(passage: Passage) -> str:
+    hit = passage.hit
+    return "\n".join((hit.source.title, *hit.chunk.headings, hit.chunk.text))

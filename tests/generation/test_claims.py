@@ -1,0 +1,88 @@
+"""True sentences near their source pass; the same with a number, a name or a negation altered do not."""
+
+import pytest
+
+from generation.claims import doubts
+from generation.types import Doubt
+
+QUOTED = (
+    "In July 2017, Northwind Traders declared a dividend of $0.50 per share, totaling $20 million. "
+    "The board did not approve the sale of its Oslo branch, although Maria Lindqvist had proposed it."
+)
+PASSAGE = f"Annual report 2017\nDividends\n{QUOTED} The company employed 1,540 people. It was founded on 3 May 1962."
+QUOTED_ZH = "2021年5月，蓝海科技有限公司完成了债务重组，减少了5亿元负债。公司没有裁员。"
+PASSAGE_ZH = f"蓝海科技有限公司年报\n{QUOTED_ZH}公司董事长为王晓明，员工共1200人。"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Northwind Traders declared a dividend of $0.50 per share in July 2017.",
+        "The dividend totaled $20,000,000.",
+        "The board did not approve the sale of the Oslo branch.",
+        "The board didn't approve it.",
+        "Maria Lindqvist had proposed to sell the Oslo branch.",
+        "In 1962 the company was founded.",
+        "About 1,500 people were employed by the company.",
+        "However, the board turned the proposal down.",
+        "Yes.",
+        "",
+    ],
+)
+def test_what_stays_with_its_source_is_not_doubted(sentence: str) -> None:
+    assert doubts(sentence, QUOTED, PASSAGE) == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "doubted"),
+    [
+        ("Northwind Traders declared a dividend of $0.60 per share.", "number"),
+        ("The dividend totaled $20 billion.", "number"),
+        ("The company employed exactly 1,500 people.", "number"),
+        ("The company employed about 1,541 people.", "number"),
+        ("The board was founded in 1963.", "number"),
+        ("Northwind Traders declared a dividend in August 2017.", "date"),
+        ("Southwind Traders declared a dividend of $0.50 per share.", "name"),
+        ("The sale of the branch had been proposed by Peter Lindqvist.", "name"),
+        ("The board approved the sale of its Oslo branch.", "negation"),
+        ("Northwind Traders did not declare a dividend.", "negation"),
+        ("Maria Lindqvist had never proposed the sale, although the board approved it.", "negation"),
+    ],
+)
+def test_what_the_source_does_not_say_is_doubted(sentence: str, doubted: Doubt) -> None:
+    assert doubted in doubts(sentence, QUOTED, PASSAGE)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "蓝海科技有限公司在2021年5月完成了债务重组，减少了5亿元负债。",
+        "公司没有裁员。",
+        "蓝海科技有限公司的董事长为王晓明。",
+        "五月的债务重组减少了5亿元负债。",
+        "员工不少，共1200人。",
+    ],
+)
+def test_a_true_sentence_in_chinese_is_not_doubted(sentence: str) -> None:
+    assert doubts(sentence, QUOTED_ZH, PASSAGE_ZH) == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "doubted"),
+    [
+        ("蓝海科技有限公司减少了6亿元负债。", "number"),
+        ("蓝海科技有限公司减少了5万元负债。", "number"),
+        ("蓝海科技有限公司在2021年6月完成了债务重组。", "number"),
+        ("绿源环保有限公司完成了债务重组。", "name"),
+        ("公司的董事长为赵国栋先生。", "name"),
+        ("蓝海科技有限公司没有完成债务重组，公司没有裁员。", "negation"),
+        ("公司裁员了。", "negation"),
+    ],
+)
+def test_an_altered_sentence_in_chinese_is_doubted(sentence: str, doubted: Doubt) -> None:
+    assert doubted in doubts(sentence, QUOTED_ZH, PASSAGE_ZH)
+
+
+def test_each_kind_of_doubt_is_named_once_and_in_order() -> None:
+    sentence = "In August 2019 Southwind Traders did not declare a dividend of $7 per share or $8 million."
+    assert doubts(sentence, QUOTED, PASSAGE) == ("number", "date", "name", "negation")

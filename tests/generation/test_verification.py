@@ -1,0 +1,47 @@
+from generation.release import Sentence
+from generation.verification import Verified, verify
+from tests.generation.given import PARIS, context, hit
+
+PASSAGES = {
+    passage.label: passage
+    for passage in context(
+        hit(PARIS), hit("Bread is baked at 200 degrees in a stone oven.", 2), hit("Bread rises for two hours.", 3)
+    ).passages
+}
+
+
+def verified(text: str, *labels: int, quoted: bool = False) -> Verified:
+    return verify(Sentence("", text, labels, quoted), PASSAGES)
+
+
+def test_what_its_passage_says_is_borne_out() -> None:
+    sentence = verified("The capital of France is Paris. [1]", 1)
+    assert (sentence.support, sentence.doubts, sentence.is_borne_out) == (1.0, (), True)
+    assert [citation.quote for citation in sentence.citations] == ["The capital of France is Paris."]
+
+
+def test_a_doubt_halves_the_support() -> None:
+    sentence = verified("France has 3,100,000 inhabitants in western Europe. [1]", 1)
+    assert (sentence.doubts, sentence.is_borne_out) == (("number",), False)
+    assert sentence.support < 0.5
+
+
+def test_a_wrong_label_is_put_right_when_one_other_passage_alone_bears_the_sentence() -> None:
+    sentence = verified("Bread is baked at 200 degrees [1].", 1)
+    assert (sentence.text, sentence.labels) == ("Bread is baked at 200 degrees. [2]", (2,))
+    assert [citation.label for citation in sentence.citations] == [2]
+    assert sentence.is_borne_out
+
+
+def test_a_label_is_left_where_no_passage_or_more_than_one_bears_the_sentence() -> None:
+    assert verified("Bread is blue and heavy. [1]", 1).labels == (1,)
+    assert verified("Bread. [1]", 1).labels == (1,)
+
+
+def test_a_sentence_without_a_label_gets_none() -> None:
+    sentence = verified("Bread is baked at 200 degrees.")
+    assert (sentence.labels, sentence.citations, sentence.support) == ((), (), 0.0)
+
+
+def test_a_documents_own_words_are_not_doubted() -> None:
+    assert verified("Anything with 99 bottles. [2]", 2, quoted=True).doubts == ()
