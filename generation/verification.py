@@ -8,6 +8,7 @@ from generation.claims import doubts
 from generation.grounding import support
 from generation.release import Sentence
 from generation.types import Citation, Doubt
+from generation.wording import content_terms, share
 from retrieval.types import Passage
 
 _BORNE_OUT = 0.5
@@ -36,7 +37,12 @@ def verify(sentence: Sentence, passages: Mapping[int, Passage]) -> Verified:
     if sentence.quoted or not sentence.labels or given.is_borne_out:
         return given
     bare = without_labels(sentence.text).rstrip()
-    others = (_held_to(f"{bare} [{label}]", (label,), passages) for label in passages if label not in sentence.labels)
+    said = content_terms(bare)
+    others = (
+        _held_to(f"{bare} [{label}]", (label,), passages)
+        for label, passage in passages.items()
+        if label not in sentence.labels and share(said, content_terms(passage.hit.chunk.text)) >= _CLEARLY_BORNE_OUT
+    )
     clear = [other for other in others if other.is_borne_out and other.support >= _CLEARLY_BORNE_OUT]
     return clear[0] if len(clear) == 1 else given
 
