@@ -1,5 +1,6 @@
 """A client of the HTTP interface, as the command line uses it: against a service that runs, or one of its own."""
 
+import io
 import json
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 import httpx
 
 _TIMEOUT = httpx.Timeout(30.0, read=300.0)
+_PATIENT = httpx.Timeout(30.0, read=None)
 _TOO_MANY_REQUESTS = 429
 _OF_THE_FILE = frozenset({413, 415, 422})
 _BATCH_FILES = 64
@@ -109,6 +111,21 @@ class Client:
                 elif line.startswith("data: "):
                     yield event, json.loads(line.removeprefix("data: "))
 
+    def download(self, path: str, file: BinaryIO) -> None:
+        """The body of a GET, written as it comes; the service may take its time before it begins."""
+        with self._reached(), self.http.stream("GET", path, timeout=_PATIENT) as reply:
+            if reply.is_error:
+                reply.read()
+                raise _problem(reply)
+            for piece in reply.iter_bytes(1 << 20):
+                file.write(piece)
+
+    def send(self, path: str, file: BinaryIO, **params: str) -> Json:
+        """POST a file as the body, and wait for as long as the service works on it."""
+        size = file.seek(0, io.SEEK_END)
+        headers = {"Content-Length": str(size), "Content-Type": "application/x-tar"}
+        return self._json("POST", path, content=_Body(file), headers=headers, params=params, timeout=_PATIENT)
+
     def _uploaded(self, files: Sequence[tuple[str, tuple[str, BinaryIO]]], collection: str) -> list[Json]:
         try:
             reply = self._json("POST", "/v1/admin/documents", data={"collection": collection}, files=files)
@@ -138,6 +155,18 @@ class Client:
         if reply.is_error:
             raise _problem(reply)
         return reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A file as a request's body, from its start each time that it is sent."""
+
+    file: BinaryIO
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.file.seek(0)
+        while piece := self.file.read(1 << 20):
+            yield piece
 
 
 def _problem(reply: httpx.Response) -> ServiceError:

@@ -22,7 +22,7 @@ from app.db.keys import KeyStore
 from app.db.types import KeyId, KeyKind, KeyRecord
 
 Access: TypeAlias = Literal["open", "reader", "admin"]
-Body: TypeAlias = Literal["json", "upload"]
+Body: TypeAlias = Literal["json", "upload", "archive"]
 
 _IN_ADDRESS = re.compile(rb"ob[sl]?_[A-Za-z0-9_-]{43,}")
 _RECHECK_SECONDS = 2.0
@@ -81,6 +81,8 @@ RULES = (
     Rule("POST", "/v1/admin/collections", "admin"),
     Rule("PATCH", "/v1/admin/collections/{name}", "admin"),
     Rule("DELETE", "/v1/admin/collections/{name}", "admin"),
+    Rule("GET", "/v1/admin/collections/{name}/export", "admin"),
+    Rule("POST", "/v1/admin/collections/import", "admin", "archive"),
     Rule("GET", "/v1/admin/keys", "admin"),
     Rule("POST", "/v1/admin/keys", "admin"),
     Rule("DELETE", "/v1/admin/keys/{id}", "admin"),

@@ -14,6 +14,8 @@ FORM_BYTES = 1 << 20
 """What a multipart form may hold beside its files: boundaries, part headers, fields."""
 FILES_PER_UPLOAD = 4
 """One upload may carry this many times the largest file that is allowed; clients split bigger batches."""
+ARCHIVE_BYTES = 1 << 40
+"""A whole collection as a file; the room on the disk is its real bound."""
 _WINDOW_SECONDS = 60.0
 _TRACKED = 50_000
 

@@ -26,6 +26,7 @@ from app.api import (
     collections,
     conversations,
     documents,
+    exchange,
     health,
     jobs,
     keys,
@@ -42,7 +43,7 @@ from app.db.audit import AuditStore
 from app.db.types import KeyRecord
 from app.gate import Gate, rule_for
 from app.http_protocol import Deadlines, guarded
-from app.limits import FILES_PER_UPLOAD, FORM_BYTES, JSON_BYTES, BodyCap
+from app.limits import ARCHIVE_BYTES, FILES_PER_UPLOAD, FORM_BYTES, JSON_BYTES, BodyCap
 from app.telemetry import RequestLog
 from app.wiring import Services
 
@@ -78,6 +79,7 @@ _ROUTERS = (
     originals,
     jobs,
     collections,
+    exchange,
     keys,
     search,
     answers,
@@ -119,9 +121,11 @@ def _guard(app: FastAPI, state: App) -> None:
     """From the inside out: what is added last sees a request first."""
     uploads = state.services.settings.upload_max_mebibytes * MEBIBYTE * FILES_PER_UPLOAD + FORM_BYTES
 
+    caps = {"json": JSON_BYTES, "upload": uploads, "archive": ARCHIVE_BYTES}
+
     def cap(scope: Scope) -> int:
         rule = rule_for(scope["method"], scope["path"])
-        return uploads if rule is not None and rule.body == "upload" else JSON_BYTES
+        return JSON_BYTES if rule is None else caps[rule.body]
 
     app.add_middleware(BodyCap, cap=cap)
     app.add_middleware(

@@ -13,6 +13,7 @@ from app.db.collections import CollectionStore
 from app.db.conversations import ConversationStore
 from app.db.documents import DocumentStore
 from app.db.embedders import EmbedderStore
+from app.db.exchange import ExchangeStore
 from app.db.idempotency import IdempotencyStore
 from app.db.jobs import JobStore
 from app.db.keys import KeyStore
@@ -71,6 +72,7 @@ class Services:
     audit: AuditStore
     idempotency: IdempotencyStore
     pins: PinStore
+    exchange: ExchangeStore
     embedder: Embedder
     embedders: EmbedderCatalog
     replica: Replica
@@ -128,6 +130,7 @@ def build(settings: Settings) -> Services:
         audit=AuditStore(db),
         idempotency=IdempotencyStore(db),
         pins=pins,
+        exchange=ExchangeStore(db, jobs, settings.job_max_attempts),
         embedder=embedder,
         embedders=embedders,
         replica=replica,

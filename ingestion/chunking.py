@@ -63,6 +63,12 @@ def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tu
     return tuple(drafts)
 
 
+def identity(headings: tuple[str, ...], text: str, window: int, count_tokens: TokenCounter) -> tuple[str, str]:
+    """Prefix and key of a chunk that was cut before, under the same window; nobody's word for them is needed."""
+    prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
+    return prefix, _key(prefix, text)
+
+
 def document_language(drafts: Sequence[ChunkDraft]) -> str:
     """The language that most text of a document is in."""
     weights: dict[str, int] = {}
@@ -118,6 +124,10 @@ def _prefix(headings: tuple[str, ...], budget: int, count_tokens: TokenCounter) 
         if count_tokens([prefix])[0] <= budget:
             return prefix
     return ""
+
+
+def _key(prefix: str, text: str) -> str:
+    return hashlib.sha256((prefix + text).encode()).hexdigest()
 
 
 def _atoms(blocks: Sequence[Block], budget: int, count_tokens: TokenCounter) -> list[_Atom]:
@@ -201,7 +211,7 @@ def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, langu
             if region.start < end and region.end > start
         )
     return ChunkDraft(
-        key=hashlib.sha256((prefix + text).encode()).hexdigest(),
+        key=_key(prefix, text),
         prefix=prefix,
         text=text,
         headings=headings,

@@ -79,6 +79,17 @@ def detect(name: str, head: bytes) -> MediaType:
     return claimed
 
 
+def is_of(media_type: MediaType, head: bytes) -> bool:
+    """Whether a file whose first bytes these are can be what it is said to be."""
+    return bool(head) and _agree(media_type, _sniff(head), head)
+
+
+def with_suffix(name: str, media_type: MediaType) -> str:
+    """The name, with an ending that says the media type where it has none that does."""
+    has_one = _BY_EXTENSION.get(PurePosixPath(name).suffix.lower()) == media_type
+    return name if has_one else f"{name}.{_extension(media_type)}"
+
+
 def _agree(claimed: MediaType, found: str, head: bytes) -> bool:
     match claimed:
         case "application/pdf":

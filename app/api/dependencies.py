@@ -25,6 +25,7 @@ LOGIN_FAILURES_PER_MINUTE = 10
 REFUSED_KEYS_PER_MINUTE = 60
 _PLACES_PER_CONNECTION = 4
 _WATCHERS = 256
+_TRANSFERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class App:
     renderings: asyncio.Semaphore
     metrics: Metrics = field(default_factory=Metrics)
     streams: OpenStreams = field(default_factory=OpenStreams)
+    transfers: Slots = field(default_factory=lambda: Slots(_TRANSFERS))
     watchers: Slots = field(default_factory=lambda: Slots(_WATCHERS))
     logins: MovingWindow = field(default_factory=lambda: MovingWindow(LOGINS_PER_MINUTE))
     login_failures: MovingWindow = field(default_factory=lambda: MovingWindow(LOGIN_FAILURES_PER_MINUTE))
@@ -76,6 +78,11 @@ async def _place(request: Request) -> AsyncGenerator[None, None]:
         yield
 
 
+async def _transfer(request: Request) -> AsyncGenerator[None, None]:
+    with _app(request).transfers.hold(_key(request).id):
+        yield
+
+
 async def _watch(request: Request) -> AsyncGenerator[None, None]:
     with _app(request).watchers.hold(_key(request).id):
         yield
@@ -93,6 +100,8 @@ Readable = Annotated[Scope, Depends(_readable)]
 """Everything that the key may read."""
 PlaceHeld = Annotated[None, Depends(_place)]
 """A place among the costly requests, held until the reply has ended, however it ends."""
+TransferHeld = Annotated[None, Depends(_transfer)]
+"""A place among those who move a whole collection, which takes a file of its size on our disk."""
 WatchHeld = Annotated[None, Depends(_watch)]
 """A place among those who watch a job, each of whom asks the database every other second."""
 TurnTaken = Annotated[None, Depends(_turn, scope="function")]

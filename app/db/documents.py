@@ -39,7 +39,7 @@ class DocumentStore(DocumentRegister):
         """
         with self.db.write() as session:
             lock(session, REGISTER_LOCK)
-            _require(session, collection)
+            require_collection(session, collection)
             begun = registration.begin(session, collection, uploads, self.clock(), self.job_max_attempts)
             accepted = [begun.add(upload) for upload in uploads]
             if begun.jobs:
@@ -200,7 +200,7 @@ def _number_in(cursor: str, of: str) -> int:
     return int(cursor)
 
 
-def _require(session: Session, collection: CollectionId) -> None:
+def require_collection(session: Session, collection: CollectionId) -> None:
     """Hold the collection against deletion, not against publications."""
     found = (
         select(models.Collection.id)

@@ -46,11 +46,11 @@ class Original:
 
 
 def _let_go(job: Values) -> Values:
-    """A job in a worker's hands is queued again, at no cost of an attempt: after a restore no worker has it."""
+    """A job in a worker's hands is queued again, and gets the attempt back: after a restore no worker has it."""
     if job["status"] != "running":
         return job
-    attempts = max(0, int(str(job["attempts"])) - 1)
-    return {**job, "status": "queued", "attempts": attempts, "worker": None, "lease_until": None, "progress": 0.0}
+    most = int(str(job["max_attempts"])) + 1
+    return {**job, "status": "queued", "max_attempts": most, "worker": None, "lease_until": None, "progress": 0.0}
 
 
 def _waiting(version: Values) -> Values:

@@ -167,6 +167,12 @@ class JobStore(JobQueue):
                 attempts.end(session, JobId(row.id), failure, self.clock)
         return [row for row in expired if row.attempts < row.max_attempts]
 
+    def take(self, session: Session, worker: WorkerId, document: DocumentId) -> Job:
+        """Lease the job that the transaction has just queued for a document, before any other worker sees it."""
+        rows = session.execute(_claimable(None).where(models.Job.document_id == document)).all()
+        [job] = self._lease(session, worker, rows)
+        return job
+
     def _lease(self, session: Session, worker: WorkerId, rows: Sequence[Row[Any]]) -> list[Job]:
         lost = [row.id for row in rows if row.status == "running"]
         if lost:
