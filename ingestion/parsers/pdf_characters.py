@@ -54,7 +54,8 @@ def read_characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage, view: V
     if drawn.unpainted or drawn.pale:
         hidden |= inked & ~hidden & _is_unseen(page, text_page, boxes, inked & ~hidden, drawn)
     kept = np.flatnonzero(~hidden)
-    return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()))
+    halves = int((codes == _TAG_HALF).sum())  # of two codes each, and one character
+    return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()) - halves)
 
 
 def _with_real_heights(text_page: pdfium.PdfTextPage, boxes: Floats, inked: NDArray[np.bool_]) -> NDArray[np.bool_]:

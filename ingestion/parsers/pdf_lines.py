@@ -51,14 +51,15 @@ def read_lines(text_page: pdfium.PdfTextPage, characters: Characters, down: Floa
 
 
 def beside(left: Line, right: Line) -> bool:
-    """Whether the second stands on the same line as the first, after it."""
+    """Whether the second stands on the same line as the first, after it as it is read."""
     overlap = min(left.box[3], right.box[3]) - max(left.box[1], right.box[1])
     smaller = min(left.height, right.height)
     if overlap <= 0.5 * smaller:
         return False
-    if RIGHT_TO_LEFT.search(left.text) and RIGHT_TO_LEFT.search(right.text):
-        return right.box[2] <= left.box[0] + 0.5 * smaller
-    return right.box[0] >= left.box[2] - 0.5 * smaller
+    if right.box[0] >= left.box[2] - 0.5 * smaller:
+        return True
+    is_rtl = RIGHT_TO_LEFT.search(left.text) or RIGHT_TO_LEFT.search(right.text)
+    return is_rtl is not None and right.box[2] <= left.box[0] + 0.5 * smaller
 
 
 def union(boxes: Sequence[Box]) -> Box:

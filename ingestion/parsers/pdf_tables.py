@@ -117,7 +117,7 @@ def _table(rows: Sequence[Row]) -> Table:
 
 
 def _columns(rows: Sequence[Row]) -> list[Span]:
-    """The columns' spans: of cells that stand over one column only, those over several tell nothing."""
+    """The columns' spans, as they are read; a cell over several columns tells nothing of where they part."""
     most = max(len(row.cells) for row in rows)
     models = [[_box(cell) for cell in row.cells] for row in rows if len(row.cells) == most][:_MODELS]
     boxes = sorted(
@@ -133,7 +133,8 @@ def _columns(rows: Sequence[Row]) -> list[Span]:
             columns[-1] = (columns[-1][0], max(columns[-1][1], right))
         else:
             columns.append((left, right))
-    return columns
+    is_rtl = any(_box(row.cells[-1])[0] < _box(row.cells[0])[0] for row in rows)
+    return columns[::-1] if is_rtl else columns
 
 
 def _placed(row: Row, columns: Sequence[Span]) -> list[Cell] | None:

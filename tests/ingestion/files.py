@@ -27,36 +27,45 @@ W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A line of a PDF page; x and y are the baseline's start in the page's own coordinates, y upwards."""
+    """A line of a PDF page; x and y are the baseline's start in the page's own coordinates, y upwards.
+
+    `paint` are operators before it, such as "1 g" for white and "3 Tr" for no paint at all.
+    """
 
     x: float
     y: float
     text: str
     size: float = 10
     bold: bool = False
+    paint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PdfPage:
+    """A page; `drawing` are operators before its texts (see `rules`, `picture`)."""
+
     texts: Sequence[Text] = ()
+    drawing: str = ""
     media: tuple[float, float, float, float] = (0, 0, 612, 792)
     crop: tuple[float, float, float, float] | None = None
     rotate: int = 0
 
 
-def pdf(*pages: PdfPage, info: Mapping[str, str] | None = None) -> bytes:
-    """A PDF in Helvetica, with a cross-reference table that holds."""
+def pdf(*pages: PdfPage, info: Mapping[str, str] | None = None, meant: Mapping[str, str] | None = None) -> bytes:
+    """A PDF in Helvetica, with a cross-reference table that holds; `meant` says what else its letters stand for."""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"",
-        _font("Helvetica"),
+        _font("Helvetica", "/ToUnicode 6 0 R" if meant else ""),
         _font("Helvetica-Bold"),
         ("<< " + " ".join(f"/{key} ({value})" for key, value in (info or {}).items()) + " >>").encode("latin-1"),
     ]
+    if meant:
+        objects.append(_stream(_to_unicode(meant).encode()))
     kids: list[int] = []
     for page in pages:
-        stream = "\n".join(_shown(text) for text in page.texts).encode("cp1252")
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        stream = "\n".join([page.drawing, *(_shown(text) for text in page.texts)]).encode("cp1252")
+        objects.append(_stream(stream))
         crop = f"/CropBox [{_numbers(page.crop)}]" if page.crop else ""
         objects.append(
             (
@@ -109,8 +118,31 @@ def archive(entries: Mapping[str, str | bytes]) -> bytes:
     return packed.getvalue()
 
 
-def _font(name: str) -> bytes:
-    return f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>".encode()
+def rules(xs: Sequence[float], ys: Sequence[float]) -> str:
+    """A grid of rules: upright ones at `xs`, level ones at `ys`."""
+    upright = [f"{x} {min(ys)} m {x} {max(ys)} l S" for x in xs]
+    return "\n".join([*upright, *(f"{min(xs)} {y} m {max(xs)} {y} l S" for y in ys)])
+
+
+def picture(x: float, y: float, width: float, height: float) -> str:
+    """A grey image with its lower left corner at x, y."""
+    return f"q {width} 0 0 {height} {x} {y} cm BI /W 1 /H 1 /CS /G /BPC 8 ID D EI Q"
+
+
+def _font(name: str, more: str = "") -> bytes:
+    return f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding {more} >>".encode()
+
+
+def _stream(content: bytes) -> bytes:
+    return b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)
+
+
+def _to_unicode(meant: Mapping[str, str]) -> str:
+    pairs = "\n".join(f"<{ord(sign):02X}> <{text.encode('utf-16-be').hex()}>" for sign, text in meant.items())
+    return (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def 1 begincodespacerange <00> <FF> "
+        f"endcodespacerange {len(meant)} beginbfchar\n{pairs}\nendbfchar endcmap end end"
+    )
 
 
 def _numbers(box: Sequence[float]) -> str:
@@ -119,7 +151,8 @@ def _numbers(box: Sequence[float]) -> str:
 
 def _shown(text: Text) -> str:
     escaped = text.text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
-    return f"BT /F{2 if text.bold else 1} {text.size} Tf 1 0 0 1 {text.x} {text.y} Tm ({escaped}) Tj ET"
+    shown = f"BT /F{2 if text.bold else 1} {text.size} Tf 1 0 0 1 {text.x} {text.y} Tm ({escaped}) Tj ET"
+    return f"q {text.paint} {shown} Q" if text.paint else shown
 
 
 def _file(objects: Sequence[bytes]) -> bytes:

@@ -181,6 +181,33 @@ def test_text_outside_the_page_is_left_out_and_counted() -> None:
     assert parsed.counts == {"hidden_characters": 15}
 
 
+def test_what_the_document_says_of_itself_is_its_metadata() -> None:
+    info = {
+        "Title": "Report",
+        "Author": "Ann Lee",
+        "Subject": "Form 10-K",
+        "Keywords": "sales, costs",
+        "CreationDate": "D:20230208120000Z",
+        "ModDate": "D:20230301120000+01'00'",
+    }
+
+    assert parse(pdf(PdfPage(lines("text")), info=info)).metadata == {
+        "author": "Ann Lee",
+        "subject": "Form 10-K",
+        "keywords": "sales, costs",
+        "created": "2023-02-08",
+        "modified": "2023-03-01",
+    }
+
+
+def test_letters_and_brackets_of_lines_that_run_from_right_to_left_are_in_reading_order() -> None:
+    meant = {"a": "\u05d0", "b": "\u05d1", "L": "\u0644\u0627", "k": "\u06a9"}
+
+    texts = [block.text for block in parse(pdf(PdfPage([*lines("Lk"), *lines("b(ab)a", top=600)]), meant=meant)).blocks]
+
+    assert texts == ["\u06a9\u0644\u0627", "\u05d0(\u05d1\u05d0)\u05d1"]
+
+
 def test_twenty_pages_that_share_nothing_are_twenty_pages() -> None:
     parsed = parse(pdf(*(PdfPage(lines(f"page {number}")) for number in range(1, 21))))
 
