@@ -85,7 +85,10 @@ class VectorIndex(Protocol):
 
 
 class LexicalIndex(Protocol):
-    """BM25 (k1 1.2, b 0.75) over the terms of headings and text; safe to call from many threads."""
+    """BM25 (k1 1.2, b 0.75) over the terms of headings and text, plus `TITLE_WEIGHT` times that over the title's.
+
+    Safe to call from many threads.
+    """
 
     def add(self, texts: Sequence[IndexedText]) -> None:
         """Add the texts; an id that is already there is replaced."""

@@ -1,10 +1,16 @@
-"""The order that every index gives its results in: best first, ties by id."""
+"""What indexes have in common: how much a title weighs, and the order of results: best first, ties by id."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.types import ChunkId, ChunkIds, Scored
 
+TITLE_WEIGHT = 0.5
+"""Against the text's; the same words in each chunk of a document would count for little among the text's own.
+
+nDCG@10 by terms alone, title among the text / weight .5 / 1: .773 / .803 / .785 on anthropic_docs, .796 / .829 / .837
+on hotpotqa, .691 / .691 / .673 on SciFact.
+"""
 TIE = 3e-6  # of the best score; sums of 32-bit floats in another order differ by less
 
 

@@ -1,9 +1,9 @@
 """Terms for BM25: one analyser for what is indexed and for what is asked.
 
 It folds case, accents and full-width forms, stems English, keeps decimals and names such as `C++` whole, gives an
-identifier (`snake_case`, `CamelCase`, an address) whole and in parts, and cuts scripts without spaces into terms of
-one and two characters (as good as jieba on three Chinese sets, without its dictionary). All words are indexed;
-a question drops its function words when others are left.
+identifier (`snake_case`, `CamelCase`, `FY2018`, an address) whole and in parts, and cuts scripts without spaces into
+terms of one and two characters (as good as jieba on three Chinese sets, without its dictionary). All words are
+indexed; a question drops its function words when others are left.
 """
 
 import re
@@ -34,6 +34,7 @@ def _tokens(letter: str) -> str:
         rf"|(?:[A-Za-z]\.){{2,}}(?:[A-Za-z](?!{letter}))?"  # U.S., e.g.
         rf"|(?:{letter}+\+\+|[A-Za-z]\#)(?![^\W\d_])"  # C++, C#
         r"|[A-Za-z]-[A-Za-z]{2,}"  # e-mail, x-ray
+        rf"|(?:\d{{1,3}}-[A-Za-z]|[A-Za-z]-\d{{1,3}})(?!{letter}|-)"  # 10-K, B-52
         rf"|{letter}+(?:(?:_+|[.@]){letter}+)*"  # words, identifiers, addresses
     )
 
@@ -46,7 +47,7 @@ _AROUND = ".,;:!?()[]{}\"'"
 _NUMBER = re.compile(r"\d[\d.,]*")
 _JOINTS = re.compile(r"[_.@-]+")
 _PLURAL = re.compile(r"[A-Z]{2,}s")  # PDFs: the stemmer keeps this s
-_HUMPS = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_HUMPS = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=\d{3})")  # HTTP404, FY2018
 _UNDECOMPOSED = str.maketrans(
     {"Ø": "O", "ø": "o", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "ı": "i"}
 )

@@ -102,11 +102,19 @@ class PlacedChunk:
 
 @dataclass(frozen=True, slots=True)
 class IndexedText:
-    """What a lexical index keeps of a chunk."""
+    """What a lexical index keeps of a chunk; the outermost heading is the document's title, a field of its own."""
 
     id: ChunkId
     headings: tuple[str, ...]
     text: str
+
+    @property
+    def title(self) -> str:
+        return self.headings[0] if self.headings else ""
+
+    @property
+    def body(self) -> str:
+        return "\n".join((*self.headings[1:], self.text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import math
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -17,11 +18,12 @@ from rank_bm25 import BM25Okapi  # pyright: ignore[reportMissingTypeStubs]
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
-from retrieval.ranking import best
+from retrieval.ranking import TITLE_WEIGHT, best
 from retrieval.tokenizer import significant
 from retrieval.types import ChunkIds, IndexedText, Scored
 
 FILE = "terms.json"
+WEIGHTS = (TITLE_WEIGHT, 1.0)
 
 
 def _norms() -> list[int]:
@@ -46,17 +48,31 @@ class _Okapi(BM25Okapi):
         return cast("NDArray[np.float64]", self.get_scores(query))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weighed:
+    """Every chunk's terms with their weights; a field without terms in any chunk has none."""
+
+    ids: ChunkIds
+    fields: Sequence[tuple[float, _Okapi]]
+
+    def scores(self, words: Sequence[str]) -> NDArray[np.float64]:
+        total = np.zeros(len(self.ids))
+        for weight, okapi in self.fields:
+            total += weight * okapi.scores(words)
+        return total
+
+
 class RankBM25Index(LexicalIndex, Persistent):
     """Holds the terms of every chunk in memory; weighs them anew at the first search after a change."""
 
     def __init__(self, tokenize: Callable[[str], list[str]]) -> None:
         self._tokenize = tokenize
         self._lock = threading.Lock()
-        self._terms: dict[int, list[str]] = {}
-        self._weighed: tuple[ChunkIds, _Okapi] | None = None
+        self._terms: dict[int, list[list[str]]] = {}  # those of the title, and the rest
+        self._weighed: _Weighed | None = None
 
     def add(self, texts: Sequence[IndexedText]) -> None:
-        added = {int(text.id): self._tokenize("\n".join((*text.headings, text.text))) for text in texts}
+        added = {int(text.id): [self._tokenize(part) for part in (text.title, text.body)] for text in texts}
         with self._lock:
             self._terms.update(added)
             self._weighed = None
@@ -70,14 +86,13 @@ class RankBM25Index(LexicalIndex, Persistent):
     def search(self, query: str, k: int, allowed: ChunkIds | None = None) -> list[Scored]:
         words = significant(self._tokenize(query))
         weighed = self._weigh()
-        if weighed is None or not words:
+        if not words:
             return []
-        ids, okapi = weighed
-        scores = okapi.scores(words)
+        scores = weighed.scores(words)
         kept = scores > 0
         if allowed is not None:
-            kept &= np.isin(ids, allowed)
-        return best(ids[kept], scores[kept], k)
+            kept &= np.isin(weighed.ids, allowed)
+        return best(weighed.ids[kept], scores[kept], k)
 
     def ids(self) -> ChunkIds:
         with self._lock:
@@ -95,28 +110,34 @@ class RankBM25Index(LexicalIndex, Persistent):
             raise IndexDamaged(f"{folder / FILE}: {error}") from error
         terms = _checked(read)
         if terms is None:
-            raise IndexDamaged(f"{folder / FILE}: expected lists of terms by chunk id")
+            raise IndexDamaged(f"{folder / FILE}: expected two lists of terms by chunk id")
         with self._lock:
             self._terms = terms
             self._weighed = None
 
-    def _weigh(self) -> tuple[ChunkIds, _Okapi] | None:
+    def _weigh(self) -> _Weighed:
         with self._lock:
-            # With no term in any chunk the average length is zero, and there is nothing to find.
-            if self._weighed is None and any(self._terms.values()):
+            if self._weighed is None:
                 ids = sorted(self._terms)
-                self._weighed = np.array(ids, np.int64), _Okapi([self._terms[chunk] for chunk in ids])
+                fields = [[self._terms[chunk][place] for chunk in ids] for place in (0, 1)]
+                # With no term in any chunk the average length is zero, and there is nothing to find.
+                okapis = [(weight, _Okapi(terms)) for weight, terms in zip(WEIGHTS, fields, strict=True) if any(terms)]
+                self._weighed = _Weighed(np.array(ids, np.int64), okapis)
             return self._weighed
 
 
-def _checked(read: object) -> dict[int, list[str]] | None:
+def _checked(read: object) -> dict[int, list[list[str]]] | None:
     if not isinstance(read, dict):
         return None
-    terms: dict[int, list[str]] = {}
-    for chunk, words in cast("dict[str, object]", read).items():
-        if not chunk.isdecimal() or not isinstance(words, list):
+    terms: dict[int, list[list[str]]] = {}
+    for chunk, fields in cast("dict[str, object]", read).items():
+        if not chunk.isdecimal() or not isinstance(fields, list) or len(cast("list[object]", fields)) != len(WEIGHTS):
             return None
-        if not all(isinstance(word, str) for word in cast("list[object]", words)):
+        if not all(_is_terms(words) for words in cast("list[object]", fields)):
             return None
-        terms[int(chunk)] = cast("list[str]", words)
+        terms[int(chunk)] = cast("list[list[str]]", fields)
     return terms
+
+
+def _is_terms(words: object) -> bool:
+    return isinstance(words, list) and all(isinstance(word, str) for word in cast("list[object]", words))

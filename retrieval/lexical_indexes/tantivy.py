@@ -1,4 +1,4 @@
-"""BM25 by tantivy: the terms of our own analyser, joined by spaces, in one field per chunk.
+"""BM25 by tantivy: the terms of our own analyser, joined by spaces, in a field for the title and one for the rest.
 
 k1 = 1.2 and b = 0.75 are fixed in tantivy. Document frequencies count deleted chunks until a merge or a rebuild, so the
 index rebuilds itself when a fifth is dead. A writer costs 15 MB and six threads: one is opened per batch.
@@ -18,7 +18,7 @@ import tantivy
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
-from retrieval.ranking import TIE, best
+from retrieval.ranking import TIE, TITLE_WEIGHT, best
 from retrieval.tokenizer import significant
 from retrieval.types import ChunkIds, IndexedText, Scored
 
@@ -26,6 +26,7 @@ DEAD_SHARE = 0.2  # above it, frequencies are too far off
 CARRIED_SHARE = 0.05  # of all chunks: so many ids go into the query; more are cheaper to sift from its results
 SLACK = 14  # fetched beyond k, so that ties rarely need a second search
 WRITER_BYTES = 64_000_000
+FIELDS = {"title": TITLE_WEIGHT, "terms": 1.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +45,8 @@ def _schema() -> tantivy.Schema:
     # The same in every chunk, so its document frequency counts the dead as well.
     builder.add_integer_field("every", indexed=True)
     # Stored, because a rebuild reads the terms back.
-    builder.add_text_field("terms", stored=True, tokenizer_name="whitespace", index_option="freq")
+    for field in FIELDS:
+        builder.add_text_field(field, stored=True, tokenizer_name="whitespace", index_option="freq")
     return builder.build()
 
 
@@ -67,7 +69,7 @@ class TantivyIndex(LexicalIndex, Persistent):
             return
         ids = np.fromiter(latest, np.int64, len(latest))
         joined = [
-            (text.id, " ".join(self._tokenize("\n".join((*text.headings, text.text))))) for text in latest.values()
+            (text.id, [" ".join(self._tokenize(part)) for part in (text.title, text.body)]) for text in latest.values()
         ]
         with self._write:
             opened = self._opened
@@ -93,8 +95,9 @@ class TantivyIndex(LexicalIndex, Persistent):
         if not words or k <= 0 or (allowed is not None and not len(allowed)):
             return []
         clauses = [
-            (tantivy.Occur.Should, tantivy.Query.boost_query(_term(word), float(count)))
+            (tantivy.Occur.Should, tantivy.Query.boost_query(_term(field, word), weight * count))
             for word, count in words.items()
+            for field, weight in FIELDS.items()
         ]
         matching = tantivy.Query.boolean_query(clauses)
         searcher = self._opened.index.searcher()
@@ -162,12 +165,13 @@ def _delete_all(writer: tantivy.IndexWriter, ids: ChunkIds) -> None:
         writer.delete_documents_by_term("id", chunk)
 
 
-def _write_all(writer: tantivy.IndexWriter, texts: Iterable[tuple[int, str]]) -> None:
-    for chunk, terms in texts:
+def _write_all(writer: tantivy.IndexWriter, texts: Iterable[tuple[int, Sequence[str]]]) -> None:
+    for chunk, parts in texts:
         document = tantivy.Document()
         document.add_integer("id", chunk)
         document.add_integer("every", 0)
-        document.add_text("terms", terms)
+        for field, terms in zip(FIELDS, parts, strict=True):
+            document.add_text(field, terms)
         writer.add_document(document)
 
 
@@ -188,14 +192,15 @@ def _every(searcher: tantivy.Searcher) -> tuple[list[tantivy.DocAddress], ChunkI
     return addresses, np.array(searcher.fast_field_values("id", addresses), np.int64)
 
 
-def _stored(searcher: tantivy.Searcher) -> Iterator[tuple[int, str]]:
+def _stored(searcher: tantivy.Searcher) -> Iterator[tuple[int, Sequence[str]]]:
     addresses, ids = _every(searcher)
     for address, chunk in zip(addresses, ids.tolist(), strict=True):
-        yield chunk, str(searcher.doc(address).get_first("terms"))
+        document = searcher.doc(address)
+        yield chunk, [str(document.get_first(field)) for field in FIELDS]
 
 
-def _term(word: str) -> tantivy.Query:
-    return tantivy.Query.term_query(_SCHEMA, "terms", word, "freq")
+def _term(field: str, word: str) -> tantivy.Query:
+    return tantivy.Query.term_query(_SCHEMA, field, word, "freq")
 
 
 def _top(searcher: tantivy.Searcher, query: tantivy.Query, k: int, allowed: ChunkIds | None) -> list[Scored]:

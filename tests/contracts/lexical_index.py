@@ -75,6 +75,24 @@ class LexicalIndexContract:
 
         assert found(index.search("tomato", 10)) == [1]
 
+    def test_a_title_counts_half_beside_the_text(self, tmp_path: Path) -> None:
+        index = self.new_index(tmp_path)
+        index.add([indexed(1, "Roses need water.", "Soil"), indexed(2, "Soil needs water.", "Roses")])
+
+        in_text, in_title = index.search("rose", 10)
+
+        assert (in_text.id, in_title.id) == (1, 2)
+        # one of one term is shorter than average in neither field
+        assert in_title.score == pytest.approx(in_text.score / 2, rel=1e-5)
+
+    def test_a_title_that_all_chunks_share_tells_none_from_another(self, tmp_path: Path) -> None:
+        index = self.new_index(tmp_path)
+        index.add([indexed(number, "words " * (number + 1), "Handbook") for number in range(3)])
+
+        scores = {result.score for result in index.search("handbook", 10)}
+
+        assert len(scores) == 1
+
     def test_at_most_k_are_given(self, animals: PersistentLexicalIndex) -> None:
         assert found(animals.search("cat", 1)) == [1]
         assert animals.search("cat", 0) == []
