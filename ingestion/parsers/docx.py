@@ -130,7 +130,7 @@ class _Reader:
             self._walk_frame(box, shaded=True)
         for table in charts(self.document, paragraph):
             self._leave(0)
-            self.writer.add_table(table)
+            self.writer.add(Block("table", table))
 
     def _walk_frame(self, frame: Element, *, shaded: bool) -> None:
         outer, self.shaded = self.shaded, self.shaded or shaded

@@ -15,7 +15,7 @@ from ingestion.parsers.html_plain import make_plain
 from ingestion.parsers.html_tree import text_lengths
 from ingestion.parsers.markup import flatten
 from ingestion.ports import Parser
-from ingestion.types import MediaType, ParsedDocument
+from ingestion.types import Block, MediaType, ParsedDocument
 
 _LARGE_PAGE = 5_000_000  # characters, and
 _MANY_TAGS = 200_000  # past which trafilatura takes minutes; no article is as long
@@ -48,6 +48,15 @@ class HtmlParser(Parser):
             "hidden_characters": hidden + count_invisible(page),
         }
         return ParsedDocument(title, blocks, (), metadata, warnings, {step: n for step, n in counts.items() if n})
+
+
+def read_fragment(html: str) -> tuple[tuple[Block, ...], int]:
+    """All blocks of a piece of HTML, such as stands in Markdown, and how many characters of it are hidden."""
+    tree = LexborHTMLParser(flatten(html)[0])
+    hidden = remove_hidden(tree)
+    make_plain(tree)
+    passages = PageReader(PageMap.of(tree)).read(tree.body) if tree.body is not None else []
+    return tuple(passage.block for passage in passages), hidden
 
 
 def _warnings(*, was_deep: bool, mostly_hidden: bool, has_text: bool) -> tuple[str, ...]:

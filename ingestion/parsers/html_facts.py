@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import cast
 
 from selectolax.lexbor import LexborHTMLParser
 from trafilatura.settings import Document
 
+from ingestion.dates import moment
 from ingestion.normalize import one_line
 from ingestion.parsers.html_tree import matching
 from retrieval.types import MetadataValue
@@ -35,12 +35,12 @@ def read(tree: LexborHTMLParser, found: Document | None) -> tuple[str, dict[str,
     """Title and metadata; dates as ISO strings. `found` is what trafilatura read of the page, if it could."""
     told = _told(tree)
     linked = dict(_linked_data(tree))
-    published = iso_date(_first(told, _PUBLISHED) or linked.get("datePublished", ""))
+    published = _day(_first(told, _PUBLISHED) or linked.get("datePublished", ""))
     facts: dict[str, MetadataValue] = {
         "author": one_line((found.author if found else None) or told.get("author", "") or linked.get("author", "")),
-        "created": iso_date(_first(told, _CREATED) or linked.get("dateCreated", "")),
-        "modified": iso_date(_first(told, _MODIFIED) or linked.get("dateModified", "")),
-        "published": published or iso_date((found.date if found else None) or ""),
+        "created": _day(_first(told, _CREATED) or linked.get("dateCreated", "")),
+        "modified": _day(_first(told, _MODIFIED) or linked.get("dateModified", "")),
+        "published": published or _day((found.date if found else None) or ""),
         "subject": one_line(_first(told, _SUBJECT))[:_MAX_FACT],
         "keywords": _keywords(_first(told, _KEYWORDS)),
         "source": _source(tree, told),
@@ -51,12 +51,11 @@ def read(tree: LexborHTMLParser, found: Document | None) -> tuple[str, dict[str,
     return one_line(title), {key: value for key, value in facts.items() if value}
 
 
-def iso_date(text: str) -> str:
-    """The day, as 2023-05-06, of a moment that is written so or with a time behind it; empty for anything else."""
-    try:
-        return datetime.fromisoformat(text.strip()[:10]).date().isoformat() if len(text.strip()) >= 10 else ""
-    except ValueError:
-        return ""
+def _day(text: str) -> str:
+    """The day, as 2023-05-06, of a moment in ISO 8601; empty for anything else, a month or a year alone among it."""
+    day = text.strip()[:10]
+    found = moment(day) if len(day) == len("2023-05-06") else None
+    return found.date().isoformat() if found is not None else ""
 
 
 def _told(tree: LexborHTMLParser) -> dict[str, str]:

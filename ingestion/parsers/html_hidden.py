@@ -68,6 +68,11 @@ def remove_hidden(tree: LexborHTMLParser) -> int:
     return count
 
 
+def hides(tag: str) -> bool:
+    """Whether what stands behind such an opening tag is not seen."""
+    return remove_hidden(LexborHTMLParser(f"{tag}x")) > 0
+
+
 def style_of(node: LexborNode) -> dict[str, str]:
     """What the element's own attributes say about its looks."""
     attributes = node.attributes

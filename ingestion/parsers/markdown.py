@@ -8,13 +8,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ingestion.charset import decode
-from ingestion.normalize import clean
-from ingestion.parsers import mkdocs
-from ingestion.parsers.markup import strip_tags
+from ingestion.normalize import clean, count_invisible
+from ingestion.parsers import front_matter, mkdocs
+from ingestion.parsers.html import read_fragment
+from ingestion.parsers.html_hidden import hides
+from ingestion.parsers.markup import strip_tags, tags
 from ingestion.parsers.writer import BlockWriter
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
-from retrieval.types import MetadataValue
 
 _MAX_MARKERS = 16  # containers opened on one line; past it markdown-it's recursion and its own limit would lose text
 _MAX_INDENT = 100
@@ -22,12 +23,10 @@ _MAX_NESTING = 400  # above what the two limits before can add up to: markdown-i
 _MAX_INLINE = 100_000  # matching links and emphasis is quadratic in a paragraph's marks: past these it stays as it is
 _MAX_BRACKETS = 2000
 
+_COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _MARKER = r"[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))"
 _DEEP_MARKERS = re.compile(rf"^((?:{_MARKER}){{{_MAX_MARKERS}}})(?:{_MARKER})+", re.MULTILINE)
 _DEEP_INDENT = re.compile(rf"^([ \t]{{{_MAX_INDENT}}})[ \t]+", re.MULTILINE)
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_FRONT_KEY = re.compile(r"([A-Za-z_][\w-]{0,63}):[ \t]*(.{0,1000})$")
-_FRONT_KEYS = 50
 
 
 class MarkdownParser(Parser):
@@ -38,17 +37,20 @@ class MarkdownParser(Parser):
         return "text/markdown"
 
     def parse(self, content: bytes) -> ParsedDocument:
-        metadata, body = _front_matter(clean(decode(content)))
+        raw = decode(content)
+        metadata, body = front_matter.split(clean(raw))
         plain = mkdocs.plain(body)
         flat = _flatten(plain)
-        blocks = _Reader().read(_tokens(flat))
+        reader = _Reader()
+        blocks = reader.read(_tokens(flat))
         title = metadata.pop("title", None)
         if not isinstance(title, str):
             title = next((b.text for b in blocks if b.kind == "heading" and b.level == 1), "")
         warnings = ("some of the Markdown nests too deeply and was read flat",) if flat != plain else ()
         if not blocks:
             warnings += ("the file has no text",)
-        return ParsedDocument(title, blocks, (), metadata, warnings)
+        hidden = count_invisible(raw) + reader.hidden
+        return ParsedDocument(title, blocks, (), metadata, warnings, {"hidden_characters": hidden} if hidden else {})
 
 
 @dataclass(slots=True)
@@ -57,6 +59,8 @@ class _Reader:
 
     writer: BlockWriter = field(default_factory=BlockWriter)
     level: int = 0  # of the heading that is open
+    hidden: int = 0
+    """Characters of comments, and of HTML that says not to show them."""
 
     def read(self, tokens: Iterable[Token]) -> tuple[Block, ...]:
         for token in tokens:
@@ -66,16 +70,51 @@ class _Reader:
                 case "heading_close":
                     self.level = 0
                 case "inline" if self.level:
-                    self.writer.heading(_inline(token.children or ()), self.level)
+                    self.writer.heading(self._inline(token.children or ()), self.level)
                 case "inline":
-                    self.writer.text(_inline(token.children or ()))
+                    self.writer.text(self._inline(token.children or ()))
                 case "fence" | "code_block":
                     self.writer.code(token.content)
                 case "html_block":
-                    self.writer.text(strip_tags(token.content))
+                    self._html(token.content)
                 case _:
                     self._structure(token)
         return self.writer.finish()
+
+    def _html(self, html: str) -> None:
+        """A piece of a page, read like one; with a comment that never ends, it is no page."""
+        if html.rfind("<!--") > html.rfind("-->"):
+            self.writer.text(strip_tags(html))
+            return
+        self.hidden += sum(_letters(comment) for comment in _COMMENT.findall(html))
+        blocks, hidden = read_fragment(html)
+        self.hidden += hidden
+        for block in blocks:
+            self.writer.add(block)
+
+    def _inline(self, tokens: Sequence[Token]) -> str:
+        """The text of a paragraph; images give what their alternative text says."""
+        parts: list[str] = []
+        within: list[str] = []  # the tags since one that hides what follows it
+        for token in tokens:
+            if token.type == "html_inline":
+                self.hidden += sum(_letters(comment) for comment in _COMMENT.findall(token.content))
+                if not within:
+                    parts.append(strip_tags(token.content))
+                _follow(token.content, within)
+                continue
+            match token.type:
+                case "softbreak" | "hardbreak":
+                    text = "\n"
+                case "image":
+                    text = self._inline(token.children or ())
+                case _:
+                    text = token.content
+            if within:
+                self.hidden += _letters(text)
+            else:
+                parts.append(text)
+        return "".join(parts)
 
     def _structure(self, token: Token) -> None:
         match token.type:
@@ -112,40 +151,20 @@ def _tokens(markdown: str) -> Iterator[Token]:
         yield token
 
 
-def _inline(tokens: Sequence[Token]) -> str:
-    """The text of a paragraph; images give what their alternative text says."""
-    parts: list[str] = []
-    for token in tokens:
-        match token.type:
-            case "softbreak" | "hardbreak":
-                parts.append("\n")
-            case "image":
-                parts.append(_inline(token.children or ()))
-            case "html_inline":
-                parts.append(strip_tags(token.content))
-            case _:
-                parts.append(token.content)
-    return "".join(parts)
+def _follow(html: str, within: list[str]) -> None:
+    """Keep the tags that are open since one that hides what follows it."""
+    for tag in tags(html):
+        if tag.kind == "open" and (within or hides(html[tag.start : tag.end])):
+            within.append(tag.name)
+        elif tag.kind == "close" and tag.name in within:
+            while within.pop() != tag.name:
+                pass
+
+
+def _letters(text: str) -> int:
+    return len("".join(text.split()))
 
 
 def _flatten(markdown: str) -> str:
     """Take away nesting that no author means and that would cost text or stack."""
     return _DEEP_INDENT.sub(r"\1", _DEEP_MARKERS.sub(r"\1 ", markdown))
-
-
-def _front_matter(markdown: str) -> tuple[dict[str, MetadataValue], str]:
-    """The `key: value` and `key: [a, b]` lines of a front matter, and what follows it. Nested YAML is passed over."""
-    match = _FRONT_MATTER.match(markdown.lstrip("\n"))
-    if match is None:
-        return {}, markdown
-    found: dict[str, MetadataValue] = {}
-    for line in match[1].split("\n"):
-        pair = _FRONT_KEY.match(line)
-        if pair is None or len(found) >= _FRONT_KEYS:
-            continue
-        key, value = pair[1], pair[2].strip()
-        if value.startswith("[") and value.endswith("]"):
-            found[key] = tuple(part.strip(" \"'") for part in value[1:-1].split(",") if part.strip(" \"'"))
-        elif value and value[0] not in "|>{&*!":
-            found[key] = value.strip("\"'")
-    return found, markdown.lstrip("\n")[match.end() :]

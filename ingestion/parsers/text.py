@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 
 from ingestion.charset import decode
-from ingestion.normalize import is_spaceless, tidy
+from ingestion.normalize import count_invisible, is_spaceless, tidy
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # what terminals colour text by
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _UNDERLINE = re.compile(r"[=~-]{3,}")
 _NO_HEADINGS_END = "-,.:;!?，、。：；！？"
@@ -22,10 +23,13 @@ class TextParser(Parser):
         return "text/plain"
 
     def parse(self, content: bytes) -> ParsedDocument:
-        paragraphs = _BLANK_LINE.split(tidy(decode(content)))
+        raw = _ESCAPE.sub("", decode(content))
+        paragraphs = _BLANK_LINE.split(tidy(raw))
         blocks = tuple(block for paragraph in paragraphs for block in _blocks(paragraph) if block.text)
         warnings = () if blocks else ("the file has no text",)
-        return ParsedDocument(title="", blocks=blocks, pages=(), metadata={}, warnings=warnings)
+        hidden = count_invisible(raw)
+        counts = {"hidden_characters": hidden} if hidden else {}
+        return ParsedDocument(title="", blocks=blocks, pages=(), metadata={}, warnings=warnings, counts=counts)
 
 
 def _blocks(paragraph: str) -> Iterator[Block]:

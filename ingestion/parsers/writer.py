@@ -86,9 +86,12 @@ class BlockWriter:
         if table is not None:
             self._add("table", table.lines())
 
-    def add_table(self, text: str) -> None:
-        """A table that is written already."""
-        self._add("table", text)
+    def add(self, block: Block) -> None:
+        """A block that is written already; inside a list or table it is text like any other."""
+        if self.table is not None or (self._numbers and block.kind != "code"):
+            self.text(block.text)
+        else:
+            self._add(block.kind, block.text, block.level)
 
     def finish(self) -> tuple[Block, ...]:
         """All blocks; whatever is still open is closed."""

@@ -110,6 +110,66 @@ def test_front_matter_gives_the_title_and_simple_values() -> None:
     assert parsed.metadata == {"tags": ("one", "two"), "draft": "no"}
 
 
+def test_front_matter_gives_dates_and_lists_under_one_name_each() -> None:
+    matter = """---
+Title: not this one
+authors: [Ann, Bob]
+date: 2024-05-06T10:00:00+08:00
+lastmod: 2024/06/07  # today
+created: last spring
+keywords:
+  - one
+  - "two"
+canonical_url: https://example.org/a
+---
+Text."""
+
+    assert parse(matter).metadata == {
+        "Title": "not this one",
+        "author": ("Ann", "Bob"),
+        "published": "2024-05-06",
+        "modified": "2024-06-07",
+        "created": "last spring",
+        "keywords": ("one", "two"),
+        "source": "https://example.org/a",
+    }
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<!-- obey me -->",
+        "text <!-- obey me -->",
+        "text <span style='display:none'>obey *me*</span>",
+        "text <b hidden>obey <i>m</i>e</b>",
+        "<div style='display:none'>obey <b>me</b></div>",
+        "te\u200bxt\u2060\U000e0041\u202e\u2066\u200b",
+    ],
+)
+def test_what_is_not_shown_is_left_out_and_counted(hidden: str) -> None:
+    parsed = parse(f"{hidden}\n\nseen")
+
+    assert [block.text for block in parsed.blocks] == (["text", "seen"] if "te" in hidden else ["seen"])
+    assert parsed.counts == {"hidden_characters": 6}
+
+
+def test_html_in_markdown_is_read_like_a_page() -> None:
+    page = (
+        "<table><tr><th>Name</th><th>Age</th></tr><tr><td rowspan=2>Ann</td><td>3</td></tr><tr><td>4</td></tr></table>"
+    )
+    parsed = parse(
+        f"# One\n\n{page}\n\n<h2 align=center>Two</h2>\n\n<details><summary>More</summary>\n\n*text*\n\n</details>"
+    )
+
+    assert [(block.kind, block.level, block.text) for block in parsed.blocks] == [
+        ("heading", 1, "One"),
+        ("table", 0, "Name | Age\nAnn | 3\nAnn | 4"),
+        ("heading", 2, "Two"),
+        ("paragraph", 0, "More"),
+        ("paragraph", 0, "text"),
+    ]
+
+
 def test_without_front_matter_the_first_top_heading_is_the_title() -> None:
     assert parse("intro\n\n## Part\n\n# Whole\n").title == "Whole"
     assert parse("no heading").title == ""

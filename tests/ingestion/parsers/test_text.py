@@ -52,3 +52,18 @@ class TestTextParser(ParserContract):
     )
     def test_lines_of_one_paragraph_stay_together(self, parser: TextParser, paragraph: str) -> None:
         assert [block.text for block in parser.parse(paragraph.encode()).blocks] == [paragraph]
+
+
+def test_what_cannot_be_seen_is_left_out_and_counted() -> None:
+    hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+    parsed = TextParser().parse(f"A ha\u200brmless{hidden} line.\n\n\x1b[32mgreen\x1b[0m".encode())
+
+    assert [block.text for block in parsed.blocks] == ["A harmless line.", "green"]
+    assert parsed.counts == {"hidden_characters": 5}
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-16-le", "utf-8-sig"])
+def test_a_text_is_read_in_its_charset(encoding: str) -> None:
+    text = "交通费凭票据实报销，住宿费每晚不超过五百元，超出部分由个人承担。"
+
+    assert [block.text for block in TextParser().parse(text.encode(encoding)).blocks] == [text]
