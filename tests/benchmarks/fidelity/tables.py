@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fidelity import chinese_pdfs, edge_pdfs, personal_data, report_pdfs
+from fidelity import articles, chinese_pdfs, edge_pdfs, personal_data, report_pdfs, word_files
 from measure import Table
 
 MODULES: dict[str, Callable[[Path], list[Table]]] = {
     "pdfjs_edge": edge_pdfs.run,
     "docling_docs/pdf": report_pdfs.run,
+    "docling_docs": word_files.run,
+    "html_article_extraction": articles.run,
     "so_large_lm": chinese_pdfs.run,
     "presidio_pii": personal_data.run,
 }

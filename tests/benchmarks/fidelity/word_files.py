@@ -1,0 +1,34 @@
+"""Word files and web pages with a reviewed Markdown beside them."""
+
+from pathlib import Path
+
+from fidelity import reviewed
+from ingestion.parsers.docx import DocxParser
+from ingestion.parsers.html import HtmlParser
+from ingestion.ports import Parser
+from measure import Table
+
+
+def run(folder: Path) -> list[Table]:
+    return [
+        _table("Word files", folder / "docx", ".docx", DocxParser()),
+        _table("small web pages", folder / "html", ".html", HtmlParser()),
+    ]
+
+
+def _table(kind: str, folder: Path, ending: str, parser: Parser) -> Table:
+    compared = list(reviewed.compare(folder, ending, parser))
+    read = [each for each in compared if not each.refusal]
+    means = (sum(each.recall for each in read), sum(each.precision for each in read))
+    kept, rows = sum(each.kept for each in read), sum(each.rows for each in read)
+    mean = ("mean of those read", *(f"{total / max(1, len(read)):.3f}" for total in means), f"{kept} of {rows}")
+    return Table(
+        f"Fidelity: {kind} against reviewed Markdown (docling_docs)",
+        ("file", *reviewed.COLUMNS),
+        (*(each.cells() for each in compared), mean),
+        (
+            reviewed.NOTE,
+            "Where a picture was, where a link leads and TeX's commands are left out of the Markdown. Refused files "
+            "count in no mean.",
+        ),
+    )
