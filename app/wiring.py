@@ -19,6 +19,7 @@ from app.db.jobs import JobStore
 from app.db.keys import KeyStore
 from app.db.pins import PinStore
 from app.db.publications import PublicationStore
+from app.db.reindexes import ReindexStore
 from app.db.remains import RemainsStore
 from app.db.session import Database
 from app.db.types import EmbedderRecord
@@ -31,6 +32,7 @@ from generation.generators.vllm import VllmGenerator
 from generation.ports import Completer, Generator
 from generation.query import StandaloneQuestion
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
+from ingestion.chunking import CHUNKER_VERSION
 from ingestion.intake import Intake
 from ingestion.ocr import Ocr
 from ingestion.parsers.version import PARSER_VERSION
@@ -51,6 +53,7 @@ from retrieval.tokenizer import terms
 from retrieval.vector_indexes.faiss import FaissIndex
 
 MEBIBYTE = 1 << 20
+PIPELINE = f"parser {PARSER_VERSION}, chunker {CHUNKER_VERSION}"
 _PARSED_MAX_BYTES = 256 * MEBIBYTE
 
 
@@ -75,6 +78,7 @@ class Services:
     exchange: ExchangeStore
     embedder: Embedder
     embedders: EmbedderCatalog
+    reindexes: ReindexStore
     replica: Replica
     retriever: Retriever
     answerer: Answerer
@@ -118,7 +122,7 @@ def build(settings: Settings) -> Services:
     return Services(
         settings=settings,
         db=db,
-        collections=CollectionStore(db),
+        collections=CollectionStore(db, PIPELINE),
         documents=documents,
         publications=publications,
         jobs=jobs,
@@ -133,6 +137,7 @@ def build(settings: Settings) -> Services:
         exchange=ExchangeStore(db, jobs, settings.job_max_attempts),
         embedder=embedder,
         embedders=embedders,
+        reindexes=ReindexStore(db, PIPELINE, settings.job_max_attempts),
         replica=replica,
         retriever=retriever,
         answerer=_answerer(settings, retriever, embedder),

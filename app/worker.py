@@ -44,6 +44,7 @@ def make(services: Services, name: WorkerId) -> Worker:
         services.pipeline,
         Sweep(services.remains, services.blobs),
         services.settings.job_lease_seconds,
+        chores=(services.reindexes.advance,),
     )
 
 

@@ -17,6 +17,9 @@ from ingestion.types import Block, ChunkDraft, ParsedDocument
 from retrieval.sentences import line_spans, sentence_spans
 from retrieval.types import Region, Span
 
+CHUNKER_VERSION = "1"
+"""Raise it with any change to where chunks begin and end: collections that were cut otherwise then say so."""
+
 TokenCounter = Callable[[Sequence[str]], list[int]]
 
 BETWEEN_BLOCKS = "\n\n"

@@ -39,6 +39,7 @@ _PAUSE_MOST_SECONDS = 30.0
 _EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _STOP_SECONDS = 3.0  # for the steps of the other threads: a supervisor has little patience
 _SWEEP_SECONDS = 600.0
+_CHORE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ class _Debt:
 
 
 class Worker:
-    """Runs until told to stop. An error that is nobody's fault here (a lost database) is waited out, not died of."""
+    """Runs until told to stop. An error that is nobody's fault here (a lost database) is waited out, not died of.
+
+    `chores` are steps that are tried beside the work all the time.
+    """
 
     def __init__(
         self,
@@ -60,11 +64,13 @@ class Worker:
         pipeline: Pipeline,
         sweeper: Sweep,
         lease_seconds: float,
+        chores: Sequence[Step] = (),
     ) -> None:
         self._name = name
         self._jobs = jobs
         self._pipeline = pipeline
         self._sweeper = sweeper
+        self._chores = chores
         self._beat_seconds = lease_seconds / 3
         self._beaten = time.monotonic()
         self._leases = Leases()
@@ -91,6 +97,7 @@ class Worker:
                 (self._gather, 0.0),
                 (self._look, min(_LOOK_SECONDS, self._beat_seconds)),
                 (self._sweep, _SWEEP_SECONDS),
+                *((chore, _CHORE_SECONDS) for chore in self._chores),
             )
         ]
         for thread in threads:

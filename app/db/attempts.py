@@ -53,8 +53,8 @@ def show(session: Session, job: Job, progress: Progress, clock: Clock) -> None:
 
 def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
     """End the attempt of a job that the transaction holds: queued again later, or failed with its version."""
-    attempts, max_attempts, version = session.execute(
-        select(models.Job.attempts, models.Job.max_attempts, models.Job.version_id).where(models.Job.id == job)
+    attempts, max_attempts = session.execute(
+        select(models.Job.attempts, models.Job.max_attempts).where(models.Job.id == job)
     ).one()
     again = failure.transient and attempts < max_attempts
     session.execute(
@@ -71,9 +71,9 @@ def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
         )
     )
     if again:
-        set_version(session, version, "queued")
+        set_version(session, job, "queued")
     else:
-        set_version(session, version, "failed", failure.code, failure.message)
+        set_version(session, job, "failed", failure.code, failure.message)
 
 
 def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds: float, clock: Clock) -> None:
@@ -85,20 +85,16 @@ def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds:
         .values(max_attempts=models.Job.max_attempts + 1, updated_at=clock())
         .values(error_code=failure.code, error_message=failure.message)
     )
-    versions = select(models.Job.version_id).where(among(models.Job.id, jobs)).scalar_subquery()
-    session.execute(
-        update(models.Version)
-        .where(models.Version.id.in_(versions))
-        .values(status="queued", error_code=None, error_message=None)
-    )
+    for job in jobs:
+        set_version(session, job, "queued")
 
 
-def set_version(
-    session: Session, version: int, status: str, code: str | None = None, message: str | None = None
-) -> None:
-    """What the version shows of its job."""
+def set_version(session: Session, job: str, status: str, code: str | None = None, message: str | None = None) -> None:
+    """What the version shows of its upload's job; it answers, and shows nothing of a re-index's."""
+    version = select(models.Job.version_id).where(models.Job.id == job, models.Job.generation == models.UPLOADED)
     session.execute(
         update(models.Version)
-        .where(models.Version.id == version)
+        .where(models.Version.id == version.scalar_subquery())
         .values(status=status, error_code=code, error_message=message)
+        .execution_options(synchronize_session=False)
     )

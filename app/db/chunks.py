@@ -53,13 +53,15 @@ class ChunkStore(ChunkSource):
 
 
 def _live() -> Select[int]:
-    """The chunk of every place in which one is live."""
+    """The chunk of every place in which one is live, in whichever generation.
+
+    A chunk is of one generation, so what an index that is just being replaced has found is still there to be read.
+    """
     return (
         select(models.Placement.chunk_id)
         .join(models.Document, models.Document.live_version_id == models.Placement.version_id)
         .join(models.Version, models.Version.id == models.Placement.version_id)
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
-        .where(models.Placement.generation == models.Collection.generation)
     )
 
 

@@ -34,6 +34,7 @@ class CollectionStore:
     """Every collection, by name; narrowing to what an asker may see is `only`."""
 
     db: Database
+    pipeline: str | None = None
     clock: Clock = utc_now
 
     def list(self, only: frozenset[CollectionId] | None = None) -> "list[CollectionRecord]":
@@ -106,11 +107,17 @@ class CollectionStore:
             "generation": 1,
             "seq": 0,
             "redact": sorted(redact),
+            "pipeline": pipeline_of(self.pipeline, redact) if self.pipeline is not None else None,
             "created_at": self.clock(),
         }
         with self.db.write() as session:
             is_new = insert_if_new(session, models.Collection, row)
             return _record(session.execute(_records().where(models.Collection.name == name)).one()), is_new
+
+
+def pipeline_of(pipeline: str, redact: Sequence[str] | None) -> str:
+    """What cuts a collection's chunks today: parser and chunker, and what is blackened before."""
+    return " -".join([pipeline, *sorted(redact or ())])
 
 
 def _delete(session: Session, collection: int) -> list[BlobKey]:
@@ -152,6 +159,7 @@ def _records() -> Select[*tuple[Any, ...]]:
         models.Collection.generation,
         models.Collection.fingerprint,
         models.Collection.redact,
+        models.Collection.pipeline,
         models.Collection.created_at,
         documents.label("documents"),
     )
@@ -165,5 +173,6 @@ def _record(row: Row[Any]) -> CollectionRecord:
         fingerprint=row.fingerprint,
         documents=row.documents,
         redact=tuple(row.redact or ()),
+        pipeline=row.pipeline,
         created_at=row.created_at,
     )

@@ -4,7 +4,7 @@ A version keeps the words under which it answers or answered: its name, what the
 says of itself. From them follow its title, its metadata and the values that filters compare.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,9 +17,39 @@ from app.db.registration import PENDING
 from app.db.sql import among, insert_all, storable, table
 from ingestion.dates import effective_at
 from ingestion.title import title_of
-from ingestion.types import DocumentId, Metadata, VersionId
+from ingestion.types import DocumentId, Metadata, Publication, VersionId
 
 _DERIVED: Final = ("name", "given_metadata", "title", "metadata", "effective_at")
+
+
+def of_file(publication: Publication) -> dict[str, object]:
+    """What a version shows of its file, by column."""
+    job, merged = publication.job, metadata.merged(publication.metadata, publication.job.metadata)
+    return {
+        "status": "partial" if publication.warnings else "ready",
+        "title": storable(title_of(publication.title, job.metadata, job.name)),
+        "own_title": storable(publication.title),
+        "own_metadata": metadata.merged(publication.metadata, {}),
+        "language": publication.language[:8] or None,
+        "metadata": merged,
+        "effective_at": effective_at(merged),
+        "warnings": [storable(warning) for warning in publication.warnings],
+        "pages": publication.pages or None,
+    }
+
+
+def tell(session: Session, ids: Sequence[VersionId], rows: Sequence[Mapping[str, object]]) -> None:
+    """Write these columns, the same in every row, of the versions."""
+    versions = table(models.Version)
+    values = {name: bindparam(f"new_{name}", type_=versions.c[name].type) for name in rows[0]} if rows else {}
+    if rows:
+        session.connection().execute(
+            update(versions).where(versions.c.id == bindparam("version")).values(values),
+            [
+                {"version": version, **{f"new_{name}": value for name, value in row.items()}}
+                for version, row in zip(ids, rows, strict=True)
+            ],
+        )
 
 
 def describe(session: Session, document: DocumentId, name: str | None, given: Metadata | None, now: datetime) -> None:

@@ -128,7 +128,8 @@ class DocumentStore(DocumentRegister):
                 )
             ).all()
             if not chunks:
-                raise Conflict(f"version {number} is {version.status} and cannot be restored: upload the file again")
+                state = "of an earlier index" if version.status in {"ready", "partial"} else version.status
+                raise Conflict(f"version {number} is {state} and cannot be restored: upload the file again")
             switch = liveness.load(session, generation, [id], chunks).switch(id, chunks)
             session.execute(
                 update(models.Document)
@@ -179,7 +180,7 @@ class DocumentStore(DocumentRegister):
             select(func.count(), func.coalesce(func.sum(models.Version.size), 0))
             .select_from(models.Job)
             .join(models.Version, models.Version.id == models.Job.version_id)
-            .where(models.Job.status.in_(("queued", "running")))
+            .where(models.Job.status.in_(("queued", "running")), models.Job.generation == models.UPLOADED)
         ).one()
         if waiting + jobs > self.queue_max_jobs:
             raise QueueFull(

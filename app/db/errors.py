@@ -8,6 +8,7 @@ DatabaseError
 ├── UnknownConversation    no such conversation, or not yours
 ├── UnknownAnswer          no such answer, or not yours
 ├── UnknownJob             no such job, or not yours
+├── UnknownReindex         the collection is not being re-indexed
 ├── SchemaTooNew           the database was migrated by a newer Openbook
 └── DatabaseUnavailable    the database is away, locked or too slow (transient)
     └── StorageFull        its disk is full
@@ -46,6 +47,10 @@ class UnknownAnswer(DatabaseError):
 
 class UnknownJob(DatabaseError):
     """No such job, or none that the asker may see."""
+
+
+class UnknownReindex(DatabaseError):
+    """The collection is not being re-indexed."""
 
 
 class SchemaTooNew(DatabaseError):

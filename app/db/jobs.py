@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from itertools import count
+from typing import Any, Final, get_args
 
 from sqlalchemy import Row, Select, func, select, true, update
 from sqlalchemy.orm import Session
@@ -17,6 +18,9 @@ from app.db.types import JobRecord, JobStatus
 from ingestion.ports import JobQueue
 from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, Progress, VersionId, WorkerId
 from retrieval.types import CollectionId, Scope
+
+BESIDE: Final = 32
+"""Jobs of re-indexes in one worker's hands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class JobStore(JobQueue):
                 found.update({row.id: row for row in oldest})
             chosen: list[Row[Any]] = []
             total = 0
-            for row in _ordered(found.values())[:limit]:
+            room = BESIDE - sum(row.generation != models.UPLOADED for row in in_hand)
+            for row in _with_room(_ordered(found.values()), room)[:limit]:
                 is_suspect = row.status == "running" or row.error_code in attempts.SUSPECT
                 is_alone = is_suspect and row.attempts + 1 >= row.max_attempts
                 if (chosen and total + row.size > max_bytes) or (is_alone and (chosen or in_hand)):
@@ -92,15 +97,15 @@ class JobStore(JobQueue):
 
     def release(self, worker: WorkerId) -> int:
         mine = (
-            select(models.Job.id, models.Job.version_id)
+            select(models.Job.id)
             .where(models.Job.worker == worker, models.Job.status == "running")
             .order_by(models.Job.id)
             .with_for_update()
         )
         with self.db.write() as session:
-            held = session.execute(mine).all()
-            for job, version in held:
-                self._queue(session, job, version, more_attempts=1)
+            held = session.scalars(mine).all()
+            for job in held:
+                self._queue(session, job, more_attempts=1)
             return len(held)
 
     def expire(self, worker: WorkerId) -> int:
@@ -127,7 +132,7 @@ class JobStore(JobQueue):
                 .values(status="cancelled", cancel_requested=True, worker=None, lease_until=None)
                 .values(error_code=attempts.CANCELLED, error_message=reason, updated_at=self.clock())
             )
-            attempts.set_version(session, row.version_id, "failed", attempts.CANCELLED, reason)
+            attempts.set_version(session, id, "failed", attempts.CANCELLED, reason)
             return _get(session, id, scope)
 
     def retry(self, id: JobId, scope: Scope) -> JobRecord:
@@ -137,7 +142,7 @@ class JobStore(JobQueue):
             if row.status not in {"failed", "cancelled"}:
                 raise Conflict(f"job {id} is {row.status}: only a failed or cancelled one can be tried again")
             more = row.attempts + self.max_attempts - row.max_attempts
-            self._queue(session, id, row.version_id, more_attempts=more)
+            self._queue(session, id, more_attempts=more)
             return _get(session, id, scope)
 
     def depth(self) -> dict[JobStatus, int]:
@@ -192,12 +197,12 @@ class JobStore(JobQueue):
             )
             session.execute(
                 update(models.Version)
-                .where(among(models.Version.id, [row.version_id for row in rows]))
+                .where(among(models.Version.id, [row.version_id for row in rows if row.beside is None]))
                 .values(status="processing", error_code=None, error_message=None)
             )
         return [_job(row, worker) for row in rows]
 
-    def _queue(self, session: Session, id: str, version: int, *, more_attempts: int) -> None:
+    def _queue(self, session: Session, id: str, *, more_attempts: int) -> None:
         result = session.execute(
             update(models.Job)
             .where(models.Job.id == id)
@@ -207,12 +212,12 @@ class JobStore(JobQueue):
             .values(max_attempts=models.Job.max_attempts + more_attempts)
         )
         if changed(result) == 1:
-            attempts.set_version(session, version, "queued")
+            attempts.set_version(session, id, "queued")
 
 
-def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int, str | None]]:
+def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int, str | None, int]]:
     return session.execute(
-        select(models.Job.attempts, models.Job.max_attempts, models.Job.error_code)
+        select(models.Job.attempts, models.Job.max_attempts, models.Job.error_code, models.Job.generation)
         .where(models.Job.status == "running", models.Job.worker == worker)
         .where(models.Job.lease_until >= epoch())
     ).all()
@@ -222,6 +227,12 @@ def _ordered(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     """The one that has waited longest, then by priority and age."""
     by_age = sorted(rows, key=lambda row: row.id)
     return [*by_age[:1], *sorted(by_age[1:], key=lambda row: (row.priority, row.id))]
+
+
+def _with_room(rows: Iterable[Row[Any]], room: int) -> list[Row[Any]]:
+    """All but those of re-indexes for which there is no room: an upload is to find the worker's hands half empty."""
+    places = count()
+    return [row for row in rows if row.beside is None or next(places) < room]
 
 
 def _mine(worker: WorkerId, jobs: Sequence[JobId]) -> Select[str]:
@@ -253,6 +264,8 @@ def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
             models.Collection.generation,
             models.Collection.redact,
             models.Collection.fingerprint,
+            models.Reindex.generation.label("beside"),
+            models.Reindex.fingerprint.label("beside_fingerprint"),
             models.Version.blob_key,
             models.Version.sha256,
             models.Version.size,
@@ -261,7 +274,13 @@ def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
         .join(models.Version, models.Version.id == models.Job.version_id)
         .join(models.Document, models.Document.id == models.Job.document_id)
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
-        .where(fitting)
+        .outerjoin(
+            models.Reindex,
+            (models.Reindex.collection_id == models.Collection.id)
+            & (models.Reindex.generation == models.Job.generation)
+            & models.Reindex.cancelled_at.is_(None),
+        )
+        .where(fitting, (models.Job.generation == models.UPLOADED) | models.Reindex.generation.is_not(None))
         .with_for_update(of=models.Job, skip_locked=True)
     )
 
@@ -275,8 +294,8 @@ def _job(row: Row[Any], worker: WorkerId) -> Job:
         document=DocumentId(row.document_id),
         version=VersionId(row.version_id),
         collection=CollectionId(row.collection_id),
-        generation=row.generation,
-        fingerprint=row.fingerprint,
+        generation=row.generation if row.beside is None else row.beside,
+        fingerprint=row.fingerprint if row.beside is None else row.beside_fingerprint,
         blob=Blob(BlobKey(row.blob_key), row.sha256, row.size),
         media_type=row.media_type,
         name=row.name,

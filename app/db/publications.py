@@ -9,15 +9,13 @@ import zstandard
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import attempts, descriptions, liveness, metadata, models
+from app.db import attempts, descriptions, generations, liveness, metadata, models
 from app.db.clock import Clock, utc_now
 from app.db.contents import Shelf
 from app.db.embedders import measured
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
-from ingestion.dates import effective_at
 from ingestion.ports import VersionStore
-from ingestion.title import title_of
 from ingestion.types import Failure, Job, JobId, Progress, Publication
 from retrieval.types import CollectionId, PassageEmbedding
 
@@ -31,10 +29,6 @@ OTHER_MODEL = Failure(
 _STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
 _MESSAGE_LENGTH = 2000
-_DESCRIBED = (
-    *("status", "title", "own_title", "own_metadata", "metadata"),
-    *("language", "effective_at", "warnings", "counts", "pages", "chunks", "published_at"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +116,10 @@ class PublicationStore(VersionStore):
     def _publish(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
     ) -> set[JobId]:
-        fitting = self._sort_out(session, collection, publications)
+        to = generations.target(session, collection.id)
+        beside = [p for p in publications if to is not None and p.job.generation == to.generation]
+        done = self._publish_beside(session, to, beside) if to is not None and beside else set[JobId]()
+        fitting = self._sort_out(session, collection, [p for p in publications if p not in beside])
         empty = [publication for publication in fitting if not publication.drafts]
         for publication in empty:
             _describe(session, [publication], {}, self.clock())
@@ -135,7 +132,23 @@ class PublicationStore(VersionStore):
         attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
         if whole:
             self._shelve(session, shelf, whole, embeddings)
-        return {publication.job.id for publication in (*empty, *whole)}
+        return done | {publication.job.id for publication in (*empty, *whole)}
+
+    def _publish_beside(
+        self, session: Session, to: generations.Target, publications: Sequence[Publication]
+    ) -> set[JobId]:
+        for publication in publications:
+            if not publication.drafts:
+                attempts.end(session, publication.job.id, _no_text(publication), self.clock)
+            elif not _fit(session, publication.job, publication.embeddings):
+                attempts.end(session, publication.job.id, OTHER_MODEL, self.clock)
+        fitting = attempts.held(session, [publication.job for publication in publications])
+        full = [publication for publication in publications if publication.job.id in fitting]
+        embeddings = Shelf(session, to.collection, to.generation, to.fingerprint).embeddings(full)
+        whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
+        lacking = [publication.job.id for publication in full if publication not in whole]
+        attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
+        return generations.publish(session, to, whole, embeddings) if whole else set[JobId]()
 
     def _sort_out(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
@@ -227,33 +240,17 @@ def _describe(
     known_before: Mapping[JobId, Mapping[str, int]],
     now: datetime,
 ) -> None:
-    """What each version shows of its file."""
-    versions = table(models.Version)
-    statement = (
-        update(versions)
-        .where(versions.c.id == bindparam("version"))
-        .values({name: bindparam(f"new_{name}", type_=versions.c[name].type) for name in _DESCRIBED})
-    )
+    """What each version shows of its file, and of its chunks where it is to answer."""
     rows = [
         {
-            "version": publication.job.version,
-            "new_status": "partial" if publication.warnings else "ready",
-            "new_title": storable(title_of(publication.title, publication.job.metadata, publication.job.name)),
-            "new_own_title": storable(publication.title),
-            "new_own_metadata": metadata.merged(publication.metadata, {}),
-            "new_language": publication.language[:8] or None,
-            "new_metadata": merged,
-            "new_effective_at": effective_at(merged),
-            "new_warnings": [storable(warning) for warning in publication.warnings],
-            "new_counts": _more_than_none({**publication.counts, **known_before.get(publication.job.id, {})}),
-            "new_pages": publication.pages or None,
-            "new_chunks": len(publication.drafts),
-            "new_published_at": now if publication.drafts else None,
+            **descriptions.of_file(publication),
+            "counts": _more_than_none({**publication.counts, **known_before.get(publication.job.id, {})}),
+            "chunks": len(publication.drafts),
+            "published_at": now if publication.drafts else None,
         }
         for publication in publications
-        for merged in [metadata.merged(publication.metadata, publication.job.metadata)]
     ]
-    session.connection().execute(statement, rows)
+    descriptions.tell(session, [publication.job.version for publication in publications], rows)
 
 
 def _no_text(publication: Publication) -> Failure:

@@ -36,6 +36,8 @@ PARSED: Final = 20
 LOG_KEPT: Final = timedelta(days=7)
 LOG_ROWS: Final = 1000
 """Changes that are younger, or among a collection's last so many, stay: following them costs less than a rebuild."""
+INDEX_KEPT: Final = timedelta(hours=1)
+"""After a switch, processes go on asking the index before until they have built the new one."""
 RETRY_KEPT: Final = timedelta(days=1)
 """How long the vectors of a failed or cancelled job wait for its retry."""
 UNFINISHED: Final = ("queued", "running")
@@ -123,8 +125,13 @@ class RemainsStore(Remains):
                 yield 0
 
     def _empty_generations(self) -> Deletions:
-        """Placements of a generation that neither answers nor is being made."""
-        for collection in self._collections():
+        """Placements of a generation that neither answers nor is being made, nor answered a moment ago."""
+        long_ago = or_(
+            models.Collection.switched_at.is_(None), models.Collection.switched_at < self.clock() - INDEX_KEPT
+        )
+        with self.db.read() as session:
+            settled = session.scalars(select(models.Collection.id).where(long_ago)).all()
+        for collection in settled:
             with self.db.read() as session:
                 kept = _kept_generations(session, collection)
             stale = (

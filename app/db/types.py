@@ -14,6 +14,7 @@ AnswerId = NewType("AnswerId", str)
 
 Role: TypeAlias = Literal["admin", "reader"]
 KeyKind: TypeAlias = Literal["api", "session", "login"]
+ReindexStatus: TypeAlias = Literal["running", "stopped", "cancelled"]
 JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 T = TypeVar("T")
@@ -37,7 +38,36 @@ class CollectionRecord:
     fingerprint: str
     documents: int
     redact: tuple[PersonalKind, ...]
+    pipeline: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDocument:
+    """A document that a re-index could not read or embed, and why."""
+
+    id: DocumentId
+    name: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexRecord:
+    """A generation that is being made: how many of the documents that answer have their place in it, or failed.
+
+    It is stopped when nothing but failures keeps it from answering; some of them are told.
+    """
+
+    collection: str
+    generation: int
+    fingerprint: str
+    status: ReindexStatus
+    documents: int
+    done: int
+    failed: int
+    failures: tuple[FailedDocument, ...]
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
