@@ -54,7 +54,7 @@ from retrieval.vector_indexes.faiss import FaissIndex
 
 MEBIBYTE = 1 << 20
 PIPELINE = f"parser {PARSER_VERSION}, chunker {CHUNKER_VERSION}"
-_PARSED_MAX_BYTES = 256 * MEBIBYTE
+_PARSED_MAX_BYTES = 64 * MEBIBYTE  # the largest that a worker cuts and publishes within 1.5 GB
 
 
 @dataclass(frozen=True, slots=True)

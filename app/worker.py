@@ -22,6 +22,7 @@ from ingestion.worker import Worker
 logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 _EMBEDDED_FLAG = "--embedded"
 
 
@@ -53,6 +54,9 @@ def run(settings: Settings, name: WorkerId) -> None:
     services = build(settings)
     services.db.migrate()
     services.embedders.remember()
+    # The encoder gives Python's lock away at every operation and must get it back from the threads that cut chunks:
+    # with the default of 5 ms it may wait longer for that than its operation took.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     worker = make(services, name)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

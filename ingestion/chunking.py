@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, groupby
 
 from ingestion.language import UNKNOWN, language_of
@@ -25,6 +26,7 @@ TokenCounter = Callable[[Sequence[str]], list[int]]
 BETWEEN_BLOCKS = "\n\n"
 _PREFIX_SHARE = 4  # the headings may take a quarter of the window
 _SMALLEST_SHARE = 3  # a chunk is at least a third of the budget, unless its section is smaller
+_BLOCKS = 512  # of one section that are weighed at once: a book may be a single one
 _WIDEST_HEADING = 200  # code points
 _WIDEST_TOKEN = 32  # code points; tokenizers make one unknown token of a word of any length
 
@@ -55,14 +57,20 @@ class _Section:
 
 def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tuple[ChunkDraft, ...]:
     """Drafts in reading order that together hold all text of the document once; none passes `window` tokens."""
-    language = language_of(" ".join(block.text for block in parsed.blocks[:50]))
+    language = cache(lambda: language_of(" ".join(block.text for block in parsed.blocks[:50])))
     drafts: list[ChunkDraft] = []
     for section in _sections(parsed):
         headings = _with_title(parsed.title, section.headings)
         prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
         budget = window - (count_tokens([prefix])[0] if prefix else 0)
-        atoms = _atoms(section.blocks, budget, count_tokens)
-        drafts.extend(_draft(atoms[start:end], headings, prefix, language) for start, end in _cut(atoms, budget))
+        atoms: list[_Atom] = []
+        for first in range(0, len(section.blocks), _BLOCKS):
+            atoms += _atoms(section.blocks[first : first + _BLOCKS], first, budget, count_tokens)
+            is_last = first + _BLOCKS >= len(section.blocks)
+            end = 0
+            for start, end in _cut(atoms, budget, is_last=is_last):
+                drafts.append(_draft(atoms[start:end], headings, prefix, language))
+            del atoms[:end]
     return tuple(drafts)
 
 
@@ -133,10 +141,10 @@ def _key(prefix: str, text: str) -> str:
     return hashlib.sha256((prefix + text).encode()).hexdigest()
 
 
-def _atoms(blocks: Sequence[Block], budget: int, count_tokens: TokenCounter) -> list[_Atom]:
+def _atoms(blocks: Sequence[Block], first: int, budget: int, count_tokens: TokenCounter) -> list[_Atom]:
     spans = [
         (block, position, span, index == 0)
-        for position, block in enumerate(blocks)
+        for position, block in enumerate(blocks, first)
         for index, span in enumerate(line_spans(block.text) if _is_lined(block) else sentence_spans(block.text))
     ]
     tokens = _weigh([block.text[start:end] for block, _, (start, end), _ in spans], budget, count_tokens)
@@ -173,11 +181,14 @@ def _weigh(texts: Sequence[str], budget: int, count_tokens: TokenCounter) -> lis
     return [max(next(counts), len(text) // _WIDEST_TOKEN) if len(text) <= most else budget + 1 for text in texts]
 
 
-def _cut(atoms: Sequence[_Atom], budget: int) -> Iterator[Span]:
-    """Ranges of atoms, one per chunk, in order and without gaps."""
+def _cut(atoms: Sequence[_Atom], budget: int, *, is_last: bool) -> Iterator[Span]:
+    """Ranges of atoms, one per chunk, in order and without gaps.
+
+    Of atoms that are not the last of their section, no range is given that those to come might change.
+    """
     totals = [0, *accumulate(atom.tokens for atom in atoms)]
     start = 0
-    while start < len(atoms):
+    while start < len(atoms) and (is_last or totals[-1] - totals[start] > 2 * budget):
         end = len(atoms)
         if totals[end] - totals[start] > budget:
             end = _boundary(atoms, totals, start, budget)
@@ -198,7 +209,7 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, language: str) -> ChunkDraft:
+def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, language: Callable[[], str]) -> ChunkDraft:
     text = ""
     sentences: list[Span] = []
     regions: list[Region] = []

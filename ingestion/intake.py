@@ -1,6 +1,7 @@
 """Accept uploads: check what they are, keep the original, and register document, version and job in one transaction."""
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
@@ -87,11 +88,14 @@ class Intake:
         """Open the file once for trial; gives the decrypted content of an encrypted one."""
         if media_type not in _TRIED:
             return None
-        content = file.content.read(self.max_bytes + 1)
+        size = file.content.seek(0, os.SEEK_END)
         file.content.seek(0)
-        if len(content) > self.max_bytes:
+        if size > self.max_bytes:
             raise TooLarge(f"{name}: larger than {self.max_bytes >> 20} MiB (OPENBOOK_UPLOAD_MAX_MEBIBYTES)")
-        decrypted = self.sandbox.unlock(content, media_type, file.password)
+        try:
+            decrypted = self.sandbox.unlock(file.content, media_type, file.password)
+        finally:
+            file.content.seek(0)
         return io.BytesIO(decrypted) if decrypted is not None else None
 
 

@@ -1,6 +1,7 @@
 """Which language a text is in: by script where the script tells, else by py3langid."""
 
 import re
+from collections.abc import Callable
 
 import py3langid
 
@@ -9,23 +10,24 @@ _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LETTERS = re.compile(r"[^\W\d_]")
 _CJK_SHARE = 0.15  # a Chinese text quotes English names; an English one rarely holds a sixth of Han letters
-_SAMPLE = 600  # code points that are looked at: more costs time and rarely changes the verdict
+_SAMPLE = 400  # code points that are looked at: more costs time and rarely changes the verdict
 _TOO_FEW_LETTERS = 200  # py3langid guesses wildly below
 
 UNKNOWN = "und"
 
 
-def language_of(text: str, otherwise: str | None = None) -> str:
-    """The ISO 639-1 code, or "und" for a text without letters; a short text takes `otherwise`, if given."""
+def language_of(text: str, otherwise: Callable[[], str] | None = None) -> str:
+    """The ISO 639-1 code, or "und" for a text without letters; for a short text `otherwise` is asked, if given."""
     sample = text[:_SAMPLE]
     letters = len(_LETTERS.findall(sample))
-    kana, hangul, han = (len(script.findall(sample)) for script in (_KANA, _HANGUL, _HAN))
-    if kana + hangul + han > _CJK_SHARE * letters:
-        if hangul > kana + han:
-            return "ko"
-        return "ja" if kana > han / 10 else "zh"
+    if not sample.isascii():
+        kana, hangul, han = (len(script.findall(sample)) for script in (_KANA, _HANGUL, _HAN))
+        if kana + hangul + han > _CJK_SHARE * letters:
+            if hangul > kana + han:
+                return "ko"
+            return "ja" if kana > han / 10 else "zh"
     if otherwise is not None and letters < _TOO_FEW_LETTERS:
-        return otherwise
+        return otherwise()
     if letters == 0:
         return UNKNOWN
     return str(py3langid.classify(sample)[0])  # pyright: ignore[reportUnknownArgumentType]

@@ -1,5 +1,6 @@
 """ParsedDocument ⇄ compact JSON bytes: what crosses the sandbox's pipe and what the database keeps, compressed."""
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import orjson
@@ -35,7 +36,7 @@ def load(content: bytes) -> ParsedDocument:
             title=str(tree["title"]),
             blocks=tuple(
                 Block(_KINDS[int(kind)], str(text), int(level), tuple(_region(flat) for flat in regions))
-                for kind, level, text, regions in tree["blocks"]
+                for kind, level, text, regions in _emptied(tree["blocks"])
             ),
             pages=tuple(
                 Page(int(number), float(width), float(height), None if label is None else str(label), bool(textless))
@@ -47,6 +48,13 @@ def load(content: bytes) -> ParsedDocument:
         )
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(f"no parsed document: {error!r}") from error
+
+
+def _emptied(parts: list[list[Any]]) -> Iterator[list[Any]]:
+    """Each part in order, which the list then lets go of: a book's tree is as large as what is made of it."""
+    parts.reverse()
+    while parts:
+        yield parts.pop()
 
 
 def _flat(region: Region) -> list[float | int]:

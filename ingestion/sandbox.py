@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from select import POLLIN, POLLOUT, poll
 from struct import Struct
-from typing import IO, Protocol, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 import orjson
 
@@ -202,10 +202,11 @@ class Sandbox:
         except (ParseError, ParserCrashed) as error:
             raise type(error)(f"{name}: {error}") from error
 
-    def unlock(self, content: bytes, media_type: MediaType, password: str | None) -> bytes | None:
+    def unlock(self, content: BinaryIO, media_type: MediaType, password: str | None) -> bytes | None:
         """Open the file as a test; gives the decrypted bytes of a PDF that needed the password, else None.
 
-        Raises PasswordRequired for no or a wrong password, Unreadable, ParseLimit or ParserCrashed.
+        It is read when its turn comes: of files that wait for a child, none is in memory. Raises PasswordRequired for
+        no or a wrong password, Unreadable, ParseLimit or ParserCrashed.
         """
         return self._ask({"task": "unlock", "media_type": media_type, "password": password}, content)
 
@@ -242,17 +243,18 @@ class Sandbox:
     def _ask(
         self,
         asked: Mapping[str, object],
-        content: bytes,
+        content: bytes | BinaryIO,
         watch: Watch = _unwatched,
         timeout_seconds: float | None = None,
     ) -> bytes | None:
         head = orjson.dumps({"boxes": (), **asked})
         patience = self.timeout_seconds if timeout_seconds is None else min(timeout_seconds, self.timeout_seconds)
         with self._places if timeout_seconds is None else self._quick_places:
+            whole = content if isinstance(content, bytes) else content.read()
             while True:
                 child = self._take()
                 try:
-                    answer, body = child.ask(head, content, watch, patience, self.output_bytes)
+                    answer, body = child.ask(head, whole, watch, patience, self.output_bytes)
                 except _Gone as gone:
                     status = child.end()
                     if gone.arrived or not child.answered:

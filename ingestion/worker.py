@@ -122,6 +122,10 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 worked = step()
+            except Outage as error:
+                logger.warning("worker step failed; trying again in %s s: %s", _BACK_OFF_SECONDS, error)
+                self._stopping.wait(_BACK_OFF_SECONDS)
+                continue
             except Exception:
                 logger.exception("worker step failed; trying again in %s s", _BACK_OFF_SECONDS)
                 self._stopping.wait(_BACK_OFF_SECONDS)

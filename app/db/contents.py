@@ -1,6 +1,6 @@
 """The bulk of a publication: embeddings, chunks, placements and metadata, each written in one round per collection."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Shelf:
 
     def keep(self, embeddings: Mapping[str, PassageEmbedding], job: JobId | None) -> None:
         """Store those that are not there yet, for a job that will publish what uses them later, if one is named."""
-        rows: list[Row] = [
+        rows: Iterator[Row] = (
             {
                 "collection_id": self.collection,
                 "fingerprint": self.fingerprint,
@@ -46,7 +46,7 @@ class Shelf:
                 "job_id": job,
             }
             for key, embedding in embeddings.items()
-        ]
+        )
         insert_missing(self.session, models.Embedding, rows)
 
     def chunks(self, publications: Sequence[Publication], embeddings: Mapping[str, int]) -> dict[str, int]:
@@ -54,11 +54,11 @@ class Shelf:
         drafts = {draft.key: draft for publication in publications for draft in publication.drafts}
         ids = self._chunk_ids(drafts)
         new = [draft for key, draft in drafts.items() if key not in ids]
-        insert_missing(self.session, models.Chunk, [self._chunk(draft, embeddings[draft.key]) for draft in new])
+        insert_missing(self.session, models.Chunk, (self._chunk(draft, embeddings[draft.key]) for draft in new))
         return ids | self._chunk_ids(draft.key for draft in new)
 
     def placements(self, publications: Sequence[Publication], chunks: Mapping[str, int]) -> None:
-        rows: list[Row] = [
+        rows: Iterator[Row] = (
             {
                 "version_id": publication.job.version,
                 "generation": self.generation,
@@ -69,7 +69,7 @@ class Shelf:
             }
             for publication in publications
             for ordinal, draft in enumerate(publication.drafts)
-        ]
+        )
         insert_all(self.session, models.Placement, rows)
 
     def filter_rows(self, publications: Sequence[Publication]) -> None:

@@ -1,7 +1,8 @@
 """The few things that SQLite and PostgreSQL say differently, said once."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
 import orjson
@@ -38,6 +39,7 @@ Alias = TypeVar("Alias")
 Row: TypeAlias = Mapping[str, object]
 Column: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 
+_ROWS = 5000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 REGISTER_LOCK = 0x0B00C001
@@ -176,16 +178,23 @@ def table(model: type[Base]) -> Table:
     return cast("Table", model.__table__)
 
 
-def insert_all(session: Session, model: type[Base], rows: Sequence[Row]) -> None:
-    """Insert the rows in one round; keys are column names."""
-    if rows:
-        session.connection().execute(insert(table(model)), rows)
+def insert_all(session: Session, model: type[Base], rows: Iterable[Row]) -> None:
+    """Insert the rows, thousands at once; keys are column names."""
+    for some in _batches(rows):
+        session.connection().execute(insert(table(model)), some)
 
 
-def insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> None:
-    """Insert in one round those rows that no unique constraint forbids."""
-    if rows:
-        session.connection().execute(_insert_or_nothing(session, model), rows)
+def insert_missing(session: Session, model: type[Base], rows: Iterable[Row]) -> None:
+    """Insert those rows that no unique constraint forbids, thousands at once."""
+    for some in _batches(rows):
+        session.connection().execute(_insert_or_nothing(session, model), some)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Of a book's hundred thousand rows as parameters, no more than these are in memory at once."""
+    source = iter(rows)
+    while some := list(islice(source, _ROWS)):
+        yield some
 
 
 def insert_if_new(session: Session, model: type[Base], row: Row) -> bool:

@@ -8,15 +8,17 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from app.wiring import Services
+from app.worker import make
 from ingestion.types import WorkerId
-from ingestion.worker import Worker
+from retrieval.ports import Embedder
 from tests.app.running import Running, running
+from tests.builders import Known
 
 MEBIBYTE = 1 << 20
 DISK_MEBIBYTES = 24
@@ -67,8 +69,7 @@ def service(disk: Disk, sqlite_template: Path) -> Iterator[Running]:
 @contextmanager
 def working(services: Services, **parts: Any) -> Generator[None]:
     """A worker in a thread, with these parts in the place of the pipeline's."""
-    name, pipeline = WorkerId("waiting"), replace(services.pipeline, **parts)
-    worker = Worker(name, services.jobs, pipeline, services.documents, services.blobs, 60.0)
+    worker = make(replace(services, pipeline=replace(services.pipeline, **parts)), WorkerId("waiting"))
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -111,12 +112,8 @@ def test_an_upload_to_a_full_disk_is_refused_at_once_and_questions_are_answered(
         assert found(client) == 2
 
 
-@pytest.mark.parametrize(
-    ("step", "port", "method"), [("parse", "sandbox", "read"), ("publish", "embedder", "embed_passages")]
-)
-def test_a_job_waits_for_room_and_goes_on_by_itself(
-    service: Running, disk: Disk, step: str, port: str, method: str
-) -> None:
+@pytest.mark.parametrize(("step", "method"), [("parse", "read"), ("publish", "embed_passages")])
+def test_a_job_waits_for_room_and_goes_on_by_itself(service: Running, disk: Disk, step: str, method: str) -> None:
     service.upload("gallium.md", NOTE)
     service.read_all()
     made = service.upload("book.md", "\n\n".join(f"# Part {n}\n\n{os.urandom(600).hex()}" for n in range(60)))
@@ -134,10 +131,11 @@ def test_a_job_waits_for_room_and_goes_on_by_itself(
                 full.set()
             return getattr(self.real, name)
 
-    filling = {port: Filling(getattr(service.services.pipeline, port))}
+    services = service.services
+    sandbox, embedder = Filling(services.sandbox), cast("Embedder", Filling(services.embedder))
     with service.client(service.admin_secret) as client:
         assert found(client) == 1
-        with working(service.services, **filling):
+        with working(services, sandbox=sandbox, embedders=Known(embedder)):
             assert full.wait(PATIENCE)
             time.sleep(1.0)
             waiting = client.get(f"/v1/jobs/{made['job_id']}").json()

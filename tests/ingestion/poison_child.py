@@ -86,4 +86,4 @@ def probe(order: str, rest: str) -> str:
 
 
 if __name__ == "__main__":
-    serve({"parse": obey})
+    serve({"parse": obey, "unlock": obey})

@@ -173,3 +173,17 @@ def test_no_text_is_counted_that_is_past_every_window() -> None:
     chunk(parsed(paragraph("word " * 50_000)), WINDOW, count)
 
     assert longest <= 32 * WINDOW
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 40])
+def test_a_long_section_is_cut_the_same_however_much_of_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    rng = random.Random(7)
+    blocks = [paragraph(" ".join(sentence(rng) for _ in range(rng.randint(1, 5)))) for _ in range(150)]
+    whole = drafts_of(*blocks)
+
+    monkeypatch.setattr("ingestion.chunking._BLOCKS", at_once)
+
+    assert drafts_of(*blocks) == whole
+    assert len(whole) > 40

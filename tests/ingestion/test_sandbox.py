@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -66,14 +67,38 @@ def test_errors_cross_the_pipe_as_their_class_and_name_the_file(sandbox: Sandbox
 
 
 def test_unlocking_gives_nothing_for_what_opens(sandbox: Sandbox) -> None:
-    assert sandbox.unlock(pdf(PdfPage()), "application/pdf", None) is None
+    assert sandbox.unlock(io.BytesIO(pdf(PdfPage())), "application/pdf", None) is None
     assert (
         sandbox.unlock(
-            word_archive(""), "application/vnd.openxmlformats-officedocument.wordprocessingml.document", None
+            io.BytesIO(word_archive("")),
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            None,
         )
         is None
     )
-    assert sandbox.unlock(b"x", TEXT, None) is None
+    assert sandbox.unlock(io.BytesIO(b"x"), TEXT, None) is None
+
+
+def test_a_file_that_waits_for_a_child_is_not_in_memory() -> None:
+    in_memory: list[int] = []
+    most: list[int] = []
+
+    class File(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            in_memory.append(1)
+            most.append(len(in_memory))
+            return super().read(size)
+
+    def unlock(opened: Sandbox) -> None:
+        opened.unlock(File(b"sleep 0.05"), TEXT, None)
+        in_memory.pop()
+
+    opened = Sandbox(2, 5, 256 * MEBIBYTE, MEBIBYTE, "tests.ingestion.poison_child")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(unlock, [opened] * 16))
+    opened.close()
+
+    assert max(most) <= 3  # one may have its answer and not have said so yet
 
 
 def test_a_page_is_rendered_with_its_boxes_marked(sandbox: Sandbox) -> None:

@@ -16,6 +16,7 @@ from ingestion.types import DocumentId
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import InputRefused, ModelUnavailable
 from retrieval.types import PassageEmbedding, PassageInput
+from tests.builders import Known
 from tests.ingestion.conftest import Library
 from tests.ingestion.test_worker import statuses, upload, wait_for, working
 
@@ -95,7 +96,7 @@ def test_a_note_goes_in_between_the_pieces_of_a_book(library: Library) -> None:
     book = upload_book(library)
     embedder = Embedder(seconds=0.1)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=embedder)):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(embedder))):
         wait_for(lambda: embedder.embedded >= PIECE)
         [note] = upload(library, "A note.")
         wait_for(lambda: job_of(library, note).status == "succeeded")
@@ -113,7 +114,7 @@ def test_the_progress_of_a_book_never_goes_back(library: Library) -> None:
         seen.append(job_of(library, book))
         return seen[-1].status == "succeeded"
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Embedder(seconds=0.05))):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Embedder(seconds=0.05)))):
         wait_for(looked)
 
     assert [job.progress for job in seen] == sorted(job.progress for job in seen)
@@ -134,7 +135,7 @@ def test_a_crash_in_the_middle_of_a_book_embeds_one_piece_again(library: Library
             return embedded
 
     embedder = Crashing()
-    with working(library, pipeline=replace(library.pipeline, embedder=embedder)):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(embedder))):
         wait_for(lambda: statuses(library) == {"ready"})
 
     assert embedder.embedded - 100 == 30 + PIECE
@@ -146,7 +147,7 @@ def test_a_book_that_is_cancelled_is_embedded_no_further(library: Library) -> No
     book = upload_book(library)
     embedder = Embedder(seconds=0.1)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=embedder), lease_seconds=60.0):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(embedder)), lease_seconds=60.0):
         wait_for(lambda: embedder.embedded >= PIECE)
         library.jobs.cancel(job_of(library, book).id, library.scope)
         time.sleep(1.5)
@@ -186,7 +187,7 @@ def test_an_embedder_that_is_away_for_long_costs_no_attempt_and_is_told(library:
         return job.status == "succeeded"
 
     embedder = Embedder(*(ModelUnavailable("away") for _ in range(7)))
-    with working(library, pipeline=replace(library.pipeline, embedder=embedder)):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(embedder))):
         wait_for(looked)
 
     assert ("model_unavailable", "publish") in told
@@ -225,7 +226,7 @@ def test_a_text_that_the_embedder_refuses_fails_its_document_alone(library: Libr
                 raise InputRefused("not these")
             return super().embed_passages(passages)
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Choosy())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Choosy()))):
         wait_for(lambda: statuses(library) == {"ready", "failed"})
 
     assert [job_of(library, each).status for each in (good, fine)] == ["succeeded", "succeeded"]
@@ -262,7 +263,7 @@ def test_an_error_of_our_own_ends_the_attempt_and_says_so(library: Library, capl
         def count_tokens(self, texts: Sequence[str]) -> list[int]:
             raise ZeroDivisionError
 
-    with working(library, pipeline=replace(library.pipeline, embedder=Broken())):
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Broken()))):
         wait_for(lambda: statuses(library) == {"failed"})
 
     failed = job_of(library, document)
