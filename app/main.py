@@ -165,13 +165,14 @@ async def _page() -> FileResponse:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = cast("App", app.state.openbook)
-    warming = asyncio.create_task(health.warm_up(state))
+    tasks = [asyncio.create_task(work(state)) for work in (health.warm_up, health.keep_tidy)]
     try:
         yield
     finally:
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await state.services.answerer.aclose()
 
 

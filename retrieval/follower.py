@@ -23,6 +23,9 @@ CHANGES = 256  # read at once
 SNAPSHOT_SECONDS = 60.0  # at least between two snapshots
 SNAPSHOT_CHUNKS = 1000  # changed since the last one, or
 SNAPSHOT_SHARE = 0.1  # of what is held
+PURGE_SECONDS = 600.0  # at least between two times that files are rid of what was removed,
+PURGE_SHARE = 50  # and so many times as long as that takes
+QUICKLY_PURGED = 20_000  # chunks: some seconds, which an end can wait for
 VERIFY_SECONDS = 30.0  # at least between two comparisons with all that is live
 
 _log = logging.getLogger(__name__)
@@ -67,11 +70,13 @@ class Follower:
         self._workspace = workspace
         self._stop = stop
         self._moving = Lock()
+        self._writing = Lock()
         self._pair: IndexPair | None = None
         self._gone = False
         self._suspect = False
         self._verify_at = 0.0
         self._snapshot_at = 0.0
+        self._purge_at = 0.0
 
     def advance(self) -> None:
         """Come up to the log's head, opening or rebuilding as need be. Raises what the log and the indexes raise."""
@@ -88,37 +93,58 @@ class Follower:
                 self._serve(self._rebuilt(head))
 
     def snapshot_due(self) -> bool:
-        """Whether enough has changed for a snapshot; who is told so takes it."""
+        """Whether enough has changed for a snapshot, or anything was removed; who is told so takes it."""
         pair = self._pair
         if pair is None or time.monotonic() < self._snapshot_at:
             return False
-        due = pair.changed >= SNAPSHOT_CHUNKS or pair.changed > SNAPSHOT_SHARE * pair.held
+        many = pair.changed >= SNAPSHOT_CHUNKS or pair.changed > SNAPSHOT_SHARE * pair.held
+        due = time.monotonic() >= self._purge_at if pair.removed or pair.dead else many
         if due:
             self._snapshot_at = time.monotonic() + SNAPSHOT_SECONDS
         return due
 
     def snapshot(self) -> None:
-        """Write what changed since the last snapshot; a disk that does not take it costs a warning, no search."""
+        """Write what changed since the last snapshot; a disk that does not take it costs a warning, no search.
+
+        It holds nothing that was removed before, and takes the place of those that do: no file keeps a deleted text.
+        """
         draft = self._workspace / f"snapshot-{secrets.token_hex(4)}"
         try:
-            with self._moving:
-                pair = self._pair
-                if pair is None or not pair.persistent or not pair.changed:
-                    return
-                stamp, changed = self._stamp(pair.head, pair.seq), pair.changed
-                if max(self._snapshots.seqs(self.collection, pair.head.generation), default=-1) < pair.seq:
-                    pair.save(draft)
-            if draft.exists():
-                self._snapshots.publish(draft, stamp)
-                self._snapshots.discard_older(self.collection, stamp.generation)
-            with self._moving:
-                pair.changed -= changed
-            if self._gone:  # since we began, and whoever noticed may have been here before us
-                self._snapshots.discard_all(self.collection)
+            with self._writing:
+                self._write(draft)
         except INDEX_FAILURES as error:
             _log.warning("collection %s: no snapshot: %s", self.collection, error)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def _write(self, draft: Path) -> None:
+        with self._moving:
+            pair = self._pair
+            if pair is None or (self._stop.is_set() and pair.dead and pair.held > QUICKLY_PURGED):
+                return  # the next start follows the log from the snapshot before
+            if pair.removed or pair.dead:
+                self._purge(pair)
+            if not pair.persistent or not pair.changed:
+                return
+            stamp, changed, removed = self._stamp(pair.head, pair.seq), pair.changed, pair.removed
+            if max(self._snapshots.seqs(self.collection, pair.head.generation), default=-1) < pair.seq:
+                pair.save(draft)
+        if draft.exists():
+            self._snapshots.publish(draft, stamp)
+            self._snapshots.discard_older(self.collection, stamp.generation)
+        if removed:
+            self._snapshots.discard_before(stamp)
+        with self._moving:
+            pair.changed -= changed
+            pair.removed -= removed
+        if self._gone:  # since we began, and whoever noticed may have been here before us
+            self._snapshots.discard_all(self.collection)
+
+    def _purge(self, pair: IndexPair) -> None:
+        began = time.monotonic()
+        pair.purge()
+        now = time.monotonic()
+        self._purge_at = now + max(PURGE_SECONDS, PURGE_SHARE * (now - began))
 
     def close(self) -> None:
         """Write down what changed and let go of the indexes."""

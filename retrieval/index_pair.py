@@ -9,7 +9,7 @@ from threading import Event
 import numpy as np
 
 from retrieval.errors import IndexDamaged, SearchUnavailable
-from retrieval.ports import ChangeLog, LexicalIndex, Persistent, VectorIndex
+from retrieval.ports import ChangeLog, LexicalIndex, Persistent, Purgeable, VectorIndex
 from retrieval.types import Change, ChunkIds, Head
 
 # What an index raises that cannot go on: tantivy ValueError and FAISS RuntimeError, at a full disk for one.
@@ -30,6 +30,7 @@ class IndexPair:
     seq: int
     held: int = 0
     changed: int = 0  # since the last snapshot
+    removed: int = 0  # of these
 
     def add(self, log: ChangeLog, ids: ChunkIds, stop: Event) -> None:
         for start in range(0, len(ids), CHUNKS):
@@ -50,6 +51,7 @@ class IndexPair:
             self.vector.remove(ids)
         self.held -= len(ids)
         self.changed += len(ids)
+        self.removed += len(ids)
 
     def take(self, changes: Sequence[Change], log: ChangeLog, stop: Event) -> None:
         """Apply changes as one: only what became of a chunk in the end is looked at. Twice is as good as once."""
@@ -85,6 +87,16 @@ class IndexPair:
     @property
     def persistent(self) -> bool:
         return self.vector is not None and all(isinstance(index, Persistent) for index in (self.vector, self.lexical))
+
+    @property
+    def dead(self) -> int:
+        """How many removed chunks the indexes' files still hold."""
+        return self.lexical.dead if isinstance(self.lexical, Purgeable) else 0
+
+    def purge(self) -> None:
+        """Leave nothing of removed chunks in the files."""
+        if isinstance(self.lexical, Purgeable):
+            self.lexical.purge()
 
     def save(self, folder: Path) -> None:
         """Write both into a new folder."""

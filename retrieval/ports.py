@@ -118,6 +118,20 @@ class Persistent(Protocol):
         ...
 
 
+@runtime_checkable
+class Purgeable(Protocol):
+    """An index whose files still hold what was removed from it, until they are written anew."""
+
+    @property
+    def dead(self) -> int:
+        """How many removed ones the files still hold."""
+        ...
+
+    def purge(self) -> None:
+        """Write the files anew, without them."""
+        ...
+
+
 class Reranker(Protocol):
     """Gives candidates a second score, comparable within one call.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Lock
 
 from retrieval.errors import IndexDamaged, SearchUnavailable, UnknownCollection
-from retrieval.follower import Backends, CollectionIndexes, Follower
+from retrieval.follower import CHANGES, Backends, CollectionIndexes, Follower
 from retrieval.index_pair import INDEX_FAILURES
 from retrieval.live_folder import LiveFolder
 from retrieval.ports import ChangeLog, LexicalIndex, VectorIndex
@@ -21,7 +21,6 @@ from retrieval.snapshots import Snapshots
 from retrieval.types import CollectionId, Head
 
 THREADS = 4  # that catch up; searches run on threads of their own
-TIDY_SECONDS = 60.0
 OPEN_SECONDS = 30.0  # that a search waits for an index that it cannot do without
 
 _log = logging.getLogger(__name__)
@@ -52,9 +51,10 @@ class Replica:
         self._lock = Lock()
         self._stop = Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="replica")
-        self._tidy_at = 0.0
         self._followers: dict[CollectionId, Follower] = {}
         self._used: dict[CollectionId, float] = {}
+        self._clean: dict[CollectionId, int] = {}
+        """Up to which change nothing was removed since the newest snapshot of a collection that is not open."""
         self._advances: dict[CollectionId, Future[None]] = {}
 
     def indexes(self, collection: CollectionId) -> CollectionIndexes:
@@ -62,7 +62,8 @@ class Replica:
 
         Raises UnknownCollection, what the log raises, and SearchUnavailable while there is nothing to search yet.
         """
-        self._tidy(collection)
+        with self._lock:
+            self._used[collection] = time.monotonic()
         try:
             head = self._log.head(collection)
             follower = self._follower(collection)
@@ -111,27 +112,58 @@ class Replica:
                 )
             return self._followers[collection]
 
-    def _tidy(self, asked: CollectionId) -> None:
-        """Now and then close what is idle, and remove what is left of collections that are gone."""
-        with self._lock:
-            now = self._used[asked] = time.monotonic()
-            if now < self._tidy_at:
-                return
-            self._tidy_at = now + min(TIDY_SECONDS, self._idle_seconds)
-            for idle in [one for one, used in self._used.items() if now - used > self._idle_seconds]:
-                del self._used[idle]
-                follower = self._followers.pop(idle, None)
-                self._submit(follower.close if follower else None)
-            self._submit(self._forget_what_is_gone)
+    def tidy(self) -> None:
+        """Close what is idle, forget what is gone, and bring up to date whatever holds what was removed since.
 
-    def _forget_what_is_gone(self) -> None:
+        To be called every minute or so; without it, indexes and files are brought up to date by searches alone.
+        """
         with self._lock:
+            now = time.monotonic()
+            idle = [one for one, used in self._used.items() if now - used > self._idle_seconds]
+            for one in idle:
+                del self._used[one]
+                follower = self._followers.pop(one, None)
+                self._submit(follower.close if follower else None)
             known = self._snapshots.collections() | self._used.keys()
-        for collection in known:
+        for collection in known - set(idle):
             try:
-                self._log.head(collection)
+                self._bring_up_to_date(collection)
             except UnknownCollection:
                 self._forget(collection)
+
+    def _bring_up_to_date(self, collection: CollectionId) -> None:
+        head = self._log.head(collection)
+        with self._lock:
+            is_open = collection in self._followers
+        if not is_open and self._is_clean(collection, head):
+            return
+        follower = self._follower(collection)
+        with self._lock:
+            self._used.setdefault(collection, time.monotonic())
+        if self._covers(follower, head):
+            self._submit(follower.snapshot if follower.snapshot_due() else None)
+        else:
+            self._advancing(follower)
+
+    def _is_clean(self, collection: CollectionId, head: Head) -> bool:
+        """Whether nothing was removed since the newest snapshot; older ones go, which may hold more."""
+        self._snapshots.discard_older(collection, head.generation)
+        seqs = self._snapshots.seqs(collection, head.generation)
+        if not seqs:
+            return True
+        seq = max(seqs[0], self._clean.get(collection, 0))
+        while seq < head.seq:
+            try:
+                changes = self._log.changes(collection, head.generation, seq, CHANGES)
+            except IndexDamaged:  # the log begins later: whoever opens the snapshot rebuilds
+                return False
+            if any(change.removed.size for change in changes):
+                return False
+            seq = changes[-1].seq if changes else head.seq
+        self._clean[collection] = seq
+        for older in seqs[1:]:
+            self._snapshots.discard(collection, head.generation, older)
+        return True
 
     def _forget(self, collection: CollectionId) -> None:
         with self._lock:

@@ -84,6 +84,12 @@ class Snapshots:
         for seq in self.seqs(stamp.collection, stamp.generation)[KEPT:]:
             self.discard(stamp.collection, stamp.generation, seq)
 
+    def discard_before(self, stamp: Stamp) -> None:
+        """Delete what is kept of that generation from before."""
+        for seq in self.seqs(stamp.collection, stamp.generation):
+            if seq < stamp.seq:
+                self.discard(stamp.collection, stamp.generation, seq)
+
     def discard(self, collection: CollectionId, generation: int, seq: int) -> None:
         """Delete one snapshot, if it is there."""
         shutil.rmtree(self._home(collection, generation) / str(seq), ignore_errors=True)

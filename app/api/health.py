@@ -18,6 +18,7 @@ from retrieval.errors import RetrievalError
 
 router = APIRouter(tags=["health"])
 
+_TIDY_SECONDS = 60.0
 _RETRY_SECONDS = 5.0
 _PING_SECONDS = 2.0
 _OPENED_AT_START = 16
@@ -86,6 +87,16 @@ async def warm_up(app: App) -> None:
         if not reasons:
             return
         await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def keep_tidy(app: App) -> None:
+    """Let go of indexes that are idle, and of what index files hold of deleted documents."""
+    while True:
+        await asyncio.sleep(_TIDY_SECONDS)
+        try:
+            await run_sync(app.services.replica.tidy)
+        except (RetrievalError, DatabaseError):
+            _log.warning("the indexes could not be tidied; trying again later", exc_info=True)
 
 
 def _open(services: Services) -> dict[str, str]:

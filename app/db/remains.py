@@ -81,6 +81,7 @@ class RemainsStore(Remains):
                     break
                 time.sleep(min(time.monotonic() - began, LONGEST_PAUSE_SECONDS))  # whoever waits has as long a turn
                 began = time.monotonic()
+        self.db.truncate_journal()
         return +counts
 
     def dropped(self, limit: int) -> list[BlobKey]:

@@ -6,10 +6,10 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from psycopg import errors as postgresql_errors
@@ -83,6 +83,18 @@ class Database:
         """Raises DatabaseUnavailable when the database does not answer."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
+
+    def truncate_journal(self) -> None:
+        """Empty SQLite's journal, in which deleted rows stay readable; where somebody reads, another time will do."""
+        if self.engine.dialect.name != "sqlite":
+            return  # a PostgreSQL server vacuums by itself
+        with translated(), closing(self.engine.raw_connection()) as pooled:
+            connection = cast("sqlite3.Connection", pooled.driver_connection)
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {round(self.wait_seconds * 1000)}")
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -198,6 +210,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, wait_seconds: float) -> None
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA secure_delete = ON")  # else what was deleted stays readable in the file's free pages
     connection.execute("PRAGMA cache_size = -16384")
     connection.execute("PRAGMA journal_size_limit = 67108864")
 

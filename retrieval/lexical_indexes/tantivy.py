@@ -17,7 +17,7 @@ import numpy as np
 import tantivy
 
 from retrieval.errors import IndexDamaged
-from retrieval.ports import LexicalIndex, Persistent
+from retrieval.ports import LexicalIndex, Persistent, Purgeable
 from retrieval.ranking import TIE, TITLE_WEIGHT, best
 from retrieval.tokenizer import significant
 from retrieval.types import ChunkIds, IndexedText, Scored
@@ -53,7 +53,7 @@ def _schema() -> tantivy.Schema:
 _SCHEMA = _schema()
 
 
-class TantivyIndex(LexicalIndex, Persistent):
+class TantivyIndex(LexicalIndex, Persistent, Purgeable):
     """Works in folders of its own below `folder`, which belongs to this object alone; starts empty."""
 
     def __init__(self, folder: Path, tokenize: Callable[[str], list[str]]) -> None:
@@ -110,6 +110,16 @@ class TantivyIndex(LexicalIndex, Persistent):
     def ids(self) -> ChunkIds:
         return self._opened.ids.copy()
 
+    @property
+    def dead(self) -> int:
+        searcher = self._opened.index.searcher()
+        return searcher.doc_freq("every", 0) - searcher.num_docs
+
+    def purge(self) -> None:
+        with self._write:
+            if self.dead:
+                self._rebuild()
+
     def save(self, folder: Path) -> None:
         with self._write:
             _link_all(self._opened.folder, folder)
@@ -137,14 +147,13 @@ class TantivyIndex(LexicalIndex, Persistent):
         shutil.rmtree(old.folder)  # a search under way keeps its files mapped
 
     def _rebuild_if_dead(self) -> None:
-        opened = self._opened
-        searcher = opened.index.searcher()
-        dead = searcher.doc_freq("every", 0) - searcher.num_docs
-        if dead <= DEAD_SHARE * (searcher.num_docs + dead):
-            return
-        fresh = self._create()
+        if self.dead > DEAD_SHARE * (len(self._opened.ids) + self.dead):
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        opened, fresh = self._opened, self._create()
         with _writer(fresh.index) as writer:
-            _write_all(writer, _stored(searcher))
+            _write_all(writer, _stored(opened.index.searcher()))
         self._replace(_Opened(fresh.folder, fresh.index, opened.ids))
 
 

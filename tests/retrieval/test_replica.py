@@ -1,6 +1,7 @@
 import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -351,8 +352,8 @@ def test_snapshots_of_a_collection_that_nobody_asks_for_any_more_go(library: Wat
     library.delete(AWAY)
 
     second = replica(library, tmp_path)
-    second.indexes(HOME)
-    eventually(lambda: not (tmp_path / "snapshots" / "2-1").exists())
+    second.tidy()
+    assert not (tmp_path / "snapshots" / "2-1").exists()
     second.close()
     assert snapshots(tmp_path) == ["1-1/1"]
 
@@ -363,6 +364,61 @@ def eventually(holds: Callable[[], bool]) -> None:
             return
         Event().wait(0.01)
     assert holds()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_nothing_that_was_removed_stays_in_a_file(library: WatchedLibrary, tmp_path: Path, is_open: bool) -> None:
+    library.publish(HOME, "birds.md", TEXTS)
+    library.publish(HOME, "secret.md", ["The zyxquorvexil is hidden."])
+    served = replica(library, tmp_path, tantivy)
+    served.indexes(HOME)
+    eventually(lambda: any("snapshots" in path for path in holding(tmp_path, b"zyxquorvexil")))
+    if not is_open:
+        served.close()
+        served = replica(library, tmp_path, tantivy)
+
+    library.forget(HOME, "secret.md")
+    served.tidy()
+
+    eventually(lambda: holding(tmp_path, b"zyxquorvexil") == [])
+    eventually(lambda: snapshots(tmp_path) == ["1-1/3"])
+    assert held(served.indexes(HOME)) == library.live_ids(HOME)
+    served.close()
+
+
+def test_files_are_rid_of_the_removed_now_and_then_and_at_the_end(
+    library: WatchedLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.publish(HOME, "birds.md", TEXTS)
+    served = replica(library, tmp_path, tantivy)
+    served.indexes(HOME)
+    for number in range(3):
+        library.publish(HOME, "secret.md", [f"The zyxquorvexil{number} is hidden."])
+        served.indexes(HOME)
+        library.forget(HOME, "secret.md")
+        served.indexes(HOME)
+    served.close()
+    assert snapshots(tmp_path) == ["1-1/7"]
+    assert holding(tmp_path, b"zyxquorvexil") == []
+
+    monkeypatch.setattr(follower, "QUICKLY_PURGED", 0)
+    served = replica(library, tmp_path, tantivy)
+    library.publish(HOME, "birds.md", TEXTS[1:])
+    served.indexes(HOME)
+    served.close()  # without a new snapshot, whose making would keep the end waiting
+    reopened = replica(library, tmp_path, tantivy)
+    assert held(reopened.indexes(HOME)) == library.live_ids(HOME)
+    reopened.close()
+
+
+def holding(folder: Path, text: bytes) -> list[str]:
+    """The files that hold the text."""
+    found: list[str] = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # deleted while we walked
+            if path.is_file() and text in path.read_bytes():
+                found.append(path.relative_to(folder).as_posix())
+    return found
 
 
 def test_what_the_database_says_when_it_is_down_is_passed_on(library: WatchedLibrary, opened: Replica) -> None:
@@ -520,6 +576,7 @@ def test_what_nobody_asks_for_is_closed_and_opened_again(library: WatchedLibrary
     served.indexes(HOME)
     Event().wait(0.05)
     served.indexes(AWAY)
+    served.tidy()
     eventually(lambda: snapshots(tmp_path)[:1] == ["1-1/1"])
     library.read = 0
 

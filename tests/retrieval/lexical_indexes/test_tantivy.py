@@ -58,3 +58,18 @@ def test_the_top_ten_are_those_of_rank_bm25(
 
     assert found(results) == found(expected)
     assert [one.score for one in results] == pytest.approx([one.score for one in expected], rel=1e-4)
+
+
+def test_a_purge_leaves_no_term_of_the_removed_in_any_file_and_finds_the_others_as_before(tmp_path: Path) -> None:
+    index = TantivyIndex(tmp_path, terms)
+    index.add([indexed(n, f"common word{n}") for n in range(20)])
+    index.add([indexed(98, "common other"), indexed(99, "common zyxquorvexil")])
+    index.remove(np.array([99]))
+    before = found(index.search("common word3", 20))
+    assert index.dead == 1
+
+    index.purge()
+
+    assert (index.dead, len(index.ids())) == (0, 21)
+    assert found(index.search("common word3", 20)) == before
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"zyxquorvexil" in file.read_bytes()]
