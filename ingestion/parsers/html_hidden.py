@@ -70,7 +70,8 @@ def remove_hidden(tree: LexborHTMLParser) -> int:
 
 def hides(tag: str) -> bool:
     """Whether what stands behind such an opening tag is not seen."""
-    return remove_hidden(LexborHTMLParser(f"{tag}x")) > 0
+    told = tag.lower()
+    return any(word in told for word in ("hidden", "style", "color")) and remove_hidden(LexborHTMLParser(f"{tag}x")) > 0
 
 
 def style_of(node: LexborNode) -> dict[str, str]:

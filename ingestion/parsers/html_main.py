@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from ingestion.parsers.html_page import Passage
 from ingestion.types import Block
 
-_SHORT_PAGE = 1000  # characters: too few to tell the main text from the rest, and too few for the rest to matter
+_TINY_PAGE = 300  # characters: too few to tell the main text from the rest, and too few for the rest to matter
+_SHORT_PAGE = 1000
 _ENOUGH_SHARE = 0.15  # of what is neither link nor furniture: with less, the main text was missed
+_ENOUGH_OF_SHORT = 0.8
 _MATCHING_SHARE = 0.5  # of a block's runs of three words
 _SHORT_SHARE = 0.8  # of those of a short one, which says by chance what others say
 _SHORT_BLOCK = 20  # words
@@ -33,7 +35,7 @@ def choose(passages: Sequence[Passage], found: str) -> tuple[Block, ...]:
     kept = _matched(passages, found)
     if any(is_free and passage.block.kind == "code" for passage, is_free in zip(passages, free, strict=True)):
         kept = _with_all_of_the_part(passages, kept)
-    elif _size(passages, free, linked=True) <= _SHORT_PAGE or _is_too_little(passages, kept, free):
+    elif _is_too_little(passages, kept, free):
         kept = free
     else:
         kept = _without_gaps(passages, kept)
@@ -41,19 +43,25 @@ def choose(passages: Sequence[Passage], found: str) -> tuple[Block, ...]:
 
 
 def _matched(passages: Sequence[Passage], found: str) -> list[bool]:
-    """Which blocks say what was found; each run of words counts once, for the passage that is least like furniture."""
+    """Which blocks say what was found. Each run of words counts once: for a block that says nothing else before one
+    that says half of it, such as a picture's caption, and for the one that is least like furniture.
+    """
     lines = Counter(hash(" ".join(_WORD.findall(line))) for line in found.lower().split("\n"))
     runs = _runs(_WORD.findall(found.lower()))
-    kept = [False] * len(passages)
-    for number in sorted(range(len(passages)), key=lambda number: _rank(passages[number], number)):
-        words = _WORD.findall(passages[number].block.text.lower())
-        own, among = (_runs(words), runs) if len(words) > _RUN else (Counter([hash(" ".join(words))]), lines)
-        there = own & among
-        share = _MATCHING_SHARE if len(words) > _SHORT_BLOCK else _SHORT_SHARE
-        if words and there.total() >= share * own.total():
-            kept[number] = True
-            among.subtract(there)
-    return kept
+    order = sorted(range(len(passages)), key=lambda number: _rank(passages[number], number))
+    words = [_WORD.findall(passage.block.text.lower()) for passage in passages]
+    kept = [not each for each in words]  # those without words are decided with the gaps
+    for least, least_of_short in ((1.0, 1.0), (_MATCHING_SHARE, _SHORT_SHARE)):
+        for number in order:
+            own, among = _runs(words[number]), runs
+            if len(words[number]) <= _RUN:
+                own, among = Counter([hash(" ".join(words[number]))]), lines
+            there = own & among
+            share = least if len(words[number]) > _SHORT_BLOCK else least_of_short
+            if not kept[number] and there.total() >= share * own.total():
+                kept[number] = True
+                among.subtract(there)
+    return [keep and bool(each) for keep, each in zip(kept, words, strict=True)]
 
 
 def _rank(passage: Passage, number: int) -> tuple[bool, bool, int]:
@@ -75,7 +83,14 @@ def _with_all_of_the_part(passages: Sequence[Passage], kept: Sequence[bool]) -> 
 
 
 def _is_too_little(passages: Sequence[Passage], kept: Sequence[bool], free: Sequence[bool]) -> bool:
-    return _size(passages, kept) < _ENOUGH_SHARE * _size(passages, free)
+    """On a short page links count too: it may consist of them. Headings alone are no text."""
+    all_of_it = _size(passages, free, linked=True)
+    has_text = any(keep and each.block.kind != "heading" for each, keep in zip(passages, kept, strict=True))
+    if all_of_it <= _TINY_PAGE or not has_text:
+        return True
+    if all_of_it <= _SHORT_PAGE:
+        return _size(passages, kept, linked=True) <= _ENOUGH_OF_SHORT * all_of_it
+    return _size(passages, kept) <= _ENOUGH_SHARE * _size(passages, free)
 
 
 def _without_gaps(passages: Sequence[Passage], kept: Sequence[bool]) -> list[bool]:

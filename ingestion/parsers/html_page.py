@@ -24,7 +24,8 @@ _BESIDE = re.compile(
     r"(?:.*[-_])?(?:comments?|respond|disqus|repl(?:y|ies)|related|recommend(?:ed|ations?)?|shar(?:e|ing|er)|social|"
     r"promo(?:tion)?|newsletter|subscri(?:be|ption)|signup|sidebar|breadcrumbs?|cookies?|consent|gdpr|advert|"
     r"advertisement|ads?|sponsor(?:ed)?|teasers?|popular|trending|toolbar|paginat(?:ion|or)|pager|menu|nav(?:bar)?|"
-    r"navigation|footer|masthead|outbrain|taboola|banner|popup|modal|widgets?|toc|tags?|byline|meta)(?:[-_].*)?",
+    r"navigation|footer|masthead|outbrain|taboola|banner|popup|modal|widgets?|toc|tags?|byline|meta|carousel|"
+    r"slideshow)(?:[-_].*)?",
     re.IGNORECASE,
 )
 _NAMED_BY_ID = frozenset(("div", "ul", "ol", "form", "aside"))  # the id of others is often that of the text's section
