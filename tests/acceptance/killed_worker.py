@@ -1,8 +1,8 @@
 """A real worker that kills itself with SIGKILL at a named point: `python killed_worker.py POINT MOMENT NTH [SIGNAL]`.
 
-POINT is a method of a port (`queue.claim`, `versions.publish`, ...), MOMENT is `before` the call, `inside`
-it (just before its transaction commits) or `after` it; NTH counts the calls. Another SIGNAL, as in SIGSTOP, takes the
-place of SIGKILL. Pieces are small, so that a document of ten chunks is a large one.
+POINT is a method of a port (`queue.claim`, `versions.publish`, ...) or `generations.switch`, MOMENT is `before` the
+call, `inside` it (just before its transaction commits) or `after` it; NTH counts the calls. Another SIGNAL, as in
+SIGSTOP, takes the place of SIGKILL. Pieces are small, so that a document of ten chunks is a large one.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+import app.db.generations
 import ingestion.bench
 import ingestion.pipeline
 from app.settings import Settings
@@ -67,7 +68,8 @@ def die() -> None:
 
 def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
     name, method = point.split(".")
-    port = services.embedder if name == "embedder" else getattr(services.pipeline, name)
+    elsewhere = {"embedder": services.embedder, "generations": app.db.generations}
+    port = elsewhere[name] if name in elsewhere else getattr(services.pipeline, name)
     trap: Any = KillAt(port, method, moment, nth)
     if moment == "inside":
 
@@ -76,6 +78,9 @@ def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
                 die()
 
         event.listen(services.db.engine, "commit", commit)
+    if name == "generations":
+        setattr(app.db.generations, method, getattr(trap, method))
+        return services
     part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
     rigged_services = replace(services, pipeline=replace(services.pipeline, **part))
     return replace(rigged_services, jobs=trap) if name == "queue" else rigged_services
