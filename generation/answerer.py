@@ -28,6 +28,7 @@ from retrieval.context import pack
 from retrieval.types import Context, Scope, SearchResult
 
 NO_OPTIONS = AnswerOptions()
+_DEEPER = (250, 1500)  # hits that are looked through when those asked for repeat each other
 _NOTHING = Context(passages=(), tokens=0, tokens_uncompressed=0)
 
 
@@ -106,13 +107,23 @@ class Answerer:
         found = self.retriever.search(asked, scope, k, options.filter, rerank=options.rerank, prefer_recent=recent)
         weak = not found.hits or evidence(asked, found.hits) < self.abstain_below
         searched = time.perf_counter()
-        context = _NOTHING if weak else self._packed(found, asked, options)
+        context = _NOTHING if weak else self._packed(found, asked, scope, options)
         packed = time.perf_counter()
         return _Grounds(context, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
 
-    def _packed(self, found: SearchResult, asked: str, options: AnswerOptions) -> Context:
-        budget = options.context_tokens or self.context_tokens
-        return pack(found.hits, asked, budget, options.compress, self.count_tokens)
+    def _packed(self, found: SearchResult, asked: str, scope: Scope, options: AnswerOptions) -> Context:
+        """A context of `k` passages; where half of the hits say the same, what stands behind them is looked at too."""
+        k, budget = options.k or self.k, options.context_tokens or self.context_tokens
+        context = pack(found.hits, asked, budget, options.compress, self.count_tokens, k)
+        for depth in _DEEPER:
+            if 2 * context.left_out < k or len(found.hits) < min(k, depth) or _has_others(context, k):
+                break
+            recent = options.prefer_recent
+            found = self.retriever.search(
+                asked, scope, depth, options.filter, rerank=options.rerank, prefer_recent=recent
+            )
+            context = pack(found.hits, asked, budget, options.compress, self.count_tokens, k)
+        return context
 
     async def _written(
         self, request: GenerationRequest, writing: "_Writing", watch: "_Stopwatch"
@@ -133,6 +144,11 @@ class Answerer:
         async with aclosing(_released(request, writing, watch)) as texts:
             async for text in texts:
                 yield text
+
+
+def _has_others(context: Context, k: int) -> bool:
+    """Whether it holds what stood behind the first hits."""
+    return any(passage.hit.rank > k for passage in context.passages)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

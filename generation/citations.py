@@ -108,6 +108,7 @@ def _citation(passage: Passage, span: Span) -> Citation:
         page=page,
         quote=hit.chunk.text[start:end],
         boxes=boxes,
+        places=hit.places,
     )
 
 

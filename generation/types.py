@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from retrieval.types import Box, Context, Filter, Source
+from retrieval.types import Box, Context, Filter, Place, Source
 
 Language: TypeAlias = Literal["en", "zh"]
 """The languages that Openbook itself speaks: those of prompts, abstentions and the page."""
@@ -74,7 +74,10 @@ GeneratorEvent: TypeAlias = GeneratedText | Usage
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A label resolved by code: the quote occurs verbatim in the chunk; boxes are (page, box) on a paged document."""
+    """A label resolved by code: the quote occurs verbatim in the chunk; boxes are (page, box) on a paged document.
+
+    `places` are those where else the same text stands, or nearly the same.
+    """
 
     label: int
     source: Source
@@ -83,6 +86,7 @@ class Citation:
     page: int | None
     quote: str
     boxes: tuple[tuple[int, Box], ...]
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

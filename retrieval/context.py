@@ -1,20 +1,18 @@
 """Hits become the passages that a model is shown: numbered, within a token budget, and without repeats."""
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from retrieval import compression
 from retrieval.compression import Compressed, excerpt, sentence_scores, whole
+from retrieval.duplicates import Said, Seen, Verdict, said
 from retrieval.types import Context, Hit, Passage, Vector
 
 CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
 
-SHINGLE = 12  # characters from each beginning of a word, or from each character where words have none
-REPEATED_SHARE = 0.9  # of a passage's shingles already seen
-_BEGINNING = re.compile(r"\b\w|[\u2e80-\uffff]")
-_NUMBER = re.compile(r"\d[\d.,]*")
+MOST = 100  # hits that anybody may ask for
+NEWCOMERS = 3  # places that variants leave to what says something else
 
 
 def pack(
@@ -23,33 +21,81 @@ def pack(
     budget_tokens: int,
     compress: bool,  # noqa: FBT001 - the asker's choice, handed on
     count_tokens: CountTokens,
+    most: int = MOST,
 ) -> Context:
-    """As many passages as fit, in the order of the hits, labelled from 1; the last may lack some of its sentences.
+    """As many passages as fit, `most` at most, in the order of the hits, labelled from 1; the last may be cut.
 
-    The budget counts each passage as `shown`. `tokens_uncompressed` is what the same passages would cost whole.
+    The budget counts each passage as `shown`. `tokens_uncompressed` is what the same passages would cost whole. Hits
+    past the first `most` fill up when those repeat each other: variants of what is packed wait for them.
     """
-    packed: list[Passage] = []
-    seen = _Seen()
-    tokens = 0
-    for hit in hits:
-        label, room = len(packed) + 1, budget_tokens - tokens
-        chosen = compression.compress(hit, query) if compress else whole(hit.chunk)
-        if seen.holds(chosen.text):
-            continue
-        cost = _cost(label, hit, chosen, count_tokens)
+    packing = _Packing(query, budget_tokens, compress, count_tokens)
+    first, more = hits[:most], hits[most:]
+    variants = [hit for hit in first if packing.offer(hit) == "variant"]
+    left_out = len(variants) + packing.repeats
+    free = most - len(packing.packed)
+    newcomers = max(free - len(variants), min(free, NEWCOMERS))
+    for hit in more:
+        if newcomers:
+            before = len(packing.packed)
+            packing.offer(hit)
+            newcomers -= len(packing.packed) - before
+    for hit in variants[: most - len(packing.packed)]:
+        packing.offer(hit, as_variant=True)
+    return packing.context(left_out)
+
+
+@dataclass(slots=True)
+class _Packing:
+    """A context under way."""
+
+    query: str
+    budget_tokens: int
+    compress: bool
+    count_tokens: CountTokens
+    packed: list[Passage] = field(default_factory=list[Passage])
+    seen: Seen = field(default_factory=Seen)
+    tokens: int = 0
+    repeats: int = 0
+    is_full: bool = False
+
+    def offer(self, hit: Hit, *, as_variant: bool = False) -> Verdict:
+        """Pack the hit unless it is a repeat, a variant that has to wait, or more than there is room for."""
+        if self.is_full:
+            return "new"
+        if self.seen.repeats(hit):
+            self.repeats += 1
+            return "repeat"
+        chosen = compression.compress(hit, self.query) if self.compress else whole(hit.chunk)
+        text = said(chosen.text)
+        verdict = self.seen.judge(hit, text)
+        if verdict == "new" or (verdict == "variant" and as_variant):
+            self._pack(hit, chosen, text)
+        self.repeats += verdict == "repeat"
+        return verdict
+
+    def context(self, left_out: int) -> Context:
+        """What was packed, each passage with the places of its repeats."""
+        passages = tuple(
+            replace(passage, hit=self.seen.with_places(at, passage.hit)) for at, passage in enumerate(self.packed)
+        )
+        uncut = self.count_tokens([shown(each.label, each.hit, each.hit.chunk.text) for each in passages])
+        return Context(passages, self.tokens, sum(uncut), left_out)
+
+    def _pack(self, hit: Hit, chosen: Compressed, text: Said) -> None:
+        label, room = len(self.packed) + 1, self.budget_tokens - self.tokens
+        cost = _cost(label, hit, chosen, self.count_tokens)
         cut = cost > room
         if cut:
-            shorter = _cut(hit, chosen, sentence_scores(hit, query), label, room, count_tokens)
+            scores = sentence_scores(hit, self.query)
+            shorter = _cut(hit, chosen, scores, label, room, self.count_tokens)
             if shorter is None:
-                continue  # one long sentence; a later passage may still fit
+                return  # one long sentence; a later passage may still fit
             chosen, cost = shorter
-        packed.append(Passage(label, hit, chosen.text, chosen.kept))
-        seen.add(chosen.text)
-        tokens += cost
-        if cut:
-            break
-    uncut = count_tokens([shown(passage.label, passage.hit, passage.hit.chunk.text) for passage in packed])
-    return Context(tuple(packed), tokens, sum(uncut))
+            text = said(chosen.text)
+        self.packed.append(Passage(label, hit, chosen.text, chosen.kept))
+        self.seen.add(hit, text)
+        self.tokens += cost
+        self.is_full = cut
 
 
 def shown(label: int, hit: Hit, text: str) -> str:
@@ -61,32 +107,6 @@ def heading(hit: Hit) -> str:
     """The document's title and the headings above the passage, outermost first."""
     title = hit.source.title or hit.source.name
     return " > ".join(dict.fromkeys([title, *hit.chunk.headings]))
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What has been packed, as overlapping runs of characters."""
-
-    shingles: set[str] = field(default_factory=set[str])
-    numbers: set[str] = field(default_factory=set[str])
-
-    def holds(self, text: str) -> bool:
-        """Whether nearly all of a text has been seen; with a number that has not, it says something else."""
-        if not self.shingles:
-            return False
-        own = _shingles(text)
-        repeated = len(own & self.shingles) >= REPEATED_SHARE * len(own)
-        return repeated and self.numbers.issuperset(_NUMBER.findall(text))
-
-    def add(self, text: str) -> None:
-        self.shingles |= _shingles(text)
-        self.numbers.update(_NUMBER.findall(text))
-
-
-def _shingles(text: str) -> set[str]:
-    plain = " ".join(text.casefold().split())
-    starts = (found.start() for found in _BEGINNING.finditer(plain, 0, max(len(plain) - SHINGLE + 1, 0)))
-    return {plain[start : start + SHINGLE] for start in starts} or {plain}
 
 
 def _cost(label: int, hit: Hit, chosen: Compressed, count_tokens: CountTokens) -> int:

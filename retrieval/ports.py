@@ -15,6 +15,7 @@ from retrieval.types import (
     Matrix,
     PassageEmbedding,
     PassageInput,
+    Place,
     PlacedChunk,
     Scope,
     Scored,
@@ -179,6 +180,10 @@ class ChunkSource(Protocol):
 
     def placed(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> list[PlacedChunk]:
         """Those that are live, in scope and pass the filter, in the order of `ids`; the rest is left out."""
+        ...
+
+    def places(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> dict[ChunkId, tuple[Place, ...]]:
+        """Where else these are live, in scope and past the filter, besides where `placed` says; the first few each."""
         ...
 
     def allowed(self, collection: CollectionId, filter: Filter) -> ChunkIds:

@@ -72,6 +72,7 @@ class Retriever:
         with clock.stage("rerank"):
             second = self._second_scores(brought) if rerank else {}
         hits = ranked(aged(self._hits(brought, second), prefer_recent))[:k]
+        hits = self._with_places(hits, brought, scope, filter)
         failed = {stage for search in searches for stage in search.failed}
         return SearchResult(tuple(hits), clock.read(), tuple(sorted(failed)))
 
@@ -126,6 +127,13 @@ class Retriever:
             if len(placed) >= k or not more or depth >= most:
                 return _Brought({one.id: one.score for one in scored}, answers, placed)
             depth *= 2
+
+    def _with_places(self, hits: Sequence[Hit], brought: "_Brought", scope: Scope, filter: Filter) -> list[Hit]:
+        """Each hit with all places in which its chunk stands."""
+        shared = {one.chunk.id for one in brought.placed if one.is_shared}
+        wanted = [hit.chunk.id for hit in hits if hit.chunk.id in shared]
+        places = self.chunks.places(wanted, scope, filter) if wanted else {}
+        return [replace(hit, places=places.get(hit.chunk.id, ())) for hit in hits]
 
     def _forget(self, scope: Scope) -> None:
         """An index that turned out damaged is let go, so that the next search opens it anew."""

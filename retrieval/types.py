@@ -90,14 +90,26 @@ class Source:
     """From when on its content holds, where that is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Another place in which a text stands: a document that the asker may read, and its pages there."""
+
+    source: Source
+    pages: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedChunk:
-    """A live chunk read from the database: its text, its place, its document and its sentences' vectors, in order."""
+    """A live chunk read from the database: its text, its place, its document and its sentences' vectors, in order.
+
+    `is_shared` says that it stands in other places too, that are as live and as much in scope.
+    """
 
     chunk: Chunk
     placement: Placement
     source: Source
     sentence_vectors: HalfMatrix
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,8 @@ class Hit:
     source: Source
     scores: Scores
     similarities: Vector | None
+    places: tuple[Place, ...] = ()
+    """Where else the same stands, or in a context nearly the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,11 +195,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
-    """The passages that fit the token budget, in label order from 1."""
+    """The passages that fit the token budget, in label order from 1.
+
+    `left_out` counts those of the hits asked for that repeat a passage, or are variants of several and had to wait.
+    """
 
     passages: tuple[Passage, ...]
     tokens: int
     tokens_uncompressed: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

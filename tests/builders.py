@@ -1,7 +1,7 @@
 """Small worlds for tests, built in a line or two."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ from retrieval.types import (
     MetadataValue,
     PassageEmbedding,
     PassageInput,
+    Place,
     PlacedChunk,
     Placement,
     Scope,
@@ -157,11 +158,23 @@ class Library(ChangeLog, ChunkSource):
             where, known = self.chunks.get(number, (None, None))
             if where is None or known is None or where not in scope.collections:
                 continue
-            for name, numbers in self.collections[where].documents.items():
-                if number in numbers and _passes(name, filter):
-                    found.append(placed(known, self._embedder_of(number), name))
-                    break
+            names = self._standing(where, number, filter)
+            if names:
+                first = placed(known, self._embedder_of(number), names[0])
+                found.append(replace(first, is_shared=len(names) > 1))
         return found
+
+    def places(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> dict[ChunkId, tuple[Place, ...]]:
+        found: dict[ChunkId, tuple[Place, ...]] = {}
+        for number in ids:
+            where, _ = self.chunks[number]
+            names = self._standing(where, number, filter) if where in scope.collections else []
+            found[number] = tuple(Place(source(name), ()) for name in names[1:])
+        return found
+
+    def _standing(self, collection: CollectionId, number: ChunkId, filter: Filter) -> list[str]:
+        documents = self.collections[collection].documents
+        return [name for name, numbers in documents.items() if number in numbers and _passes(name, filter)]
 
     def allowed(self, collection: CollectionId, filter: Filter) -> ChunkIds:
         documents = self._of(collection).documents

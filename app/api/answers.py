@@ -16,7 +16,7 @@ from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, ServicesGiv
 from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
-from app.api.search import Collections, Filter, PreferRecent, Question
+from app.api.search import Collections, Filter, PlaceBody, PreferRecent, Question, place_body
 from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
@@ -74,7 +74,10 @@ class CitedDocument(Reply):
 
 
 class CitationBody(Reply):
-    """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1]."""
+    """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1].
+
+    `places` are where else the same text stands, or nearly the same, as far as the asker may read.
+    """
 
     label: int
     document: CitedDocument
@@ -83,6 +86,7 @@ class CitationBody(Reply):
     page: int | None
     quote: str
     boxes: list[tuple[int, float, float, float, float]]
+    places: list[PlaceBody]
 
 
 class SentenceBody(Reply):
@@ -302,6 +306,7 @@ def _citation(citation: Citation) -> CitationBody:
         page=citation.page,
         quote=citation.quote,
         boxes=[(page, *box) for page, box in citation.boxes],
+        places=[place_body(place) for place in citation.places],
     )
 
 

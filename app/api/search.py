@@ -13,7 +13,7 @@ from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld
 from app.api.models import Closed, CollectionName, Reply, Text
 from app.db.types import KeyRecord
 from app.wiring import Services
-from retrieval.types import Condition, Hit, MetadataValue, Operator, SearchMode, SearchResult, Source
+from retrieval.types import Condition, Hit, MetadataValue, Operator, Place, SearchMode, SearchResult, Source
 from retrieval.types import Filter as Conditions
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -109,6 +109,21 @@ class ScoresOfHit(Reply):
     recency: float | None
 
 
+class PlacedDocument(Reply):
+    """The document that a text stands in."""
+
+    id: str
+    name: str
+    title: str
+
+
+class PlaceBody(Reply):
+    """Another place in which the same stands."""
+
+    document: PlacedDocument
+    pages: list[int]
+
+
 class FoundChunk(Reply):
     """A hit: rank 1 is best; `score` is that of the last stage which ran, less what age takes from it."""
 
@@ -117,6 +132,7 @@ class FoundChunk(Reply):
     scores: ScoresOfHit
     document: DocumentOfHit
     chunk: ChunkOfHit
+    places: list[PlaceBody]
 
 
 class Found(Reply):
@@ -170,6 +186,15 @@ def _shown(hit: Hit) -> FoundChunk:
             headings=list(hit.chunk.headings),
             pages=list(hit.placement.pages),
         ),
+        places=[place_body(place) for place in hit.places],
+    )
+
+
+def place_body(place: Place) -> PlaceBody:
+    """A place as clients see it."""
+    source = place.source
+    return PlaceBody(
+        document=PlacedDocument(id=source.id, name=source.name, title=source.title), pages=list(place.pages)
     )
 
 

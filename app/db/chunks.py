@@ -7,13 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import filters, models
 from app.db.document_rows import regions
 from app.db.metadata import from_json
 from app.db.session import Database
 from app.db.sql import among, ints, unindexed
+from retrieval.duplicates import PLACES
 from retrieval.ports import ChunkSource
 from retrieval.types import (
     Chunk,
@@ -22,6 +24,7 @@ from retrieval.types import (
     CollectionId,
     Filter,
     HalfMatrix,
+    Place,
     PlacedChunk,
     Placement,
     Scope,
@@ -45,6 +48,16 @@ class ChunkStore(ChunkSource):
             found = {row.id: row for row in session.connection().execute(statement, wanted)}
         return [_placed_chunk(found[chunk]) for chunk in dict.fromkeys(wanted["ids"]) if chunk in found]
 
+    def places(self, ids: Sequence[ChunkId], scope: Scope, filter: Filter) -> dict[ChunkId, tuple[Place, ...]]:
+        if not ids or not scope.collections:
+            return {}
+        wanted = {"ids": [int(chunk) for chunk in ids], "collections": sorted(scope.collections)}
+        found: dict[ChunkId, list[Place]] = {}
+        with self.db.read() as session:
+            for row in session.connection().execute(_others(filter), wanted):
+                found.setdefault(ChunkId(row.chunk_id), []).append(Place(_source(row), tuple(row.pages)))
+        return {chunk: tuple(places) for chunk, places in found.items()}
+
     def allowed(self, collection: CollectionId, filter: Filter) -> ChunkIds:
         statement = _live().where(models.Document.collection_id == collection, *filters.of_all(filter)).distinct()
         with self.db.read() as session:
@@ -65,20 +78,49 @@ def _live() -> Select[int]:
     )
 
 
-def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
-    """First the one place of each chunk, from narrow rows; then its texts, by primary keys."""
+def _numbered(filter: Filter) -> Subquery:
+    """Every place of the chunks that are asked for, as narrow rows, numbered per chunk from the oldest document's."""
     order = func.row_number().over(
         partition_by=models.Placement.chunk_id, order_by=(models.Document.id, models.Placement.ordinal)
     )
-    places = (
+    standing = func.count().over(partition_by=models.Placement.chunk_id)
+    return (
         _live()
         .where(*filters.of_each(filter))
         .add_columns(models.Placement.version_id, models.Placement.generation, models.Placement.ordinal)
-        .add_columns(models.Document.id.label("document_id"), order.label("place"))
+        .add_columns(models.Document.id.label("document_id"), order.label("place"), standing.label("standing"))
         .where(among(models.Placement.chunk_id, ints(name="ids")))
         .where(among(unindexed(models.Document.collection_id), ints(name="collections")))
         .subquery()
     )
+
+
+def _others(filter: Filter) -> Select[*tuple[Any, ...]]:
+    """The places after the first, as many as are told of."""
+    places = _numbered(filter)
+    return (
+        select(places.c.chunk_id, models.Placement.pages, *_source_columns())
+        .select_from(places)
+        .join(models.Placement, _is_placement(places))
+        .join(models.Version, models.Version.id == places.c.version_id)
+        .join(models.Document, models.Document.id == places.c.document_id)
+        .join(models.Collection, models.Collection.id == models.Document.collection_id)
+        .where(places.c.place.between(2, 1 + PLACES))
+        .order_by(places.c.chunk_id, places.c.place)
+    )
+
+
+def _is_placement(places: Subquery) -> ColumnElement[bool]:
+    return (
+        (models.Placement.version_id == places.c.version_id)
+        & (models.Placement.generation == places.c.generation)
+        & (models.Placement.ordinal == places.c.ordinal)
+    )
+
+
+def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
+    """First the one place of each chunk, from narrow rows; then its texts, by primary keys."""
+    places = _numbered(filter)
     return (
         select(
             models.Chunk.id,
@@ -92,21 +134,11 @@ def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
             models.Placement.ordinal,
             models.Placement.pages,
             models.Placement.regions,
-            models.Document.id.label("document"),
-            models.Document.name,
-            models.Version.title,
-            models.Collection.name.label("collection"),
-            models.Version.media_type,
-            models.Version.metadata_.label("metadata"),
-            models.Version.effective_at,
+            places.c.standing,
+            *_source_columns(),
         )
         .select_from(places)
-        .join(
-            models.Placement,
-            (models.Placement.version_id == places.c.version_id)
-            & (models.Placement.generation == places.c.generation)
-            & (models.Placement.ordinal == places.c.ordinal),
-        )
+        .join(models.Placement, _is_placement(places))
         .join(models.Chunk, models.Chunk.id == places.c.chunk_id)
         .join(models.Embedding, models.Embedding.id == models.Chunk.embedding_id)
         .join(models.Version, models.Version.id == places.c.version_id)
@@ -138,16 +170,34 @@ def _placed_chunk(row: Row[*tuple[Any, ...]]) -> PlacedChunk:
             pages=tuple(row.pages),
             regions=regions(row.regions),
         ),
-        source=Source(
-            id=row.document,
-            name=row.name,
-            title=row.title,
-            collection=row.collection,
-            media_type=row.media_type,
-            metadata=from_json(row.metadata),
-            effective_at=row.effective_at,
-        ),
+        source=_source(row),
         sentence_vectors=_half_matrix(row.sentence_vectors, len(row.sentences)),
+        is_shared=row.standing > 1,
+    )
+
+
+def _source_columns() -> tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]:
+    """What a `Source` is made of."""
+    return (
+        models.Document.id.label("document"),
+        models.Document.name,
+        models.Version.title,
+        models.Collection.name.label("collection"),
+        models.Version.media_type,
+        models.Version.metadata_.label("metadata"),
+        models.Version.effective_at,
+    )
+
+
+def _source(row: Row[*tuple[Any, ...]]) -> Source:
+    return Source(
+        id=row.document,
+        name=row.name,
+        title=row.title,
+        collection=row.collection,
+        media_type=row.media_type,
+        metadata=from_json(row.metadata),
+        effective_at=row.effective_at,
     )
 
 

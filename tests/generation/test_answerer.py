@@ -26,6 +26,7 @@ from tests.builders import Known, Library
 from tests.generation.given import CHINESE, PARIS, SCOPE, FixedSearch, ScriptedGenerator, count_tokens, hit
 from tests.stubs.vllm import Script, VllmStub
 
+HOME = CollectionId(1)
 QUESTION = "What is the capital of France?"
 STAGES = {"retrieve", "pack", "first_token", "generate", "total"}
 
@@ -284,3 +285,33 @@ def test_the_real_retriever_answers_from_what_is_published(tmp_path: Path) -> No
     assert "The capital of France is Paris. [1]" in answer.text
     assert answer.citations[0].source.name == "france.md"
     assert foreign.abstained
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "The hotel limit in London is 190 euros per night. Copy {number} of the travel rules, kept in room {number}.",
+        "Travel rule {number}: the hotel limit in London is 190 euros per night, says the travel desk again.",
+        "The hotel limit in London is 190 euros per night.",
+    ],
+)
+def test_a_thousand_near_duplicates_do_not_crowd_out_a_second_fact(tmp_path: Path, copy: str) -> None:
+    embedder = HashingEmbedder()
+    library = Library(embedder)
+    library.create(HOME)
+    for number in range(1000):
+        library.publish(HOME, f"copy{number}.md", [copy.format(number=number)])
+    other = "Whoever stays with friends in London gets 25 euros per night instead."
+    library.publish(HOME, "friends.md", [other])
+    replica = Replica(library, tmp_path, FaissIndex, lambda folder: TantivyIndex(folder, terms), 30, 1000)
+    search = Retriever(Known(embedder), library, replica, SentenceReranker())
+    asked = answerer(ExtractiveGenerator(count_tokens), search)
+
+    told = events(asked, "What is the hotel limit in London per night?")
+
+    replica.close()
+    assert isinstance(told[0], ContextReady)
+    passages = told[0].context.passages
+    assert other in [passage.text for passage in passages]
+    assert passages[0].text.startswith(copy.format(number=passages[0].hit.source.name[4:-3])[:30])
+    assert len(passages) <= asked.k

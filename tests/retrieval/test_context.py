@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -6,9 +7,10 @@ from hypothesis import strategies as st
 
 from retrieval.compression import GAP
 from retrieval.context import heading, pack, shown
+from retrieval.duplicates import VARIANTS
 from retrieval.embedders.hashing import HashingEmbedder
-from retrieval.types import Hit
-from tests.builders import hit
+from retrieval.types import Hit, Place
+from tests.builders import hit, source
 
 EMBEDDER = HashingEmbedder()
 QUERY = "Where do birds fly?"
@@ -134,7 +136,8 @@ def test_a_context_keeps_to_its_budget_its_labels_and_the_words_of_its_chunks(
     assert whole == context.tokens_uncompressed
     assert [passage.label for passage in context.passages] == list(range(1, len(context.passages) + 1))
     ranks = [passage.hit.rank for passage in context.passages]
-    assert ranks == sorted(ranks)
+    assert ranks[:VARIANTS] == sorted(ranks[:VARIANTS])
+    assert len(set(ranks)) == len(ranks)
     for passage in context.passages:
         spans = [passage.hit.chunk.sentences[place] for place in passage.kept]
         assert passage.text.replace(GAP, " ") == " ".join(passage.hit.chunk.text[start:end] for start, end in spans)
@@ -147,3 +150,40 @@ def test_a_chunk_without_sentences_is_packed_whole_or_not_at_all(compress: bool)
 
     assert len(pack([found], QUERY, PLENTY, compress, count).passages) == 1
     assert pack([found], QUERY, 1, compress, count).passages == ()
+
+
+def test_the_places_of_what_was_left_out_as_a_repeat_are_kept() -> None:
+    first, again, nearly, other = hits(BIRDS, BIRDS, BIRDS.replace("They", "they"), TAX)
+    elsewhere = Place(source("c.md"), (7,))
+    again = replace(again, source=source("b.md"), places=(elsewhere,))
+    nearly = replace(nearly, source=source("d.md"))
+
+    context = pack([first, again, nearly, other], QUERY, PLENTY, False, count)
+
+    assert [[place.source.name for place in passage.hit.places] for passage in context.passages] == [
+        ["b.md", "c.md", "d.md"],
+        [],
+    ]
+    assert context.left_out == 2
+
+
+def test_variants_in_numbers_alone_leave_room_for_what_says_something_else() -> None:
+    variants = [f"Notice {number}: birds fly south in autumn along the rivers." for number in range(100, 130)]
+
+    context = pack(hits(*variants, TAX, "Kettles boil water for tea."), QUERY, PLENTY, False, count, 6)
+
+    assert [passage.text for passage in context.passages] == [
+        *variants[:3],
+        TAX,
+        "Kettles boil water for tea.",
+        variants[3],
+    ]
+    assert context.left_out == 3
+
+
+def test_variants_are_all_packed_where_nothing_else_wants_the_room() -> None:
+    years = [f"The revenue of the company was {year - 2000} million in the year {year}." for year in range(2015, 2023)]
+
+    context = pack(hits(*years), QUERY, PLENTY, False, count, 10)
+
+    assert [passage.text for passage in context.passages] == years

@@ -194,3 +194,29 @@ def test_json_that_breaks_parsers_breaks_nothing(content: bytes, reader: httpx.C
 )
 def test_any_text_is_a_query(query: str, reader: httpx.Client) -> None:
     assert reader.post("/v1/search", json={"query": query}).status_code == 200
+
+
+def test_a_passage_tells_in_which_other_documents_it_stands(service: Running, admin: httpx.Client) -> None:
+    told = json.dumps({"title": "Rules of the mint"})
+    text = "Palladium coins are struck in the old mint."
+    made = [
+        service.upload(name, text + " " * number, collection, metadata=told)
+        for number, (name, collection) in enumerate(
+            [("one.txt", "default"), ("two.txt", "default"), ("three.txt", "private")]
+        )
+    ]
+    service.read_all()
+    first, second, hidden = (each["id"] for each in made)
+
+    with service.client(service.new_key("reader", ("default",))) as reader:
+        hits = reader.post("/v1/search", json={"query": "palladium coins", "k": 3}).json()["hits"]
+        reply = reader.post("/v1/answers", json={"question": "Where are palladium coins struck?"})
+    [hit] = [hit for hit in hits if "Palladium" in hit["chunk"]["text"]]
+
+    place: Any = {"document": {"id": second, "name": "two.txt", "title": "Rules of the mint"}, "pages": []}
+    assert (hit["document"]["id"], hit["places"]) == (first, [place])
+    assert [citation["places"] for citation in reply.json()["citations"]] == [[place]]
+    assert hidden not in reply.text
+    everywhere = admin.post("/v1/answers", json={"question": "Where are palladium coins struck?"}).json()
+    places = [place["document"]["id"] for place in everywhere["citations"][0]["places"]]
+    assert {everywhere["citations"][0]["document"]["id"], *places} == {first, second, hidden}

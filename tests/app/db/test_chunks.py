@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from app.db.documents import DocumentStore
 from app.db.session import Database
+from retrieval.duplicates import PLACES
 from retrieval.errors import InvalidFilter
 from retrieval.types import ChunkId, Condition, Filter, MetadataValue, Operator, Placement, Region, Scope
 from tests.app.db.builders import FINGERPRINT, World, embedding, upload, world
@@ -229,3 +230,37 @@ def _id(here: World, text: str) -> ChunkId:
             if found.text == text:
                 return found.id
     raise AssertionError(text)
+
+
+def test_the_other_places_of_a_shared_chunk_are_those_that_the_asker_may_read(here: World) -> None:
+    other = here.collections.create("other", FINGERPRINT)
+    here.add("shared", collection=other.id)
+    [first] = here.register(upload(name="first.md"))
+    here.publish("shared", "own")
+    [second] = here.register(upload(name="second.md", metadata={"year": 2}))
+    here.publish("more", "shared", "shared")
+    replaced = here.add("shared")
+    here.add("instead", document=replaced)
+    [number] = [chunk for chunk in here.chunks.allowed(here.home.id, ()) if _text(here, chunk) == "shared"]
+    ids = [ChunkId(int(number)), _id(here, "own")]
+
+    places = here.chunks.places(ids, here.scope, ())
+
+    assert [placed.is_shared for placed in here.chunks.placed(ids, here.scope, ())] == [True, False]
+    assert {chunk: [(place.source.id, place.pages) for place in found] for chunk, found in places.items()} == {
+        ids[0]: [(second, (2,)), (second, (3,))]
+    }
+    only_first: Filter = (Condition("document.id", "eq", first),)
+    assert here.chunks.places(ids, here.scope, only_first) == {}
+    assert [placed.is_shared for placed in here.chunks.placed(ids[:1], here.scope, only_first)] == [False]
+    assert here.chunks.places(ids, Scope(frozenset()), ()) == {}
+
+
+def test_of_very_many_places_the_first_few_are_told(here: World) -> None:
+    documents = [here.add("footer", f"text {number}") for number in range(PLACES + 5)]
+    [places] = here.chunks.places([_id(here, "footer")], here.scope, ()).values()
+    assert [place.source.id for place in places] == documents[1 : PLACES + 1]
+
+
+def _text(here: World, chunk: int) -> str:
+    return here.changes.texts(np.array([chunk], dtype=np.int64))[0].text
