@@ -53,6 +53,10 @@ class Client:
         """The body of a POST's reply."""
         return self._json("POST", path, json=body)
 
+    def patch(self, path: str, body: Json) -> Json:
+        """The body of a PATCH's reply."""
+        return self._json("PATCH", path, json=body)
+
     def delete(self, path: str) -> None:
         """A DELETE, in force when this returns."""
         self._request("DELETE", path)
@@ -79,6 +83,15 @@ class Client:
                 files = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in batch]
                 entries = self._uploaded(files, collection)
             yield from zip(batch, entries, strict=True)
+
+    def add(self, path: Path, collection: str, metadata: Json) -> Json:
+        """Upload one file with metadata of its own. Raises Refused."""
+        form = {"collection": collection, "metadata": json.dumps(metadata)}
+        return self._sent("POST", "/v1/admin/documents", path, form)["documents"][0]
+
+    def replace(self, id: str, path: Path) -> Json:
+        """A new version of a document; what is said of it stays. Raises Refused."""
+        return self._sent("PUT", f"/v1/admin/documents/{id}", path, {})
 
     def settled(self, collection: str, ids: set[str]) -> Iterator[Json]:
         """Each of these documents once it is ready or has failed; looking takes a tenth of the time at most."""
@@ -125,6 +138,10 @@ class Client:
         size = file.seek(0, io.SEEK_END)
         headers = {"Content-Length": str(size), "Content-Type": "application/x-tar"}
         return self._json("POST", path, content=_Body(file), headers=headers, params=params, timeout=_PATIENT)
+
+    def _sent(self, method: str, route: str, path: Path, form: Json) -> Json:
+        with path.open("rb") as file:
+            return self._json(method, route, data=form, files=[("file", (path.name, file))])
 
     def _uploaded(self, files: Sequence[tuple[str, tuple[str, BinaryIO]]], collection: str) -> list[Json]:
         try:

@@ -2,10 +2,21 @@
 
 import typer
 
-from app.cli import backups, documents, evaluation, exchange, keys, models, processes, questions, reindexing
+from app.cli import (
+    backups,
+    documents,
+    evaluation,
+    exchange,
+    keys,
+    models,
+    processes,
+    questions,
+    reindexing,
+    watch,
+)
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for module in (processes, documents, questions, reindexing, exchange, backups, evaluation):
+for module in (processes, documents, watch, questions, reindexing, exchange, backups, evaluation):
     cli.add_typer(module.commands)
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(models.commands, name="models")

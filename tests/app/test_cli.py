@@ -67,6 +67,24 @@ def test_ingesting_again_adds_nothing(library: Path) -> None:
         assert len(list(client.listed("/v1/documents", collection="default"))) == 2
 
 
+def test_a_watched_folder_a_collection_and_everything_go_from_one_place_to_another(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.folder.SETTLE_SECONDS", -1.0)
+    assert "added deep/tin.txt" in run("watch", str(library), "--once", "-c", "metals")
+    assert "added" not in run("watch", str(library), "--once", "-c", "metals")
+    run("export", "metals", str(tmp_path / "metals.tar"))
+    assert "2 documents are in the collection “copy”" in run("import", str(tmp_path / "metals.tar"), "-c", "copy")
+    assert "4 originals" in run("backup", str(tmp_path / "all.tar"))
+
+    assert "Whole: 4 originals" in run("restore", "--check", str(tmp_path / "all.tar"))
+    assert "the database is not empty" in run("restore", str(tmp_path / "all.tar"), fails=True)
+    monkeypatch.setenv("OPENBOOK_DATA_DIR", str(tmp_path / "new"))
+    assert "4 originals" in run("restore", str(tmp_path / "all.tar"))
+    assert "gallium.md" in run("search", "gallium", "-c", "copy")
+    assert "is a backup, and a collection is needed" in run("import", str(tmp_path / "all.tar"), fails=True)
+
+
 def test_a_file_that_is_refused_is_named_with_the_reason(library: Path) -> None:
     bad = library / "wrong.pdf"
     bad.write_text("<html><body>not a pdf</body></html>")
