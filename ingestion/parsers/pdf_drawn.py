@@ -21,6 +21,13 @@ _SHORT = 6.0
 _PALE = 640  # red, green and blue together, of 765: text this light may be white on white
 _CLEAR = 26  # of 255: text less opaque than this is as good as not there
 
+# Asked for every object, and some pages have one for each letter: what is not looked up costs nothing.
+_kind_of, _mode_of = pdfium_c.FPDFPageObj_GetType, pdfium_c.FPDFTextObj_GetTextRenderMode
+_fill_of, _stroke_of = pdfium_c.FPDFPageObj_GetFillColor, pdfium_c.FPDFPageObj_GetStrokeColor
+_TEXT, _PATH = pdfium_c.FPDF_PAGEOBJ_TEXT, pdfium_c.FPDF_PAGEOBJ_PATH
+_UNPAINTED = pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
+_OUTLINES = (pdfium_c.FPDF_TEXTRENDERMODE_STROKE, pdfium_c.FPDF_TEXTRENDERMODE_STROKE_CLIP)
+
 _Matrix = tuple[float, float, float, float, float, float]
 
 
@@ -95,20 +102,18 @@ class _Found:
 
 def _read(each: object, matrix: _Matrix | None, depth: int, found: _Found) -> None:
     """Take in an object, and what a form holds; `matrix` is that of the forms around it."""
-    match pdfium_c.FPDFPageObj_GetType(each):
-        case pdfium_c.FPDF_PAGEOBJ_TEXT:
-            _read_text(each, found)
-        case pdfium_c.FPDF_PAGEOBJ_PATH:
-            if len(found.strokes) < _MOST_STROKES:
-                _read_path(each, matrix, found)
-        case pdfium_c.FPDF_PAGEOBJ_IMAGE:
-            found.images.append(_moved(_bounds(each), matrix))
-        case pdfium_c.FPDF_PAGEOBJ_FORM if depth < _DEEPEST:
-            inner = _times(_matrix(each), matrix)
-            for number in range(pdfium_c.FPDFFormObj_CountObjects(each)):
-                _read(pdfium_c.FPDFFormObj_GetObject(each, number), inner, depth + 1, found)
-        case _:
-            pass
+    kind = _kind_of(each)
+    if kind == _TEXT:
+        _read_text(each, found)
+    elif kind == _PATH:
+        if len(found.strokes) < _MOST_STROKES:
+            _read_path(each, matrix, found)
+    elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
+        found.images.append(_moved(_bounds(each), matrix))
+    elif kind == pdfium_c.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
+        inner = _times(_matrix(each), matrix)
+        for number in range(pdfium_c.FPDFFormObj_CountObjects(each)):
+            _read(pdfium_c.FPDFFormObj_GetObject(each, number), inner, depth + 1, found)
 
 
 def address(each: object) -> int:
@@ -117,15 +122,14 @@ def address(each: object) -> int:
 
 
 def _read_text(each: object, found: _Found) -> None:
-    mode = pdfium_c.FPDFTextObj_GetTextRenderMode(each)
-    if mode == pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE:
+    mode = _mode_of(each)
+    if mode == _UNPAINTED:
         found.unpainted.add(address(each))
         return
-    paint = pdfium_c.FPDFPageObj_GetFillColor
-    if mode in {pdfium_c.FPDF_TEXTRENDERMODE_STROKE, pdfium_c.FPDF_TEXTRENDERMODE_STROKE_CLIP}:
-        paint = pdfium_c.FPDFPageObj_GetStrokeColor
+    is_outline = mode in _OUTLINES
     red, green, blue, alpha = found.color
-    if paint(each, *found.asked) and (red.value + green.value + blue.value >= _PALE or alpha.value < _CLEAR):
+    asked = (_stroke_of if is_outline else _fill_of)(each, *found.asked)
+    if asked and (alpha.value < _CLEAR or red.value + green.value + blue.value >= _PALE):
         found.pale.add(address(each))
 
 

@@ -46,7 +46,8 @@ class Line:
 def read_lines(text_page: pdfium.PdfTextPage, characters: Characters, down: Floats, number: int) -> list[Line]:
     """Return the lines of page `number`; a gap that a rule of `down` stands in parts two of them."""
     rules = down[:_MOST_RULES]
-    lines = [line for span in _spans(characters) for line in _lines(text_page, characters, span, rules, number)]
+    opens = _opens_amount(characters.codes[characters.inked])
+    lines = [line for span in _spans(characters) for line in _lines(text_page, characters, span, opens, rules, number)]
     return _joined(lines, rules)
 
 
@@ -88,7 +89,12 @@ def _spans(characters: Characters) -> list[tuple[int, int]]:
 
 
 def _lines(
-    text_page: pdfium.PdfTextPage, characters: Characters, span: tuple[int, int], rules: Floats, page: int
+    text_page: pdfium.PdfTextPage,
+    characters: Characters,
+    span: tuple[int, int],
+    opens: NDArray[np.bool_],
+    rules: Floats,
+    page: int,
 ) -> list[Line]:
     places = characters.inked[span[0] : span[1]]
     boxes = characters.boxes[places]
@@ -96,7 +102,7 @@ def _lines(
     first, last = int(places[0]), int(places[-1])
     codes = characters.codes[first : last + 1]
     is_rtl = bool((codes >= 0x590).any()) and RIGHT_TO_LEFT.search(_raw(codes)) is not None
-    cuts = _cuts(boxes, height, rules, _opens_amount(characters.codes[places]), is_rtl=is_rtl)
+    cuts = _cuts(boxes, height, rules, opens[span[0] : span[1] - 1], is_rtl=is_rtl)
     bold = _is_bold(text_page, int(characters.indices[first])) and _is_bold(text_page, int(characters.indices[last]))
     size = font_size(text_page, int(characters.indices[places[len(places) // 2]]))
     hyphen = last + 1 < len(characters.codes) and int(characters.codes[last + 1]) in HYPHENS
@@ -220,7 +226,8 @@ def _gap(left: Line, right: Line) -> float:
 
 
 def _together(left: Line, right: Line) -> Line:
-    joint = "" if _gap(left, right) < _WORD_GAP else " "
+    is_rtl = RIGHT_TO_LEFT.search(left.text[-1] + right.text[0]) is not None  # PDFium parts those between words only
+    joint = "" if _gap(left, right) < _WORD_GAP and not is_rtl else " "
     longer = left if len(left.text) >= len(right.text) else right
     return Line(
         left.text + joint + right.text,

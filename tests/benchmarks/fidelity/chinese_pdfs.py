@@ -13,10 +13,13 @@ def run(folder: Path) -> list[Table]:
     sources = {path.name: bigrams(path.read_text(encoding="utf-8")) for path in sorted((folder / "md").glob("*.md"))}
     sources = {name: found for name, found in sources.items() if found.total() >= _LEAST_BIGRAMS}
     rows: list[tuple[str, ...]] = []
+    pairs, met = 0, 0.0
     for path in sorted((folder / "pdf").glob("*.pdf")):
         found = bigrams(text_of(PdfParser().parse(path.read_bytes())))
         share, name = max((recall(expected, found), name) for name, expected in sources.items())
+        pairs, met = pairs + sources[name].total(), met + share * sources[name].total()
         rows.append((path.stem, name, str(sources[name].total()), f"{share:.3f}"))
+    rows.append(("all", "", str(pairs), f"{met / max(pairs, 1):.3f}"))
     return [
         Table(
             "Fidelity: Chinese PDFs against their Markdown (so_large_lm)",

@@ -61,8 +61,9 @@ def run(folder: Path) -> list[Table]:
             tuple(rows),
             (
                 "password: refused without one, opened by the manifest's; unreadable: refused as damaged; image_only "
-                f"and empty_text: no blocks and a warning that says «no text»; all others: at least {READABLE:.0%} of "
-                "the tokens (runs of letters and digits, NFKC, one case; a CJK character each) of PDFium's raw text.",
+                "and empty_text: no blocks, and a warning or pages marked as images; all others: at least "
+                f"{READABLE:.0%} of the tokens (runs of letters and digits, NFKC, one case; a CJK character each) of "
+                "PDFium's raw text.",
                 *remarks,
             ),
         )
@@ -79,11 +80,13 @@ def _outcome(content: bytes, entry: Entry) -> Outcome:
         )
     if plain is None or parsed is None:
         return Outcome(bool(entry["needs_pass"]))
-    is_told = any("no text" in warning for warning in parsed.warnings)
     if not parsed.blocks:
+        is_told = any("no text" in warning for warning in parsed.warnings) or any(
+            page.textless for page in parsed.pages
+        )
         textless = entry["cls"] in _TEXTLESS or entry["cls"] == "password"
         return Outcome(is_told and textless, remark="" if textless else "nothing was found")
-    share = recall(tokens(_raw(plain)), tokens(text_of(parsed)))
+    share = recall(tokens(raw_text(plain)), tokens(text_of(parsed)))
     if entry["cls"] == "password" and not asked:
         return Outcome(share >= READABLE, share, "PDFium opens it without a password")
     if entry["cls"] in {"unreadable", *_TEXTLESS}:
@@ -102,7 +105,8 @@ def _unlocked(content: bytes, password: str | None) -> tuple[bool, bytes | None]
     return False, content
 
 
-def _raw(content: bytes) -> str:
+def raw_text(content: bytes) -> str:
+    """PDFium's own text of a PDF, words that lines break in one."""
     with closing(pdfium.PdfDocument(content)) as document:
         texts = [page.get_textpage().get_text_range() for page in document]
     return _BROKEN_WORD.sub("", "\n".join(texts))

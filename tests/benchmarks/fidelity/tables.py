@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fidelity import articles, chinese_pdfs, edge_pdfs, personal_data, report_pdfs, word_files
+from fidelity import articles, chinese_pdfs, edge_pdfs, filing_pdfs, personal_data, report_pdfs, word_files
 from measure import Table
 
 MODULES: dict[str, Callable[[Path], list[Table]]] = {
@@ -14,6 +14,7 @@ MODULES: dict[str, Callable[[Path], list[Table]]] = {
     "docling_docs": word_files.run,
     "html_article_extraction": articles.run,
     "so_large_lm": chinese_pdfs.run,
+    "financebench": filing_pdfs.run,
     "presidio_pii": personal_data.run,
 }
 """By the data set's folder in FIDELITY_DATA, what measures it."""
