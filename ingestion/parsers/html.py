@@ -10,7 +10,8 @@ from ingestion.charset import decode_html
 from ingestion.normalize import count_invisible
 from ingestion.parsers import html_facts, html_main
 from ingestion.parsers.html_hidden import remove_hidden
-from ingestion.parsers.html_page import PageMap, PageReader
+from ingestion.parsers.html_map import PageMap
+from ingestion.parsers.html_page import PageReader
 from ingestion.parsers.html_plain import make_plain
 from ingestion.parsers.html_tree import text_lengths
 from ingestion.parsers.markup import flatten
