@@ -79,7 +79,7 @@ def is_like_heading(lines: Sequence[Line], body: float) -> bool:
     text, line = _text(lines), lines[0]
     if len(text) > _LONGEST or _NO_HEADING.fullmatch(text) or not any(sign.isalpha() for sign in text):
         return False
-    if line.size >= _LARGER * body:
+    if line.size >= _LARGER * body > 0:
         return len(lines) <= 3 and not text.endswith((",", ";"))
     return line.bold and len(lines) <= 2 and not text.endswith((".", ",", ";", "。"))
 
@@ -87,7 +87,7 @@ def is_like_heading(lines: Sequence[Line], body: float) -> bool:
 def _style(lines: Sequence[Line], body: float) -> tuple[float, bool]:
     """Size, to the half point, and weight; all that is no larger than the body is one style, and so is its weight."""
     size = lines[0].size
-    return (round(size * 2) / 2, False) if size >= _LARGER * body else (round(body * 2) / 2, lines[0].bold)
+    return (round(size * 2) / 2, False) if size >= _LARGER * body > 0 else (round(body * 2) / 2, lines[0].bold)
 
 
 def _text(lines: Sequence[Line]) -> str:

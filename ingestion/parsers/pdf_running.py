@@ -14,6 +14,8 @@ _SAME_PLACE = 5.0  # points up or down
 _LEAST, _MOST = 3, 10  # pages on which a line must stand
 _SHARE = 0.05  # of the pages, between those two
 _LEAST_NUMBERS = 2
+_MOST_VALUES = 6  # in a line that may be a header: a table's row has more
+_LONGEST_NUMBER = 5  # digits
 
 _DIGITS = re.compile(r"\d+")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -96,11 +98,12 @@ def _repeated(edges: Sequence[_Edge], needed: int) -> dict[int, set[int]]:
         parts = _DIGITS.split(_NO_WORD.sub("", edge.text).casefold())
         if not any(parts):
             continue
-        values = [int(digits) for digits in _DIGITS.findall(edge.text)]
+        values = _DIGITS.findall(edge.text)
         alike[tuple(parts), tuple(values)].append(edge)
-        for place, value in enumerate(values):
-            others = (*values[:place], None, *values[place + 1 :])
-            alike[tuple(parts), others, value - edge.page].append(edge)
+        for place, value in enumerate(values if len(values) <= _MOST_VALUES else ()):
+            if len(value) <= _LONGEST_NUMBER:
+                others = (*values[:place], None, *values[place + 1 :])
+                alike[tuple(parts), others, int(value) - edge.page].append(edge)
     found: dict[int, set[int]] = defaultdict(set)
     for group in alike.values():
         _add_levels(found, group, needed)

@@ -71,3 +71,13 @@ def test_what_stands_further_in_than_body_text_stays() -> None:
 
 def test_a_line_that_two_pages_share_stays() -> None:
     assert texts(parse([[Text(72, 760, "Twice"), *body(n)] for n in range(2)])).count("Twice") == 2
+
+
+def test_lines_of_very_many_or_very_long_numbers_are_body_text() -> None:
+    rows = [" ".join(str(number * 7 + place) for place in range(40)) for number in range(4)]
+    wide = [[Text(72, 760, row, 4), Text(72, 740, "9" * 5000, 1)] for row in rows]
+
+    parsed = PdfParser().parse(pdf(*(PdfPage(page, media=(0, 0, 3000, 792)) for page in wide)))
+
+    assert parsed.counts == {}
+    assert texts(parsed).count("9" * 5000) == 4
