@@ -11,6 +11,7 @@ from tests.acceptance.workers import (
     upload_notes,
     wait_until_drained,
     worker,
+    worker_here,
 )
 
 NOTES = 9
@@ -41,6 +42,6 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
         chunks = upload_notes(services, NOTES)
         with worker(environment, point, moment, str(nth)) as killed:
             assert killed.wait(30) == -9
-        with worker(environment):
+        with worker_here(services):
             wait_until_drained(services, NOTES + 1)
         assert_whole(services, NOTES + 1, chunks)

@@ -20,6 +20,7 @@ from tests.acceptance.workers import (
     upload_notes,
     wait_until_drained,
     worker,
+    worker_here,
 )
 
 JOBS = int(os.environ.get("SOAK_JOBS", "40"))
@@ -55,7 +56,7 @@ def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(databas
         with worker(environment, "embedder.embed_passages", "after", "1", "SIGSTOP") as sleeper:
             _wait_until_stopped(sleeper)
             time.sleep(LEASE_SECONDS)
-            with worker(environment):
+            with worker_here(services):
                 wait_until_drained(services, 4)
             sleeper.send_signal(signal.SIGCONT)
             more = upload_notes(services, 5, with_book=False) - 3  # the first three are there already

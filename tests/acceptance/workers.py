@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from sqlalchemy import func, select
 from app.db.models import Change, Chunk, Document, Embedding, Job, Placement, Version
 from app.settings import Settings
 from app.wiring import Services, build, close
+from app.worker import make, new_name
 from ingestion.intake import IncomingFile
 
 LEASE_SECONDS = 0.6
@@ -71,6 +73,19 @@ def worker(environment: Environment, *arguments: str) -> Generator[subprocess.Po
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def worker_here(services: Services) -> Generator[None]:
+    """A worker in this process until the block ends: it starts in no time."""
+    loop = make(services, new_name())
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.stop()
+        thread.join(20)
 
 
 def upload_notes(services: Services, count: int, *, with_book: bool = True) -> int:

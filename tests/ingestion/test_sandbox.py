@@ -286,3 +286,28 @@ def ended(pid: int, seconds: float = 5) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_pages_are_told_while_a_file_is_parsed(sandbox: Sandbox) -> None:
+    told: list[tuple[int | None, int | None]] = []
+
+    sandbox.read(
+        pdf(*(PdfPage(lines(f"page {n}")) for n in range(9))),
+        "application/pdf",
+        "nine.pdf",
+        watch=lambda done, total: told.append((done, total)),
+    )
+
+    assert (1, 9) in told
+
+
+def test_who_watches_may_end_it(poisoned: Sandbox) -> None:
+    def tired(done: int | None, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        poisoned.read(b"sleep 50", TEXT, "order.txt", watch=tired)
+
+    assert time.monotonic() - began < 1
+    assert said(poisoned, "echo alive") == "alive"
