@@ -85,8 +85,13 @@ def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds:
         .values(max_attempts=models.Job.max_attempts + 1, updated_at=clock())
         .values(error_code=failure.code, error_message=failure.message)
     )
-    for job in jobs:
-        set_version(session, job, "queued")
+    versions = select(models.Job.version_id).where(among(models.Job.id, jobs), models.Job.generation == models.UPLOADED)
+    session.execute(
+        update(models.Version)
+        .where(models.Version.id.in_(versions.scalar_subquery()))
+        .values(status="queued", error_code=None, error_message=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def set_version(session: Session, job: str, status: str, code: str | None = None, message: str | None = None) -> None:

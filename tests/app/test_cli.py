@@ -245,6 +245,21 @@ def test_after_another_embedder_was_set_the_old_one_goes_on_answering(
     assert "degraded" not in before
 
 
+def test_reindex_gives_what_is_out_of_date_the_embedder_that_is_set(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("ingest", str(library))
+    before = run("ask", "When does gallium melt?")
+    assert run("reindex") == "Every collection is up to date.\n"
+    monkeypatch.setenv("OPENBOOK_EMBEDDER", "hashing:64")
+
+    assert "“default” answers from its new index." in run("reindex")
+
+    assert run("reindex") == "Every collection is up to date.\n"
+    assert run("ask", "When does gallium melt?") == before
+    assert "not being re-indexed" in run("reindex", "default", "--cancel", fails=True)
+
+
 def test_an_embedder_that_is_nowhere_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OPENBOOK_EMBEDDER", str(tmp_path))
 
