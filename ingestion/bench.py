@@ -72,13 +72,17 @@ class Bench:
             for job in jobs:
                 self._sizes.pop(job.id, None)
 
-    def clear(self) -> list[Job]:
-        """Take everything away; gives whose it was."""
+    def clear(self, fingerprint: str | None = None) -> list[Job]:
+        """Take everything away, or what waits for that embedder; gives whose it was."""
+
+        def stays(parsed: Parsed) -> bool:
+            return fingerprint is not None and parsed.job.fingerprint != fingerprint
+
         with self._changed:
-            jobs = [parsed.job for parsed in chain(self._small, *(work.parsed for work in self._large))]
-            self._small.clear()
-            self._large.clear()
-            return jobs
+            taken = [one for one in chain(self._small, *(work.parsed for work in self._large)) if not stays(one)]
+            self._small = [one for one in self._small if stays(one)]
+            self._large = [work for work in self._large if all(map(stays, work.parsed))]
+            return [one.job for one in taken]
 
     def holds(self, job: Job) -> bool:
         """Whether the job's document is on the bench, or was when its turn came."""

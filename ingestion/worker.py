@@ -237,7 +237,8 @@ class Worker:
             self._refused(work, error)
         except Exception as error:  # noqa: BLE001
             self._bench.remove(work)
-            self._blame([*jobs, *self._bench.clear()] if _is_outage(error) else jobs, error)
+            embedder = jobs[0].fingerprint if jobs and isinstance(error, ModelUnavailable) else None
+            self._blame([*jobs, *self._bench.clear(embedder)] if _is_outage(error) else jobs, error)
         else:
             self._outages = 0
             if is_done:
@@ -260,11 +261,12 @@ class Worker:
         self._bench.leave(jobs)
 
     def _blame(self, jobs: Sequence[Job], error: Exception) -> None:
-        """End attempts by an error: an outage costs them nothing, and all work pauses for a while."""
+        """End attempts by an error: an outage costs them nothing, and all work that it concerns pauses for a while."""
         if _is_outage(error):
             self._outages += 1
             seconds = min(_PAUSE_SECONDS * 2 ** (self._outages - 1), _PAUSE_MOST_SECONDS)
-            self._paused_until = time.monotonic() + seconds
+            if not (isinstance(error, ModelUnavailable) and self._embeds_otherwise(jobs)):
+                self._paused_until = time.monotonic() + seconds
             logger.warning("%s jobs wait for %s s: %s", len(jobs), seconds, error)
             code = "model_unavailable" if isinstance(error, ModelUnavailable) else getattr(error, "code", Outage.code)
             self._end(jobs, Failure(code, str(error), transient=True), pause_seconds=seconds)
@@ -272,6 +274,11 @@ class Worker:
             logger.error("an unexpected error ends the attempts of %s jobs", len(jobs), exc_info=error)
             message = f"{type(error).__name__} inside Openbook: the worker's log says more"
             self._end(jobs, Failure("unexpected", message, transient=True))
+
+    def _embeds_otherwise(self, jobs: Sequence[Job]) -> bool:
+        """Whether there is work in hand for another embedder than theirs: that goes on."""
+        fingerprints = {job.fingerprint for job in jobs}
+        return any(job.fingerprint not in fingerprints for job in self._leases.jobs())
 
     def _end(self, jobs: Sequence[Job], failure: Failure, pause_seconds: float | None = None) -> None:
         """Write how attempts ended, now or as soon as the database takes it."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.db.collections import CollectionStore
 from app.db.errors import DatabaseUnavailable
 from ingestion.intake import IncomingFile
 from ingestion.sandbox import Sandbox
@@ -119,6 +120,29 @@ def test_a_model_that_is_away_is_tried_again(library: Library) -> None:
 
     with working(library, pipeline=replace(library.pipeline, embedders=Known(Flaky()))):
         wait_for(lambda: statuses(library) == {"ready"})
+
+
+def test_a_model_that_is_away_holds_up_nothing_that_another_embeds(library: Library) -> None:
+    other = CollectionStore(library.documents.db).ensure("other", "hashing:16").id
+    waiting, going = replace(library, collection=other), library
+    upload(waiting, "A fact for the model that is away.")
+    upload(going, "A fact.")
+    calls: list[int] = []
+
+    class Away(HashingEmbedder):
+        def embed_passages(self, passages: Any) -> Any:
+            calls.append(len(passages))
+            raise ModelUnavailable("away")
+
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(Away(16), HashingEmbedder()))):
+        wait_for(lambda: statuses(going) == {"ready"})
+        wait_for(lambda: len(calls) > 1)
+        upload(going, "Another fact.")
+        wait_for(lambda: statuses(going) == {"ready"})
+
+    assert statuses(waiting) <= {"queued", "processing"}
+    done = [row.job_id for row in going.documents.page(going.scope, None, None, 10, None).rows]
+    assert [library.jobs.get(job, going.scope).attempts for job in done if job is not None] == [1, 1]
 
 
 def test_a_deleted_document_is_dropped_in_mid_work(library: Library) -> None:
