@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fidelity import articles, chinese_pdfs, edge_pdfs, filing_pdfs, personal_data, report_pdfs, word_files
+from fidelity import articles, chinese_pdfs, edge_pdfs, filing_pdfs, personal_data, report_pdfs, scans, word_files
 from measure import Table
 
 MODULES: dict[str, Callable[[Path], list[Table]]] = {
@@ -16,6 +16,8 @@ MODULES: dict[str, Callable[[Path], list[Table]]] = {
     "so_large_lm": chinese_pdfs.run,
     "financebench": filing_pdfs.run,
     "presidio_pii": personal_data.run,
+    "so_large_lm/pdf": scans.run,
+    "financebench/pdfs": scans.run,
 }
 """By the data set's folder in FIDELITY_DATA, what measures it."""
 
