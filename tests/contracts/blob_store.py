@@ -33,6 +33,17 @@ class BlobStoreContract:
         with store.open(second.key) as file:
             assert file.read() == b"abc"
 
+    def test_a_restored_blob_lies_under_the_key_that_it_had_in_the_place_of_what_is_there(
+        self, store: BlobStore
+    ) -> None:
+        key = store.put(io.BytesIO(b"half of it"), LIBRARY, KIBIBYTE).key
+
+        assert store.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE, key).key == key
+
+        with store.open(key) as file:
+            assert file.read() == b"abc"
+        assert [stored for stored, _ in store.stored()] == [key]
+
     def test_an_empty_stream_is_a_blob(self, store: BlobStore) -> None:
         assert store.put(io.BytesIO(), LIBRARY, KIBIBYTE).sha256 == EMPTY_SHA256
 
