@@ -186,14 +186,19 @@ def _is_same_paragraph(lines: Sequence[Line], line: Line, usual_gap: float) -> b
 
 
 def _with_notes_last(groups: Sequence[Group], body: float) -> list[Group]:
-    """The page's groups with its footnotes at the end: small, marked, and with no text below them in their column."""
+    """The page's groups with its footnotes at the end: small, and with no text below them in their column.
+
+    They are marked, or stand where a sentence has not ended.
+    """
     notes: list[Group] = []
     for place, group in enumerate(groups):
         small = group.table is None and max(line.size for line in group.lines) < _NOTE_SIZE * body
-        goes_on = bool(notes) and notes[-1] is groups[place - 1] and _is_over(notes[-1], group)
+        above = groups[place - 1] if place else None
+        goes_on = bool(notes) and notes[-1] is above and _is_over(notes[-1], group)
+        parts = above is not None and above.table is None and not _SENTENCE_END.search(above.text)
         if (
             small
-            and (goes_on or _NOTE.match(group.text))
+            and (goes_on or _NOTE.match(group.text) or (parts and len(group.lines) > 1))
             and not any(
                 _is_over(group, other) and (other.table is not None or other.lines[0].size >= _NOTE_SIZE * body)
                 for other in groups

@@ -74,7 +74,16 @@ def _table_end(rows: Sequence[Row], start: int, width: float) -> int:
             break
         else:
             stands_out = stands_out or (row.lines[0].bold and gap > _HEADING_GAP * above.height)
-    return end if count >= 2 else start
+    cores = [row for row in rows[start:end] if len(row.cells) >= 2]
+    return end if count > 2 or (count == 2 and _is_aligned(*cores)) else start
+
+
+def _is_aligned(above: Row, below: Row) -> bool:
+    """Whether cells of two rows stand under each other: gaps in two lines of prose do so only by chance."""
+    slack = below.height
+    pairs = [(_box(one), _box(other)) for one in above.cells for other in below.cells[1:]]
+    aligned = [min(abs(a[0] - b[0]), abs(a[2] - b[2]), abs(a[0] + a[2] - b[0] - b[2]) / 2) < slack for a, b in pairs]
+    return 2 * sum(aligned) >= min(len(above.cells), len(below.cells)) - 1
 
 
 def _is_between(near: Sequence[Row], label_end: float, width: float) -> bool:

@@ -65,6 +65,17 @@ def test_notes_come_after_the_text_that_they_would_interrupt() -> None:
     ]
 
 
+def test_small_print_at_the_foot_of_a_column_does_not_part_a_sentence() -> None:
+    small = lines(
+        "Permission to make copies of all of", "this is granted to everybody.", x=72, top=640, leading=8, size=7
+    )
+
+    assert read([*lines(*LEFT, x=72), *small, *lines(*RIGHT, x=320)]) == [
+        " ".join((*LEFT, *RIGHT)),
+        "Permission to make copies of all of this is granted to everybody.",
+    ]
+
+
 def test_a_paragraph_over_a_page_break_is_one_block_with_regions_on_both_pages() -> None:
     pages = [
         PdfPage(lines("A paragraph that does not end on this", "page, for its last word is bro-")),

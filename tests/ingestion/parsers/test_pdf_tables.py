@@ -107,3 +107,12 @@ def test_rows_that_run_from_right_to_left_are_read_from_the_right() -> None:
     texts = [text for y in (700, 686) for text in row(y, [(300, "1403"), (450, "abc")])]
 
     assert read(texts, meant=meant) == [("table", "\u05d2\u05d1\u05d0 | 1403\n\u05d2\u05d1\u05d0 | 1403")]
+
+
+def test_gaps_in_two_lines_of_prose_make_no_table() -> None:
+    texts = [
+        *row(700, [(72, "We map"), (160, "to a context")]),
+        *row(688, [(72, "and apply the matrix"), (230, "to it.")]),
+    ]
+
+    assert read(texts) == [("paragraph", "We map to a context and apply the matrix to it.")]
