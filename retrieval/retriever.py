@@ -12,6 +12,7 @@ from retrieval.ports import ChunkSource, Embedders, Reranker
 from retrieval.recency import aged
 from retrieval.replica import Replica
 from retrieval.sides import FAILURES, Clock, Found, QueryVectors, Search, Shelf, fused
+from retrieval.spread import spread
 from retrieval.types import (
     ChunkId,
     Filter,
@@ -71,7 +72,7 @@ class Retriever:
                 self._forget(scope)
         with clock.stage("rerank"):
             second = self._second_scores(brought) if rerank else {}
-        hits = ranked(aged(self._hits(brought, second), prefer_recent))[:k]
+        hits = spread(aged(self._hits(brought, second), prefer_recent))[:k]
         hits = self._with_places(hits, brought, scope, filter)
         failed = {stage for search in searches for stage in search.failed}
         return SearchResult(tuple(hits), clock.read(), tuple(sorted(failed)))
@@ -181,12 +182,6 @@ class Retriever:
             for search, found in brought.answers
             for one in brought.of(found)
         ]
-
-
-def ranked(hits: Sequence[Hit]) -> list[Hit]:
-    """Best first, ties by id."""
-    order = sorted(hits, key=lambda hit: (-hit.scores.final, hit.chunk.id))
-    return [replace(hit, rank=rank) for rank, hit in enumerate(order, start=1)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

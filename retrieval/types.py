@@ -141,7 +141,8 @@ class Scored:
 class Scores:
     """A hit's score at each stage; None where a stage did not find the chunk or did not run.
 
-    `recency` is the share of the score that the document's age leaves.
+    `recency` is the share of the score that the document's age leaves, `spread` the one that better hits on the same
+    page leave.
     """
 
     lexical: float | None
@@ -149,12 +150,15 @@ class Scores:
     fused: float
     reranked: float | None
     recency: float | None = None
+    spread: float | None = None
 
     @property
     def final(self) -> float:
         """What hits are ranked by."""
         relevance = self.fused if self.reranked is None else self.reranked
-        return relevance if self.recency is None else relevance * self.recency
+        for share in (self.recency, self.spread):
+            relevance *= 1.0 if share is None else share
+        return relevance
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,7 +99,8 @@ class ChunkOfHit(Reply):
 class ScoresOfHit(Reply):
     """A score per stage; null where the stage did not find the passage or did not run.
 
-    `recency` is no score but the share of it that the document's age leaves.
+    `recency` and `spread` are no scores but shares of it: what the document's age leaves, and what better hits on the
+    same page leave.
     """
 
     lexical: float | None
@@ -107,6 +108,7 @@ class ScoresOfHit(Reply):
     fused: float
     reranked: float | None
     recency: float | None
+    spread: float | None
 
 
 class PlacedDocument(Reply):
@@ -125,7 +127,7 @@ class PlaceBody(Reply):
 
 
 class FoundChunk(Reply):
-    """A hit: rank 1 is best; `score` is that of the last stage which ran, less what age takes from it."""
+    """A hit: rank 1 is best; `score` is that of the last stage that ran, less what age and its page take."""
 
     rank: int
     score: float
@@ -178,6 +180,7 @@ def _shown(hit: Hit) -> FoundChunk:
             fused=scores.fused,
             reranked=scores.reranked,
             recency=scores.recency,
+            spread=scores.spread,
         ),
         document=document_of(hit.source),
         chunk=ChunkOfHit(

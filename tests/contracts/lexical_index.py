@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
+from retrieval.ranking import TITLE_WEIGHT
 from retrieval.types import ChunkId, ChunkIds, IndexedText, Scored
 
 
@@ -75,7 +76,7 @@ class LexicalIndexContract:
 
         assert found(index.search("tomato", 10)) == [1]
 
-    def test_a_title_counts_half_beside_the_text(self, tmp_path: Path) -> None:
+    def test_a_title_counts_less_than_the_text(self, tmp_path: Path) -> None:
         index = self.new_index(tmp_path)
         index.add([indexed(1, "Roses need water.", "Soil"), indexed(2, "Soil needs water.", "Roses")])
 
@@ -83,7 +84,7 @@ class LexicalIndexContract:
 
         assert (in_text.id, in_title.id) == (1, 2)
         # one of one term is shorter than average in neither field
-        assert in_title.score == pytest.approx(in_text.score / 2, rel=1e-5)
+        assert in_title.score == pytest.approx(in_text.score * TITLE_WEIGHT, rel=1e-5)
 
     def test_a_title_that_all_chunks_share_tells_none_from_another(self, tmp_path: Path) -> None:
         index = self.new_index(tmp_path)
