@@ -8,10 +8,11 @@ SIGSTOP, takes the place of SIGKILL. Pieces are small, so that a document of ten
 import os
 import signal
 import sys
+import threading
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 import app.db.generations
 import ingestion.bench
@@ -62,8 +63,32 @@ class Always:
         return self._embedder
 
 
+class Transactions:
+    """Those that are open in this process: a stopped one would hold its locks, and a database its one writer's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.ended = threading.Condition()
+        self.open = 0
+        event.listen(engine, "begin", self.begin, insert=True)
+        event.listen(engine, "commit", self.end)
+        event.listen(engine, "rollback", self.end)
+
+    def begin(self, _connection: object) -> None:
+        with self.ended:
+            self.open += 1
+
+    def end(self, _connection: object) -> None:
+        with self.ended:
+            self.open -= 1
+            self.ended.notify_all()
+
+
 def die() -> None:
-    os.kill(os.getpid(), signal.Signals[sys.argv[4]] if len(sys.argv) > 4 else signal.SIGKILL)
+    if len(sys.argv) < 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    with transactions.ended:
+        transactions.ended.wait_for(lambda: transactions.open == 0)
+        os.kill(os.getpid(), signal.Signals[sys.argv[4]])
 
 
 def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
@@ -89,6 +114,7 @@ def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
 if __name__ == "__main__":
     ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
     services = build(Settings())
+    transactions = Transactions(services.db.engine)
     if len(sys.argv) > 1:
         services = rigged(services, sys.argv[1], sys.argv[2], int(sys.argv[3]))
     worker = make(services, new_name())
