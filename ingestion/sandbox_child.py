@@ -22,7 +22,8 @@ import orjson
 from ingestion import page_count, page_image
 from ingestion.errors import IngestionError, ParseLimit
 from ingestion.parsed_json import dump
-from ingestion.parsers import docx_archive, pdf
+from ingestion.parsers.docx import archive
+from ingestion.parsers.pdf import parser as pdf
 from ingestion.parsers.registry import PARSERS
 from ingestion.redaction import redact
 from ingestion.types import MediaType, PersonalKind
@@ -66,7 +67,7 @@ def unlock(asked: Asked, content: bytes) -> bytes | None:
         case "application/pdf":
             return pdf.unlock(content, asked.password)
         case "application/vnd.openxmlformats-officedocument.wordprocessingml.document":
-            docx_archive.check(content)
+            archive.check(content)
         case _:
             pass  # any bytes can be read as text
     return None

@@ -115,15 +115,14 @@ def test_every_path_in_the_readmes_tree_exists_and_no_folder_is_left_out() -> No
 
 
 def tree_paths() -> Iterator[str]:
-    """Paths that start a line of the tree, and the files that it names beside a folder."""
+    """Paths that start a line of the tree, by their indentation, two spaces a folder."""
     (tree,) = re.findall(r"### The tree\n\n```\n(.*?)```", README, re.DOTALL)
-    parent = ""
+    above: list[str] = []
     for line in tree.splitlines():
-        if match := re.match(r"^(  )?([\w.]+/?) ", line):
-            indent, name = match.groups()
-            if not indent:
-                parent = name
-            yield (parent if indent else "") + name
+        if match := re.match(r"^((?:  ){0,2})([\w.]+/?) ", line):
+            depth = len(match[1]) // 2
+            above = [*above[:depth], match[2]]
+            yield "".join(above)
 
 
 def test_every_backend_is_in_the_readmes_tree() -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from ingestion.parsers.docx import DocxParser
-from ingestion.parsers.html import HtmlParser
-from ingestion.parsers.markdown import MarkdownParser
-from ingestion.parsers.pdf import PdfParser
+from ingestion.parsers.docx.parser import DocxParser
+from ingestion.parsers.html.parser import HtmlParser
+from ingestion.parsers.markdown.parser import MarkdownParser
+from ingestion.parsers.pdf.parser import PdfParser
 from ingestion.parsers.text import TextParser
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.ports import Parser

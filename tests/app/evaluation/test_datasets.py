@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.evaluation.datasets import CorpusDocument, load
-from ingestion.parsers.markdown import MarkdownParser
+from ingestion.parsers.markdown.parser import MarkdownParser
 
 
 def test_queries_without_a_judgement_are_left_out(tmp_path: Path) -> None:

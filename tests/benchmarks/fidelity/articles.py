@@ -17,7 +17,7 @@ from typing import cast
 import trafilatura
 
 from fidelity.tokens import text_of
-from ingestion.parsers.html import HtmlParser
+from ingestion.parsers.html.parser import HtmlParser
 from measure import Table
 
 _WORDS = 4

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fidelity.tokens import bigrams, recall, text_of
-from ingestion.parsers.pdf import PdfParser
+from ingestion.parsers.pdf.parser import PdfParser
 from measure import Table
 
 _LEAST_BIGRAMS = 100  # a Markdown file with fewer is not what a PDF was made of

@@ -12,7 +12,7 @@ import pypdfium2 as pdfium
 
 from fidelity.tokens import recall, text_of, tokens
 from ingestion.errors import PasswordRequired, Unreadable
-from ingestion.parsers.pdf import PdfParser, unlock
+from ingestion.parsers.pdf.parser import PdfParser, unlock
 from measure import Table
 
 READABLE = 0.95

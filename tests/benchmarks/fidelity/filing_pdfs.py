@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fidelity.edge_pdfs import raw_text
 from fidelity.tokens import recall, text_of, tokens
-from ingestion.parsers.pdf import PdfParser
+from ingestion.parsers.pdf.parser import PdfParser
 from measure import Table
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fidelity import reviewed
-from ingestion.parsers.pdf import PdfParser
+from ingestion.parsers.pdf.parser import PdfParser
 from measure import Table
 
 

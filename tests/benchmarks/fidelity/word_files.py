@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from fidelity import reviewed
-from ingestion.parsers.docx import DocxParser
-from ingestion.parsers.html import HtmlParser
+from ingestion.parsers.docx.parser import DocxParser
+from ingestion.parsers.html.parser import HtmlParser
 from ingestion.ports import Parser
 from measure import Table
 

@@ -1,0 +1,1 @@
+"""Web pages: their own text without what surrounds and hides in it, as blocks."""

@@ -1,0 +1,1 @@
+"""Markdown, with front matter and the marks of MkDocs, as blocks."""

@@ -1,0 +1,1 @@
+"""PDF: what pdfium draws and pypdf tells of a file, brought into blocks in reading order."""

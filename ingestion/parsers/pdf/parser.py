@@ -1,0 +1,151 @@
+"""PDF → pages and blocks: text and boxes by PDFium; what the document says of itself by pypdf."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pypdfium2 as pdfium
+
+from ingestion.errors import PasswordRequired, Unreadable
+from ingestion.page_count import page_done
+from ingestion.parsers.pdf import facts
+from ingestion.parsers.pdf.characters import read_characters
+from ingestion.parsers.pdf.drawn import Floats, View, read_drawn
+from ingestion.parsers.pdf.layout import blocks
+from ingestion.parsers.pdf.lines import Line, read_lines
+from ingestion.parsers.pdf.order import in_order
+from ingestion.parsers.pdf.rows import Item, Table, rows
+from ingestion.parsers.pdf.rules import ruled_tables
+from ingestion.parsers.pdf.running import PageLines, running_lines
+from ingestion.parsers.pdf.tables import with_tables
+from ingestion.ports import Parser
+from ingestion.types import MediaType, Page, ParsedDocument
+from retrieval.types import Box
+
+_PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
+_NO_RULES = np.zeros((0, 4))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """A page as read: its lines in the order in which it writes them, and its rules."""
+
+    page: Page
+    lines: Sequence[Line]
+    across: Floats
+    down: Floats
+
+
+class PdfParser(Parser):
+    """Reads PDFs; every block's regions say on which page and in which box each of its lines or table rows stands."""
+
+    @property
+    def media_type(self) -> MediaType:
+        return "application/pdf"
+
+    def parse(self, content: bytes) -> ParsedDocument:
+        reader = facts.reader_of(content)
+        warnings: list[str] = []
+        counts: Counter[str] = Counter()
+        damage: pdfium.PdfiumError | None = None
+        sheets: list[_Sheet] = []
+        try:
+            sheets = _read(content, facts.page_labels(reader), warnings, counts)
+        except pdfium.PdfiumError as error:
+            if error.err_code == _PASSWORD_ERROR:
+                raise Unreadable("the PDF is encrypted: upload it with its password") from error
+            damage = error
+        pages = tuple(sheet.page for sheet in sheets)
+        found = tuple(blocks(list(_laid_out(sheets, counts)), facts.outline_of(reader)))
+        if not found:
+            pages = pages or tuple(facts.page_sizes(reader))
+            found = tuple(facts.second_opinion(reader, len(pages)))
+        if damage is not None and not found:
+            raise Unreadable(f"the PDF is damaged: {damage}") from damage
+        if not found and not counts["image_only_pages"]:  # those are told of by whoever has them recognised
+            warnings.append("the PDF has no text: its pages are empty")
+        title, metadata = facts.facts_of(reader)
+        return ParsedDocument(title, found, pages, metadata, tuple(warnings), +counts)
+
+
+def unlock(content: bytes, password: str | None) -> bytes | None:
+    """Open the PDF as a test; return it decrypted if it takes a password, None if it opens without.
+
+    Raises PasswordRequired for no or a wrong one, Unreadable for a damaged file.
+    """
+    try:
+        with closing(pdfium.PdfDocument(content)):
+            return None
+    except pdfium.PdfiumError as error:
+        if error.err_code != _PASSWORD_ERROR:
+            if facts.reader_of(content) is not None:
+                return None
+            raise Unreadable(f"the PDF is damaged: {error}") from error
+    if password is None:
+        raise PasswordRequired("the PDF is encrypted: give its password")
+    return facts.decrypted(content, password)
+
+
+def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Counter[str]) -> list[_Sheet]:
+    """Every page; what could not be read is added to `warnings`."""
+    sheets: list[_Sheet] = []
+    with closing(pdfium.PdfDocument(content)) as document:
+        for number in range(1, len(document) + 1):
+            label = labels[number - 1] if number <= len(labels) else None
+            try:
+                with closing(document[number - 1]) as page:
+                    sheets.append(_sheet(page, number, label, counts))
+            except pdfium.PdfiumError:
+                warnings.append(f"page {number} is damaged and was not read")
+                sheets.append(_Sheet(Page(number, 0.0, 0.0, label), (), _NO_RULES, _NO_RULES))
+            page_done(number, len(document))
+    counts["image_only_pages"] = sum(sheet.page.textless for sheet in sheets)
+    return sheets
+
+
+def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter[str]) -> _Sheet:
+    width, height = page.get_size()
+    view = View(page.get_bbox(), page.get_rotation())
+    drawn = read_drawn(page, view)
+    with closing(page.get_textpage()) as text_page:
+        characters = read_characters(page, text_page, view, drawn)
+        lines = read_lines(text_page, characters, drawn.down, number)
+    counts["hidden_characters"] += characters.hidden
+    lines = [replace(line, box=_clipped(line.box, width, height)) for line in lines]
+    textless = not lines and len(drawn.images) > 0
+    return _Sheet(Page(number, round(width, 2), round(height, 2), label, textless), lines, drawn.across, drawn.down)
+
+
+def _laid_out(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[list[Line | Table]]:
+    """Each page's lines and tables in reading order, without what only runs along."""
+    running = running_lines([PageLines(sheet.page.number, sheet.page.height, sheet.lines) for sheet in sheets])
+    for sheet in sheets:
+        along = running[sheet.page.number]
+        counts["running_lines"] += len(along)
+        lines = [line for place, line in enumerate(sheet.lines) if place not in along]
+        page = with_tables(in_order(_items(lines, sheet.across, sheet.down)))
+        counts["tables"] += sum(isinstance(item, Table) for item in page)
+        yield page
+
+
+def _items(lines: Sequence[Line], across: Floats, down: Floats) -> list[Item]:
+    """Rows and ruled tables, as the page writes them; a table stands where the first of its lines does."""
+    tables = {min(places): (places, table) for places, table in ruled_tables(lines, across, down)}
+    taken = {place for places, _ in tables.values() for place in places}
+    items: list[Item] = []
+    free: list[Line] = []
+    for place, line in enumerate(lines):
+        if place in tables:
+            items += [*rows(free), tables[place][1]]
+            free = []
+        elif place not in taken:
+            free.append(line)
+    return items + rows(free)
+
+
+def _clipped(box: Box, width: float, height: float) -> Box:
+    x0, x1 = (round(min(max(side, 0.0), width), 2) for side in (box[0], box[2]))
+    y0, y1 = (round(min(max(side, 0.0), height), 2) for side in (box[1], box[3]))
+    return (x0, y0, x1, y1)
