@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from app.db import models
 from app.db.clock import Clock
-from app.db.sql import among, epoch
+from app.db.sql import among, epoch, storable
 from ingestion.types import Failure, Job, JobId, Progress
 
 BACKOFF_SECONDS: Final = 2.0
 BACKOFF_MAX_SECONDS: Final = 300.0
+_QUADRUPLINGS: Final = 16  # past which it is the most in any case: outages let a job make a thousand attempts
 
 GAVE_UP: Final = "gave_up"
 WORKER_LOST: Final = "worker_lost"
@@ -57,6 +58,7 @@ def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
         select(models.Job.attempts, models.Job.max_attempts).where(models.Job.id == job)
     ).one()
     again = failure.transient and attempts < max_attempts
+    message = storable(failure.message)
     session.execute(
         update(models.Job)
         .where(models.Job.id == job)
@@ -64,16 +66,16 @@ def end(session: Session, job: JobId, failure: Failure, clock: Clock) -> None:
             status="queued" if again else "failed",
             worker=None,
             lease_until=None,
-            run_after=epoch() + min(BACKOFF_SECONDS * 4 ** (attempts - 1), BACKOFF_MAX_SECONDS),
+            run_after=epoch() + _backoff(attempts),
             error_code=failure.code,
-            error_message=failure.message,
+            error_message=message,
             updated_at=clock(),
         )
     )
     if again:
         set_version(session, job, "queued")
     else:
-        set_version(session, job, "failed", failure.code, failure.message)
+        set_version(session, job, "failed", failure.code, message)
 
 
 def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds: float, clock: Clock) -> None:
@@ -83,7 +85,7 @@ def postpone(session: Session, jobs: Sequence[JobId], failure: Failure, seconds:
         .where(among(models.Job.id, jobs))
         .values(status="queued", worker=None, lease_until=None, run_after=epoch() + seconds, done=None, total=None)
         .values(max_attempts=models.Job.max_attempts + 1, updated_at=clock())
-        .values(error_code=failure.code, error_message=failure.message)
+        .values(error_code=failure.code, error_message=storable(failure.message))
     )
     versions = select(models.Job.version_id).where(among(models.Job.id, jobs), models.Job.generation == models.UPLOADED)
     session.execute(
@@ -103,3 +105,7 @@ def set_version(session: Session, job: str, status: str, code: str | None = None
         .values(status=status, error_code=code, error_message=message)
         .execution_options(synchronize_session=False)
     )
+
+
+def _backoff(attempts: int) -> float:
+    return min(BACKOFF_SECONDS * 4 ** min(attempts - 1, _QUADRUPLINGS), BACKOFF_MAX_SECONDS)

@@ -45,7 +45,8 @@ class ReindexStore:
             pipeline = pipeline_of(self.pipeline, collection.redact)
             row = session.get(models.Reindex, collection.id)
             if row is None:
-                row = models.Reindex(collection_id=collection.id, generation=collection.generation)
+                highest = _highest_generation(session, collection.id) or collection.generation
+                row = models.Reindex(collection_id=collection.id, generation=max(highest, collection.generation))
                 session.add(row)
                 is_other = True
             else:
@@ -173,6 +174,11 @@ def _hold_id(session: Session, collection: int) -> None:
     session.execute(
         select(models.Collection.id).where(models.Collection.id == collection).with_for_update(key_share=True)
     )
+
+
+def _highest_generation(session: Session, collection: int) -> int | None:
+    """Of any chunk that is there: what a forgotten re-index made is another embedder's until the sweep has come."""
+    return session.scalar(select(func.max(models.Chunk.generation)).where(models.Chunk.collection_id == collection))
 
 
 def _row(session: Session, name: str) -> models.Reindex:

@@ -339,6 +339,29 @@ def test_an_outage_costs_no_attempt_and_is_told(database: Database) -> None:
     assert here.jobs.get(job.id, here.scope).error_code is None
 
 
+def test_a_job_that_waited_out_a_thousand_pauses_can_still_fail(here: World) -> None:
+    [document] = here.register(upload())
+    with here.db.write() as session:
+        session.execute(update(models.Job).values(attempts=1000, max_attempts=1003))
+    [job] = here.claim()
+    here.jobs.fail(job, SLOW)
+    _let_backoffs_run_out(here.db)
+    [job] = here.claim()
+    here.jobs.fail(job, BROKEN)
+    assert here.documents.get(document, here.scope).error_code == "unreadable"
+
+
+def test_what_no_database_can_hold_is_replaced_in_a_failure_s_message(here: World) -> None:
+    one, two = here.register(upload(), upload())
+    first, second = here.claim()
+    here.jobs.postpone([first], Failure("outage", "no \0 answer \ud800", transient=True), 0.0)
+    here.jobs.fail(second, Failure("unreadable", "byte \0 in \ud800", transient=False))
+    jobs = [here.jobs.get(job.id, here.scope).error_message for job in (first, second)]
+    assert jobs == ["no \ufffd answer \ufffd", "byte \ufffd in \ufffd"]
+    assert here.documents.get(one, here.scope).error_message is None
+    assert here.documents.get(two, here.scope).error_message == "byte \ufffd in \ufffd"
+
+
 def test_a_lost_fence_cannot_be_postponed(here: World) -> None:
     here.register(upload())
     [lost] = here.claim()

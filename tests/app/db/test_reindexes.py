@@ -243,6 +243,22 @@ def test_what_was_cancelled_long_ago_is_forgotten(indexing: Indexing) -> None:
         indexing.reindexes.get(indexing.name)
 
 
+def test_what_a_forgotten_one_left_behind_is_no_part_of_the_next_one(indexing: Indexing) -> None:
+    document = indexing.add()
+    indexing.begin()
+    indexing.work()
+    indexing.reindexes.cancel(indexing.name)
+    replace(indexing.reindexes, clock=lambda: utc_now() + timedelta(hours=2)).advance()
+
+    indexing.reindexes.begin(indexing.name, "third")
+    indexing.reindexes.advance()
+    indexing.work()
+    assert indexing.reindexes.advance()
+
+    assert indexing.generation()[1] == "third"
+    assert indexing.live() == {f"{document} by third"}
+
+
 def test_hits_of_the_index_before_are_still_read_after_the_switch(indexing: Indexing) -> None:
     document = indexing.add()
     _, ids = indexing.world.changes.live(indexing.world.home.id, 1)
