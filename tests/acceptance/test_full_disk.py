@@ -116,7 +116,7 @@ def test_an_upload_to_a_full_disk_is_refused_at_once_and_questions_are_answered(
 def test_a_job_waits_for_room_and_goes_on_by_itself(service: Running, disk: Disk, step: str, method: str) -> None:
     service.upload("gallium.md", NOTE)
     service.read_all()
-    made = service.upload("book.md", "\n\n".join(f"# Part {n}\n\n{os.urandom(600).hex()}" for n in range(60)))
+    made = service.upload("book.md", "\n\n".join(f"# Part {n}\n\n{os.urandom(6000).hex()}" for n in range(60)))
     full = threading.Event()
 
     class Filling:

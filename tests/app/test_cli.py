@@ -142,7 +142,7 @@ def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path
     (folder / "boiling.md").write_text("Mercury boils at 357 degrees.")
     rows = [
         {"question": question, "doc_name": document, "evidence": [{"evidence_page_num": page}]}
-        for question, document, page in (("When melts tin?", "melting", 1), ("When boils mercury?", "boiling", 0))
+        for question, document, page in (("When melts tin?", "melting", 1), ("Boils mercury?", "boiling", 0))
     ]
     (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
@@ -154,7 +154,7 @@ def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path
         "yes",
         "1",
     ]
-    assert [cell.strip() for cell in output.partition("When boils mercury?")[0].splitlines()[-1].split("│")[1:5]] == [
+    assert [cell.strip() for cell in output.partition("Boils mercury?")[0].splitlines()[-1].split("│")[1:5]] == [
         "boiling",
         "1",
         "yes",
@@ -276,10 +276,11 @@ def test_a_command_that_ends_gives_back_what_its_worker_had_begun(
 ) -> None:
     begun = threading.Event()
 
-    def publish(*_: object) -> None:
+    def advance(*_: object) -> bool:
         begun.set()
+        return True
 
-    monkeypatch.setattr(Pipeline, "publish", publish)
+    monkeypatch.setattr(Pipeline, "advance", advance)
     settings = Settings()
 
     with own_service(settings) as client:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,7 +93,7 @@ def desk(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @contextmanager
-def _client(service: Running) -> Iterator[Client]:
+def _client(service: Running) -> Generator[Client]:
     with client_of(service.url, service.admin_secret) as client:
         client.ensure_collection("default")
         yield client
@@ -244,7 +244,7 @@ def test_a_mark_tells_folders_of_one_name_apart(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _following(desk: Desk) -> Iterator[None]:
+def _following(desk: Desk) -> Generator[None]:
     stop = threading.Event()
     work: Callable[[], None] = lambda: follow(desk.watcher, desk.root, stop, desk.told.append)  # noqa: E731
     thread = threading.Thread(target=work)
