@@ -1,8 +1,9 @@
 """Two versions of a document side by side: which chunks came, which went, which stayed, in reading order."""
 
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
-from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TypeAlias
 
 from sqlalchemy import select
@@ -17,6 +18,8 @@ from ingestion.types import DocumentId
 
 Place: TypeAlias = tuple[ChunkChange, int]
 """What became of a chunk, and its ordinal: in the old version if it was removed, else in the new one."""
+Pair: TypeAlias = tuple[int, int]
+"""A chunk's ordinals in the old version and in the new one."""
 
 
 def compare(
@@ -67,12 +70,69 @@ def _version(session: Session, document: DocumentId, generation: int, number: in
 
 
 def _places(old: Sequence[int], new: Sequence[int]) -> Iterator[Place]:
-    for tag, old_start, old_end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            for ordinal in range(old_start, old_end):
-                yield "removed", ordinal
-        for ordinal in range(new_start, new_end):
-            yield ("kept" if tag == "equal" else "added"), ordinal
+    before = after = 0
+    for stays, there in (*_kept(old, new), (len(old), len(new))):
+        for ordinal in range(before, stays):
+            yield "removed", ordinal
+        for ordinal in range(after, there):
+            yield "added", ordinal
+        if there < len(new):
+            yield "kept", there
+        before, after = stays + 1, there + 1
+
+
+def _kept(old: Sequence[int], new: Sequence[int]) -> Iterator[Pair]:
+    """The ordinals of what stays, in both.
+
+    Of chunks that stand once in each, as many stay as can in one order; then, between two of these, what stands next to
+    them, and of the rest the first of its kind pairs with the first. No book takes more than a moment.
+    """
+    ends = (-1, -1), (len(old), len(new))
+    anchors = [ends[0], *_rising(_once(old, new)), ends[1]]
+    for (before, after), (until, end) in pairwise(anchors):
+        yield from _between(old, new, (before + 1, after + 1), (until, end))
+        if until < len(old):
+            yield until, end
+
+
+def _once(old: Sequence[int], new: Sequence[int]) -> list[Pair]:
+    often, here = Counter(old), Counter(new)
+    there = {chunk: ordinal for ordinal, chunk in enumerate(new)}
+    return [(ordinal, there[chunk]) for ordinal, chunk in enumerate(old) if often[chunk] == here[chunk] == 1]
+
+
+def _between(old: Sequence[int], new: Sequence[int], start: Pair, end: Pair) -> list[Pair]:
+    (before, after), (until, to) = start, end
+    head: list[Pair] = []
+    while before < until and after < to and old[before] == new[after]:
+        head.append((before, after))
+        before, after = before + 1, after + 1
+    tail: list[Pair] = []
+    while before < until and after < to and old[until - 1] == new[to - 1]:
+        until, to = until - 1, to - 1
+        tail.append((until, to))
+    places: dict[int, deque[int]] = defaultdict(deque)
+    for ordinal in range(after, to):
+        places[new[ordinal]].append(ordinal)
+    alike = [(o, places[old[o]].popleft()) for o in range(before, until) if places.get(old[o])]
+    return [*head, *_rising(alike), *reversed(tail)]
+
+
+def _rising(pairs: Sequence[Pair]) -> list[Pair]:
+    """The most of these pairs, which come by their first number, whose second numbers rise too."""
+    ends: list[int] = []  # by length, the least second number that a rising row of so many can end with
+    last: list[int] = []  # and the pair that it belongs to
+    previous: list[int | None] = []
+    for place, (_, there) in enumerate(pairs):
+        length = bisect_left(ends, there)
+        previous.append(last[length - 1] if length else None)
+        ends[length : length + 1], last[length : length + 1] = [there], [place]
+    rising: list[Pair] = []
+    at = last[-1] if last else None
+    while at is not None:
+        rising.append(pairs[at])
+        at = previous[at]
+    return rising[::-1]
 
 
 def _chunks(session: Session, version: int, generation: int, ordinals: Sequence[int]) -> dict[int, ChunkRecord]:

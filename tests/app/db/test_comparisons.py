@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from app.db.errors import Conflict, InvalidCursor
@@ -39,9 +41,9 @@ def test_two_versions_differ_in_reading_order(here: World) -> None:
         ("added", "new", 1),
         ("added", "newer", 2),
         ("kept", "middle", 3),
-        ("added", "moved", 4),
-        ("kept", "footer", 5),
-        ("removed", "moved", 4),
+        ("removed", "footer", 3),
+        ("kept", "moved", 4),
+        ("added", "footer", 5),
         ("kept", "end", 6),
     ]
     assert told(here, document, limit=2) == whole
@@ -54,6 +56,30 @@ def test_a_version_is_the_same_as_itself_and_backwards_what_was_added_was_remove
     back = here.documents.compare(document, here.scope, (2, 1), ALL, 10, None)
     assert (same.added, same.removed, same.kept, same.chunks.rows) == (0, 0, 7, ())
     assert (back.added, back.removed, back.kept) == (2, 3, 4)
+
+
+def test_chunks_that_stand_again_and_again_stay_where_they_are(here: World) -> None:
+    document = here.add("note", "a", "note", "note", "b", "note")
+    here.add("a", "note", "note", "b", "more", "note", document=document)
+    found = here.documents.compare(document, here.scope, (1, 2), ALL, 10, None)
+    assert [(each.change, each.chunk.text) for each in found.chunks.rows] == [
+        ("removed", "note"),
+        ("kept", "a"),
+        ("kept", "note"),
+        ("kept", "note"),
+        ("kept", "b"),
+        ("added", "more"),
+        ("kept", "note"),
+    ]
+
+
+def test_a_book_of_one_line_is_compared_in_a_moment(here: World) -> None:
+    document = here.add("first", *["line"] * 20_000)
+    here.add(*["line"] * 20_000, "last", document=document)
+    began = time.monotonic()
+    found = here.documents.compare(document, here.scope, (1, 2), ("added",), 10, None)
+    assert (found.added, found.removed, found.kept) == (1, 1, 20_000)
+    assert time.monotonic() - began < 10
 
 
 def test_what_is_not_there_or_has_no_chunks_cannot_be_compared(here: World) -> None:
