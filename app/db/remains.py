@@ -24,7 +24,7 @@ from app.db.locks import hold_collections, hold_document
 from app.db.publications import reading
 from app.db.registration import PENDING
 from app.db.session import Database
-from app.db.sql import SWEEP_LOCK, Column, among, changed, lock
+from app.db.sql import SWEEP_LOCK, Column, among, changed, lock, unindexed
 from ingestion.errors import UnknownDocument
 from ingestion.ports import Remains
 from ingestion.types import BlobKey
@@ -201,7 +201,7 @@ class RemainsStore(Remains):
         needed = exists().where(
             models.Version.sha256 == blob.sha256,
             models.Document.id == models.Version.document_id,
-            models.Document.collection_id == blob.collection_id,
+            unindexed(models.Document.collection_id) == blob.collection_id,
         )
         with self.db.read() as session:
             today = session.execute(select(models.Collection.id, models.Collection.redact)).all()

@@ -1,5 +1,6 @@
 """What nothing refers to any more goes, whatever happens meanwhile; what anything refers to stays."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from app.db import models, remains
 from app.db.errors import Conflict
@@ -233,6 +234,23 @@ def test_parsed_files_of_other_parsers_or_of_nobody_are_swept(here: World) -> No
     with here.db.read() as session:
         left = session.execute(select(models.ParsedBlob.sha256, models.ParsedBlob.parser)).all()
     assert [tuple(row) for row in left] == [(sha("alpha"), "parser-1")]
+
+
+def test_looking_for_parsed_files_of_nobody_starts_at_the_files(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path / 'openbook.db'}")  # PostgreSQL has statistics
+    db.migrate()
+    here, plans = world(db), list[str]()
+    here.add("text")
+
+    @event.listens_for(db.engine, "before_cursor_execute")
+    def explain(_c: object, cursor: sqlite3.Cursor, statement: str, parameters: object, *_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        if statement.startswith("SELECT parsed_blobs."):
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)  # pyright: ignore
+            plans.extend(row[3] for row in rows)
+
+    swept(here)
+    assert any(plan.startswith("SEARCH versions USING INDEX ix_versions_sha256") for plan in plans), plans
+    db.dispose()
 
 
 def test_jobs_replies_and_credentials_that_are_over_are_swept(here: World) -> None:
