@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from app.db.errors import DatabaseUnavailable
 from app.db.pins import PinStore
+from ingestion.errors import Outage
 from ingestion.ports import BlobStore
 from ingestion.types import Blob, BlobKey
 from retrieval.types import CollectionId
@@ -29,12 +29,10 @@ class PinnedBlobStore(BlobStore):
 
     def delete(self, key: BlobKey) -> None:
         try:
-            held = self.pins.held()
-        except DatabaseUnavailable as error:
-            logger.warning("an original is kept for the sweep, since nobody says whether it is pinned: %s", error)
-            held = True
-        if not held:
-            self.blobs.delete(key)
+            if not self.pins.held():
+                self.blobs.delete(key)
+        except Outage as error:
+            logger.warning("an original is kept for the sweep: %s", error)
 
     def stored(self) -> Iterator[tuple[BlobKey, float]]:
         return self.blobs.stored()

@@ -1,13 +1,17 @@
 """The S3 blob store keeps the contract against a server that speaks S3."""
 
+import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
+from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
 from ingestion.blob_stores.s3 import S3BlobStore, connect
-from tests.contracts.blob_store import BlobStoreContract
+from ingestion.errors import Outage, StorageFull
+from tests.contracts.blob_store import KIBIBYTE, LIBRARY, BlobStoreContract
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +38,29 @@ class TestS3BlobStore(BlobStoreContract):
             store.client.put_object(Bucket=store.bucket, Key=name, Body=b"theirs")
 
         assert list(store.stored()) == []
+
+    @pytest.mark.parametrize("away", ["server", "bucket"])
+    def test_a_store_that_is_away_is_an_outage_of_no_file_s_making(
+        self, store: S3BlobStore, monkeypatch: pytest.MonkeyPatch, away: str
+    ) -> None:
+        key = store.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE).key
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        lost = connect(store.bucket, "http://127.0.0.1:9")
+        if away == "bucket":
+            lost = replace(store, bucket="openbook-of-nobody")
+        asks: list[Callable[[], object]] = [
+            lambda: lost.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE),
+            lambda: lost.open(key),
+            lambda: lost.delete(key),
+            lambda: list(lost.stored()),
+        ]
+
+        for ask in asks:
+            with pytest.raises(Outage, match=lost.bucket):
+                ask()
+
+    def test_a_bucket_without_room_is_a_full_disk(self, store: S3BlobStore) -> None:
+        with Stubber(store.client) as server:
+            server.add_client_error("put_object", "XMinioStorageFull", http_status_code=507)
+            with pytest.raises(StorageFull, match=store.bucket):
+                store.put(io.BytesIO(b"abc"), LIBRARY, KIBIBYTE)
