@@ -76,12 +76,15 @@ class Client:
             if cursor is None:
                 return
 
-    def upload(self, paths: Sequence[Path], collection: str) -> Iterator[tuple[Path, Json]]:
+    def upload(
+        self, paths: Sequence[Path], collection: str, password: str | None = None
+    ) -> Iterator[tuple[Path, Json]]:
         """Upload in batches; one document or problem per file, in order."""
+        form = {"collection": collection} | ({"password": password} if password else {})
         for batch in _batches(paths):
             with ExitStack() as opened:
                 files = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in batch]
-                entries = self._uploaded(files, collection)
+                entries = self._uploaded(files, form)
             yield from zip(batch, entries, strict=True)
 
     def add(self, path: Path, collection: str, metadata: Json) -> Json:
@@ -143,9 +146,9 @@ class Client:
         with path.open("rb") as file:
             return self._json(method, route, data=form, files=[("file", (path.name, file))])
 
-    def _uploaded(self, files: Sequence[tuple[str, tuple[str, BinaryIO]]], collection: str) -> list[Json]:
+    def _uploaded(self, files: Sequence[tuple[str, tuple[str, BinaryIO]]], form: Json) -> list[Json]:
         try:
-            reply = self._json("POST", "/v1/admin/documents", data={"collection": collection}, files=files)
+            reply = self._json("POST", "/v1/admin/documents", data=form, files=files)
         except Refused as refusal:
             if len(files) > 1 or refusal.problem["status"] not in _OF_THE_FILE:
                 raise

@@ -18,10 +18,13 @@ commands = typer.Typer()
 def ingest(
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Files, or folders to walk through.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="The collection to add to.")] = "default",
+    password: Annotated[
+        str | None, typer.Option(envvar="OPENBOOK_PASSWORD", help="Opens the encrypted PDFs among them.")
+    ] = None,
     url: Url = None,
     key: Key = None,
 ) -> None:
-    """Add documents and wait until they can be asked about."""
+    """Add documents and wait until they can be asked about; what was not read of them is told."""
     files = list(_files(paths))
     if not files:
         fail(f"nothing to ingest: expected files that end in {', '.join(sorted(SUFFIXES))}")
@@ -30,8 +33,9 @@ def ingest(
         uploading = progress.add_task("uploaded", total=len(files))
         reading = progress.add_task("ready", total=len(files))
         problems: list[str] = []
+        warnings: list[str] = []
         ids: set[str] = set()
-        for path, reply in client.upload(files, collection):
+        for path, reply in client.upload(files, collection, password):
             progress.advance(uploading)
             if "problem" in reply:
                 problems.append(f"{path}: {reply['problem']['detail']}")
@@ -46,6 +50,10 @@ def ingest(
                 problems.append(
                     f"{document['name']}: {document['error']['message'] if document['error'] else 'failed'}"
                 )
+            else:
+                warnings += [f"{document['name']}: {warning}" for warning in document["warnings"]]
+    for warning in warnings:
+        console.print(f"[yellow]![/yellow] {escape(warning)}", highlight=False)
     for problem in problems:
         console.print(f"[red]✗[/red] {escape(problem)}", highlight=False)
     console.print(f"{len(files) - len(problems)} of {len(files)} files are ready in the collection “{collection}”.")

@@ -40,6 +40,9 @@ def watch_folder(
         for document in client.settled(collection, watcher.uploaded):
             if document["latest_status"] == "failed":
                 _tell(f"{document['name']} is not ready: {(document['error'] or {}).get('message', 'failed')}")
+            else:
+                for warning in document["warnings"]:
+                    _tell(f"{document['name']}: {warning}")
     console.print(f"The collection “{escape(collection)}” is in step with {escape(str(folder))}.", highlight=False)
 
 

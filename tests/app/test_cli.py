@@ -3,9 +3,11 @@
 import json
 import threading
 from contextlib import AbstractContextManager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfWriter
 from typer.testing import CliRunner
 
 from app.cli.main import cli
@@ -16,7 +18,7 @@ from app.db.session import Database
 from app.serve import own_service
 from app.settings import Settings
 from ingestion.pipeline import Pipeline
-from tests.ingestion.files import PdfPage, lines, pdf
+from tests.ingestion.files import PdfPage, lines, pdf, picture
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +95,28 @@ def test_a_file_that_is_refused_is_named_with_the_reason(library: Path) -> None:
 
     assert "wrong.pdf" in output
     assert "2 of 3 files are ready" in output
+
+
+def test_what_was_not_read_of_a_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.folder.SETTLE_SECONDS", -1.0)
+    (tmp_path / "half").mkdir()
+    pages = PdfPage(lines("Gallium melts at 29.8 degrees Celsius.")), PdfPage(drawing=picture(0, 0, 612, 792))
+    (tmp_path / "half" / "half.pdf").write_bytes(pdf(*pages))
+    told = "half.pdf: 1 of 2 pages (2) is an image without text and was not read"
+
+    output = " ".join(run("ingest", str(tmp_path / "half")).split())
+    assert "1 of 1 files are ready" in output
+    assert told in output
+    assert told in run("watch", str(tmp_path / "half"), "--once", "-c", "watched")
+
+
+def test_an_encrypted_file_is_ingested_with_its_password(tmp_path: Path) -> None:
+    writer = PdfWriter(clone_from=BytesIO(pdf(PdfPage(lines("Gallium melts at 29.8 degrees Celsius.")))))
+    writer.encrypt("sesame", algorithm="AES-256")
+    writer.write(tmp_path / "locked.pdf")
+
+    assert "give its password" in run("ingest", str(tmp_path / "locked.pdf"), fails=True)
+    assert "1 of 1 files are ready" in run("ingest", str(tmp_path / "locked.pdf"), "--password", "sesame")
 
 
 def test_nothing_to_ingest_says_what_is_expected(tmp_path: Path) -> None:
