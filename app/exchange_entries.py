@@ -69,6 +69,7 @@ class ChunkEntry(_Closed):
         ],
         Field(max_length=65_536),
     ]
+    page_labels: Annotated[tuple[Annotated[str, Field(max_length=256)], ...], Field(max_length=65_536)]
     vector: Annotated[str, Field(max_length=1 << 20)]
     sentence_vectors: Annotated[str, Field(max_length=1 << 28)]
 
@@ -77,6 +78,8 @@ class ChunkEntry(_Closed):
         for start, end, *_ in (*self.sentences, *self.regions):
             if not start <= end <= len(self.text):
                 raise ValueError("a sentence or region reaches out of its chunk's text")
+        if self.page_labels and len(self.page_labels) != len(self.pages):
+            raise ValueError("a chunk has not one label for each of its pages")
         return self
 
     def draft(self, window: int, count_tokens: TokenCounter) -> ChunkDraft:
@@ -92,6 +95,7 @@ class ChunkEntry(_Closed):
             pages=self.pages,
             language=self.language,
             tokens=self.tokens,
+            page_labels=self.page_labels,
         )
 
     def embedding(self, dim: int) -> PassageEmbedding:

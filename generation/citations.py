@@ -106,6 +106,7 @@ def _citation(passage: Passage, span: Span) -> Citation:
         version=hit.placement.version,
         chunk_id=hit.chunk.id,
         page=page,
+        page_label=hit.placement.label_of(page),
         quote=hit.chunk.text[start:end],
         boxes=boxes,
         places=hit.places,

@@ -84,6 +84,7 @@ class Citation:
     version: int
     chunk_id: int
     page: int | None
+    page_label: str | None
     quote: str
     boxes: tuple[tuple[int, Box], ...]
     places: tuple[Place, ...] = ()

@@ -8,7 +8,7 @@ sentences. An edit moves the boundaries near it and none further on: all other c
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, groupby
@@ -58,6 +58,7 @@ class _Section:
 def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tuple[ChunkDraft, ...]:
     """Drafts in reading order that together hold all text of the document once; none passes `window` tokens."""
     language = cache(lambda: language_of(" ".join(block.text for block in parsed.blocks[:50])))
+    labels = _page_labels(parsed)
     drafts: list[ChunkDraft] = []
     for section in _sections(parsed):
         headings = _with_title(parsed.title, section.headings)
@@ -69,7 +70,7 @@ def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tu
             is_last = first + _BLOCKS >= len(section.blocks)
             end = 0
             for start, end in _cut(atoms, budget, is_last=is_last):
-                drafts.append(_draft(atoms[start:end], headings, prefix, language))
+                drafts.append(_draft(atoms[start:end], headings, prefix, language, labels))
             del atoms[:end]
     return tuple(drafts)
 
@@ -209,7 +210,19 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
-def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, language: Callable[[], str]) -> ChunkDraft:
+def _page_labels(parsed: ParsedDocument) -> Mapping[int, str]:
+    """What is printed on each page, unless that is its number on all of them."""
+    labels = {page.number: page.label or str(page.number) for page in parsed.pages}
+    return labels if any(label != str(number) for number, label in labels.items()) else {}
+
+
+def _draft(
+    atoms: Sequence[_Atom],
+    headings: tuple[str, ...],
+    prefix: str,
+    language: Callable[[], str],
+    labels: Mapping[int, str],
+) -> ChunkDraft:
     text = ""
     sentences: list[Span] = []
     regions: list[Region] = []
@@ -224,6 +237,7 @@ def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, langu
             for region in block.regions
             if region.start < end and region.end > start
         )
+    pages = tuple(sorted({region.page for region in regions}))
     return ChunkDraft(
         key=_key(prefix, text),
         prefix=prefix,
@@ -231,9 +245,10 @@ def _draft(atoms: Sequence[_Atom], headings: tuple[str, ...], prefix: str, langu
         headings=headings,
         sentences=tuple(sentences),
         regions=tuple(regions),
-        pages=tuple(sorted({region.page for region in regions})),
+        pages=pages,
         language=language_of(text, otherwise=language),
         tokens=sum(atom.tokens for atom in atoms),
+        page_labels=tuple(labels.get(page, str(page)) for page in pages) if labels else (),
     )
 
 

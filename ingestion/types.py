@@ -110,6 +110,8 @@ class ChunkDraft:
     pages: tuple[int, ...]
     language: str
     tokens: int
+    page_labels: tuple[str, ...] = ()
+    """What is printed on each of `pages`; empty where no page of the document says anything but its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,20 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a chunk stands in one version of a document."""
+    """Where a chunk stands in one version of a document; `page_labels` are what is printed on its pages, if anything.
+
+    Labels are empty, or one for each of `pages`.
+    """
 
     version: int
     ordinal: int
     pages: tuple[int, ...]
     regions: tuple[Region, ...]
+    page_labels: tuple[str, ...] = ()
+
+    def label_of(self, page: int | None) -> str | None:
+        """What is printed on one of the pages, where that is known."""
+        return dict(zip(self.pages, self.page_labels, strict=False)).get(page) if page is not None else None
 
 
 @dataclass(frozen=True, slots=True)

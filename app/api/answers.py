@@ -76,7 +76,8 @@ class CitedDocument(Reply):
 class CitationBody(Reply):
     """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1].
 
-    `places` are where else the same text stands, or nearly the same, as far as the asker may read.
+    `page_label` is what is printed on the page where that is not just its number. `places` are where else the same text
+    stands, or nearly the same, as far as the asker may read.
     """
 
     label: int
@@ -84,6 +85,7 @@ class CitationBody(Reply):
     version: int
     chunk_id: str
     page: int | None
+    page_label: str | None
     quote: str
     boxes: list[tuple[int, float, float, float, float]]
     places: list[PlaceBody]
@@ -304,6 +306,7 @@ def _citation(citation: Citation) -> CitationBody:
         version=citation.version,
         chunk_id=str(citation.chunk_id),
         page=citation.page,
+        page_label=citation.page_label,
         quote=citation.quote,
         boxes=[(page, *box) for page, box in citation.boxes],
         places=[place_body(place) for place in citation.places],

@@ -62,13 +62,17 @@ class Document(Reply):
 
 
 class Chunk(Reply):
-    """A chunk of the version that serves, in reading order; boxes are [page, x0, y0, x1, y1]."""
+    """A chunk of the version that serves, in reading order; boxes are [page, x0, y0, x1, y1].
+
+    `page_labels` are what is printed on the pages, one for each, where that is not just their number.
+    """
 
     id: str
     ordinal: int
     text: str
     headings: list[str]
     pages: list[int]
+    page_labels: list[str]
     tokens: int
     boxes: list[tuple[int, float, float, float, float]]
 
@@ -168,6 +172,7 @@ def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
         "text": record.text,
         "headings": list(record.headings),
         "pages": list(record.pages),
+        "page_labels": list(record.page_labels),
         "tokens": record.tokens,
         "boxes": [(region.page, *region.box) for region in record.regions if region.box is not None],
     }

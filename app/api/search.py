@@ -88,12 +88,13 @@ class DocumentOfHit(Reply):
 
 
 class ChunkOfHit(Reply):
-    """A passage as it was found."""
+    """A passage as it was found; `page_labels` are what is printed on its pages where that is not just their number."""
 
     id: str
     text: str
     headings: list[str]
     pages: list[int]
+    page_labels: list[str]
 
 
 class ScoresOfHit(Reply):
@@ -188,6 +189,7 @@ def _shown(hit: Hit) -> FoundChunk:
             text=hit.chunk.text,
             headings=list(hit.chunk.headings),
             pages=list(hit.placement.pages),
+            page_labels=list(hit.placement.page_labels),
         ),
         places=[place_body(place) for place in hit.places],
     )

@@ -53,7 +53,12 @@ def ask(question: str, collection: Collection = None, url: Url = None, key: Key 
 def _print_citations(answer: Json) -> None:
     console.print()
     for citation in answer["citations"]:
-        page = f", page {citation['page']}" if citation["page"] is not None else ""
+        printed = (
+            f" (printed: {citation['page_label']})"
+            if citation["page_label"] not in {None, str(citation["page"])}
+            else ""
+        )
+        page = f", page {citation['page']}{printed}" if citation["page"] is not None else ""
         name = escape(citation["document"]["name"])
         console.print(f"\\[{citation['label']}] [bold]{name}[/bold]{page}", highlight=False)
         console.print(f"    “{' '.join(citation['quote'].split())}”", markup=False, highlight=False, style="dim")

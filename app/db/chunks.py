@@ -134,6 +134,7 @@ def _hydrated(filter: Filter) -> Select[*tuple[Any, ...]]:
             models.Placement.ordinal,
             models.Placement.pages,
             models.Placement.regions,
+            models.Placement.page_labels,
             places.c.standing,
             *_source_columns(),
         )
@@ -169,6 +170,7 @@ def _placed_chunk(row: Row[*tuple[Any, ...]]) -> PlacedChunk:
             ordinal=row.ordinal,
             pages=tuple(row.pages),
             regions=regions(row.regions),
+            page_labels=tuple(row.page_labels or ()),
         ),
         source=_source(row),
         sentence_vectors=_half_matrix(row.sentence_vectors, len(row.sentences)),

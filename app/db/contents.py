@@ -66,6 +66,7 @@ class Shelf:
                 "chunk_id": chunks[draft.key],
                 "pages": list(draft.pages),
                 "regions": [flat(region) for region in draft.regions],
+                "page_labels": [storable(label) for label in draft.page_labels] or None,
             }
             for publication in publications
             for ordinal, draft in enumerate(publication.drafts)

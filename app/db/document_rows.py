@@ -116,7 +116,8 @@ def placed_chunks() -> Select[*tuple[Any, ...]]:
     """Every placement with its chunk's text."""
     return (
         select(models.Placement.chunk_id, models.Placement.ordinal, models.Placement.pages)
-        .add_columns(models.Placement.regions, models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
+        .add_columns(models.Placement.regions, models.Placement.page_labels)
+        .add_columns(models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
         .join(models.Chunk, models.Chunk.id == models.Placement.chunk_id)
     )
 
@@ -130,6 +131,7 @@ def chunk(row: Row[Any]) -> ChunkRecord:
         pages=tuple(row.pages),
         tokens=row.tokens,
         regions=regions(row.regions),
+        page_labels=tuple(row.page_labels or ()),
     )
 
 

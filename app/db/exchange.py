@@ -61,7 +61,9 @@ class CollectionDump:
         """A version's chunks in reading order with their vectors, as JSON; vectors are fp16 in base64."""
         statement = (
             select(models.Chunk.text, models.Chunk.headings, models.Chunk.sentences, models.Chunk.language)
-            .add_columns(models.Chunk.tokens, models.Placement.pages, models.Placement.regions)
+            .add_columns(
+                models.Chunk.tokens, models.Placement.pages, models.Placement.regions, models.Placement.page_labels
+            )
             .add_columns(models.Embedding.vector, models.Embedding.sentence_vectors)
             .join(models.Placement, models.Placement.chunk_id == models.Chunk.id)
             .join(models.Embedding, models.Embedding.id == models.Chunk.embedding_id)
@@ -138,6 +140,7 @@ def _chunk(row: Row[Any]) -> dict[str, Any]:
         "tokens": row.tokens,
         "pages": row.pages,
         "regions": row.regions,
+        "page_labels": row.page_labels or [],
         "vector": base64.b64encode(row.vector).decode(),
         "sentence_vectors": base64.b64encode(row.sentence_vectors).decode(),
     }

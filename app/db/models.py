@@ -243,7 +243,10 @@ class Chunk(Base):
 
 
 class Placement(Base):
-    """Where a chunk stands in a version. Regions are [start, end, page, x0, y0, x1, y1] or [start, end, page]."""
+    """Where a chunk stands in a version. Regions are [start, end, page, x0, y0, x1, y1] or [start, end, page].
+
+    `page_labels` are what is printed on its pages, one for each, where the document's say more than their number.
+    """
 
     __tablename__ = "placements"
 
@@ -253,6 +256,7 @@ class Placement(Base):
     chunk_id: Mapped[int] = mapped_column(ForeignKey("chunks.id"), index=True)
     pages: Mapped[list[int]] = mapped_column(JSON)
     regions: Mapped[list[list[float]]] = mapped_column(JSON)
+    page_labels: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Change(Base):

@@ -150,6 +150,7 @@ class ChunkRecord:
     pages: tuple[int, ...]
     tokens: int
     regions: tuple[Region, ...]
+    page_labels: tuple[str, ...] = ()
 
 
 ChunkChange: TypeAlias = Literal["added", "removed", "kept"]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,8 +104,16 @@ def test_boxes_and_page_are_those_of_the_quote() -> None:
     )
     (passage,) = context(hit(PARIS, regions=regions, pages=(3, 4))).passages
     (citation,) = cite("The capital of France is Paris. [1]", [1], passages(passage))
-    assert citation.page == 3
+    assert (citation.page, citation.page_label) == (3, None)
     assert citation.boxes == ((3, (0.0, 1.0, 9.0, 2.0)), (4, (0.0, 2.0, 9.0, 3.0)))
+
+
+def test_a_citation_names_what_is_printed_on_its_page() -> None:
+    (passage,) = context(hit(PARIS, regions=(region(0, len(PARIS), 4, None),), pages=(3, 4))).passages
+    placement = replace(passage.hit.placement, page_labels=("ix", "x"))
+    labelled = replace(passage, hit=replace(passage.hit, placement=placement))
+    (citation,) = cite("The capital of France is Paris. [1]", [1], passages(labelled))
+    assert (citation.page, citation.page_label) == (4, "x")
 
 
 def test_a_document_without_pages_gives_none() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.chunking import chunk, document_language
-from ingestion.types import Block, BlockKind, ChunkDraft, ParsedDocument
+from ingestion.types import Block, BlockKind, ChunkDraft, Page, ParsedDocument
 from retrieval.types import Region
 
 WINDOW = 60
@@ -92,7 +92,21 @@ def test_regions_follow_their_text_into_the_chunk() -> None:
         ("Three", 1),
         ("four.", 2),
     ]
-    assert draft.pages == (1, 2)
+    assert (draft.pages, draft.page_labels) == ((1, 2), ())
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"), [(("ix", None), ("ix", "2")), (("1", "2"), ()), ((None, None), ())], ids=str
+)
+def test_what_is_printed_on_the_pages_goes_with_the_chunk_unless_it_is_their_number(
+    labels: tuple[str | None, ...], expected: tuple[str, ...]
+) -> None:
+    block = Block("paragraph", "One two.", 0, (Region(0, 3, 1, None), Region(4, 8, 2, None)))
+    pages = tuple(Page(number, 612, 792, label) for number, label in enumerate(labels, 1))
+
+    (draft,) = chunk(ParsedDocument("Handbook", (block,), pages, {}, ()), WINDOW, count_words)
+
+    assert (draft.pages, draft.page_labels) == ((1, 2), expected)
 
 
 def test_an_edit_in_a_long_section_changes_a_handful_of_chunks() -> None:

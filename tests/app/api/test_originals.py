@@ -5,6 +5,8 @@ from io import BytesIO
 import httpx
 import pytest
 from PIL import Image
+from pypdf import PdfWriter
+from pypdf.constants import PageLabelStyle
 
 from ingestion.sandbox import Sandbox
 from tests.app.running import Running
@@ -42,6 +44,23 @@ def test_the_original_comes_back_byte_by_byte_as_an_attachment(
     assert reply.headers["content-disposition"] == "attachment; filename*=UTF-8''two%20pages.pdf"
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["content-security-policy"].startswith("sandbox;")
+
+
+def test_what_is_printed_on_a_page_stands_beside_its_number(service: Running, reader: httpx.Client) -> None:
+    writer = PdfWriter(clone_from=BytesIO(pdf(PdfPage([Text(10, 50, "Osmium is the densest metal.")], media=SIZE))))
+    writer.set_page_label(0, 0, style=PageLabelStyle.LOWERCASE_ROMAN, start=9)
+    packed = BytesIO()
+    writer.write(packed)
+    made = service.upload("preface.pdf", packed.getvalue())
+    service.read_all()
+
+    [chunk] = reader.get(f"/v1/documents/{made['id']}/chunks").json()["items"]
+    [hit] = reader.post("/v1/search", json={"query": "densest metal osmium", "k": 1}).json()["hits"]
+    answer = reader.post("/v1/answers", json={"question": "Which metal is the densest?"}).json()
+
+    assert (chunk["pages"], chunk["page_labels"]) == ([1], ["ix"])
+    assert (hit["chunk"]["pages"], hit["chunk"]["page_labels"]) == ([1], ["ix"])
+    assert {(citation["page"], citation["page_label"]) for citation in answer["citations"]} == {(1, "ix")}
 
 
 def test_a_web_page_is_never_given_as_one(service: Running, reader: httpx.Client) -> None:
