@@ -119,7 +119,7 @@ class JobQueue(Protocol):
         ...
 
     def report(self, job: Job, progress: Progress) -> None:
-        """Show progress, which never goes back within an attempt; a lost fence is no error here."""
+        """Show how far the file is read, which never goes back within an attempt; a lost fence is no error here."""
         ...
 
     def fail(self, job: Job, failure: Failure) -> None:

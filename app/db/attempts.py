@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import models
 from app.db.clock import Clock
 from app.db.sql import among, epoch, storable
-from ingestion.types import Failure, Job, JobId, Progress
+from ingestion.types import Failure, Job, JobId, Progress, Stage
 
 BACKOFF_SECONDS: Final = 2.0
 BACKOFF_MAX_SECONDS: Final = 300.0
@@ -40,15 +40,18 @@ def held(session: Session, jobs: Sequence[Job]) -> set[JobId]:
     return {JobId(job) for job, worker, attempt in rows if (job, worker, attempt) in fences}
 
 
-def show(session: Session, job: Job, progress: Progress, clock: Clock) -> None:
-    """Write the progress of an attempt under its fence; later than the attempt's own end it changes nothing."""
+def show(session: Session, job: Job, stage: Stage, progress: Progress, clock: Clock) -> None:
+    """Write the progress of an attempt under its fence; later than the attempt's own end it changes nothing.
+
+    A job that had come to its second stage may be back at its first: when its saved parse is of other parsers.
+    """
     share = min(max(progress.share, 0.0), 1.0)
     session.execute(
         update(models.Job)
         .where(models.Job.id == job.id, models.Job.worker == job.worker)
         .where(models.Job.attempts == job.attempt, models.Job.status == "running")
         .values(progress=case((models.Job.progress < share, share), else_=models.Job.progress))
-        .values(done=progress.done, total=progress.total, updated_at=clock())
+        .values(stage=stage, done=progress.done, total=progress.total, updated_at=clock())
     )
 
 

@@ -18,6 +18,7 @@ from ingestion.types import JobId, Publication
 PRIORITY: Final = 100
 """Behind every upload's."""
 UNFINISHED: Final = ("queued", "running")
+_COUNTED_AMONG_OTHERS: Final = ("unchanged_chunks", "duplicate_chunks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +172,25 @@ def _recount(session: Session, to: Target) -> None:
     )
 
 
+def _counted(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """What is counted now, and what was counted against other versions and documents when this one was published."""
+    kept = {step: count for step, count in before.items() if step in _COUNTED_AMONG_OTHERS}
+    return kept | {step: count for step, count in now.items() if count}
+
+
 def _retell(session: Session, publications: Sequence[Publication]) -> None:
     """What each version shows of its file, as it is read now."""
     ids = [publication.job.version for publication in publications]
-    descriptions.tell(session, ids, [descriptions.of_file(publication) for publication in publications])
+    statement = select(models.Version.id, models.Version.counts).where(among(models.Version.id, ids))
+    before = {row.id: row.counts or {} for row in session.execute(statement)}
+    rows = [
+        {
+            **descriptions.of_file(publication),
+            "counts": _counted(before[publication.job.version], publication.counts),
+        }
+        for publication in publications
+    ]
+    descriptions.tell(session, ids, rows)
     values: list[Mapping[str, object]] = []
     for publication in publications:
         job = publication.job

@@ -84,7 +84,7 @@ class JobStore(JobQueue):
 
     def report(self, job: Job, progress: Progress) -> None:
         with self.db.write() as session:
-            attempts.show(session, job, progress, self.clock)
+            attempts.show(session, job, "parse", progress, self.clock)
 
     def fail(self, job: Job, failure: Failure) -> None:
         with self.db.write() as session:

@@ -94,7 +94,7 @@ class PublicationStore(VersionStore):
                 attempts.end(session, job.id, OTHER_MODEL, self.clock)
                 return False
             Shelf(session, job.collection, job.generation, job.fingerprint).keep(embeddings, job.id)
-            attempts.show(session, job, progress, self.clock)
+            attempts.show(session, job, "publish", progress, self.clock)
             return True
 
     def publish(self, publications: Sequence[Publication]) -> set[JobId]:

@@ -244,6 +244,19 @@ def test_progress_is_shown_between_nought_and_one(here: World) -> None:
         assert (told.progress, told.done, told.total) == (shown, done, 6)
 
 
+def test_pages_are_shown_as_pages_when_a_job_reads_its_file_again(here: World) -> None:
+    here.register(upload())
+    [job] = here.claim()
+    here.publications.save_parsed([(job, b"{}")])
+    here.jobs.fail(job, Failure("no_text", "only images", transient=False))
+    here.jobs.retry(job.id, here.scope)
+    [again] = here.claim()
+    assert here.jobs.get(job.id, here.scope).stage == "publish"
+    here.jobs.report(again, Progress(0.1, 1, 2))
+    told = here.jobs.get(job.id, here.scope)
+    assert (told.stage, told.done, told.total) == ("parse", 1, 2)
+
+
 def test_a_foreign_job_is_as_unknown_as_a_missing_one(here: World) -> None:
     here.register(upload())
     [job] = here.claim()

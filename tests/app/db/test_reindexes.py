@@ -92,6 +92,20 @@ def test_the_old_generation_answers_until_the_new_one_is_whole(indexing: Indexin
     assert record.pipeline == "parser 1"
 
 
+def test_a_version_counts_what_is_found_when_its_file_is_read_again(indexing: Indexing) -> None:
+    [document] = indexing.world.register(upload())
+    [job] = indexing.world.claim()
+    before = {"image_only_pages": 1, "chunks_en": 2, "embedded_chunks": 2}
+    indexing.world.publications.publish([publication(job, "one", "two", counts=before, warnings=("not read",))])
+    indexing.begin()
+    [job] = indexing.world.claim()
+    now = {"image_only_pages": 1, "ocr_pages": 1, "chunks_en": 3, "embedded_chunks": 1}
+    indexing.world.publications.publish([publication(job, "one", "two", "three", counts=now, warnings=("by OCR",))])
+    assert indexing.reindexes.advance()
+    shown = indexing.world.documents.get(document, indexing.world.scope)
+    assert (shown.warnings, shown.counts) == (("by OCR",), now)
+
+
 def test_a_re_index_shows_on_no_document_and_takes_no_place_in_the_queue_of_uploads(indexing: Indexing) -> None:
     document = indexing.add()
     before = indexing.world.documents.get(document, indexing.world.scope)
