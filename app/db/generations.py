@@ -182,7 +182,7 @@ def _retell(session: Session, publications: Sequence[Publication]) -> None:
     """What each version shows of its file, as it is read now."""
     ids = [publication.job.version for publication in publications]
     statement = select(models.Version.id, models.Version.counts).where(among(models.Version.id, ids))
-    before = {row.id: row.counts or {} for row in session.execute(statement)}
+    before: dict[int, dict[str, int]] = {row.id: row.counts or {} for row in session.execute(statement)}
     rows = [
         {
             **descriptions.of_file(publication),
