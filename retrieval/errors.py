@@ -5,6 +5,7 @@ RetrievalError
 ├── InvalidFilter          a field or operator that no filter may use
 ├── IndexDamaged           an index's files do not make sense: rebuild it
 ├── SearchUnavailable      neither side of the search answers (transient)
+│   └── NoRoomForIndex     the disk is too full to open an index (transient)
 ├── RerankerUnavailable    the reranker's model or server cannot be had (transient)
 └── ModelUnavailable       the embedder's model or server cannot be had
     └── InputRefused       the server takes some other texts, but not these
@@ -29,6 +30,10 @@ class IndexDamaged(RetrievalError):
 
 class SearchUnavailable(RetrievalError):
     """Neither the lexical nor the dense side answers; try again."""
+
+
+class NoRoomForIndex(SearchUnavailable):
+    """The disk is too full to open a collection's index; it opens by itself once there is room."""
 
 
 class RerankerUnavailable(RetrievalError):

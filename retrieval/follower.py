@@ -260,7 +260,11 @@ class Follower:
         folder = self._workspace / f"{self.collection}-{head.generation}-{secrets.token_hex(4)}"
         folder.mkdir(parents=True)
         vector = self._backends.new_vector_index(head.dim) if head.dim is not None else None
-        return IndexPair(head, vector, self._backends.new_lexical_index(folder), folder, seq)
+        try:
+            return IndexPair(head, vector, self._backends.new_lexical_index(folder), folder, seq)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def _stamp(self, head: Head, seq: int) -> Stamp:
         return Stamp(self.collection, head.generation, head.fingerprint, seq)

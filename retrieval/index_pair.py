@@ -1,5 +1,6 @@
 """The dense and the lexical index of one generation of a collection, moved, saved and compared as one."""
 
+import errno
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from retrieval.errors import IndexDamaged, SearchUnavailable
 from retrieval.ports import ChangeLog, LexicalIndex, Persistent, Purgeable, VectorIndex
 from retrieval.types import Change, ChunkIds, Head
 
-# What an index raises that cannot go on: tantivy ValueError and FAISS RuntimeError, at a full disk for one.
+# What an index raises that cannot go on: tantivy ValueError and FAISS RuntimeError, for want of memory for one.
 INDEX_FAILURES = (IndexDamaged, OSError, RuntimeError, ValueError)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 CHUNKS = 4096  # filled in at once: 6 MB of vectors of 384 numbers, and one commit of the lexical index
 SAMPLE = 16  # vectors by which another database's snapshot is told from this one's
 SAME = 0.01  # between a vector's product with itself as stored and as indexed, both in fp16

@@ -12,9 +12,9 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event, Lock
 
-from retrieval.errors import IndexDamaged, SearchUnavailable, UnknownCollection
+from retrieval.errors import IndexDamaged, NoRoomForIndex, SearchUnavailable, UnknownCollection
 from retrieval.follower import CHANGES, Backends, CollectionIndexes, Follower
-from retrieval.index_pair import INDEX_FAILURES
+from retrieval.index_pair import INDEX_FAILURES, NO_ROOM
 from retrieval.live_folder import LiveFolder
 from retrieval.ports import ChangeLog, LexicalIndex, VectorIndex
 from retrieval.snapshots import Snapshots
@@ -202,7 +202,7 @@ class Replica:
                 raise SearchUnavailable("the search is shutting down") from error
             except INDEX_FAILURES as error:
                 if follower.current is None:
-                    raise SearchUnavailable(f"collection {follower.collection}: its index cannot be opened") from error
+                    raise _unopened(follower.collection, error) from error
                 return  # what is there still answers; a warning has said what is wrong
             if self._covers(follower, head):
                 return
@@ -239,6 +239,12 @@ def _warn(done: Future[None]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
         _log.warning("tidying indexes failed: %s", _told(error))
+
+
+def _unopened(collection: CollectionId, error: Exception) -> SearchUnavailable:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return NoRoomForIndex("the disk is full, and an index needs some room to be opened: free some, then ask again")
+    return SearchUnavailable(f"collection {collection}: its index cannot be opened")
 
 
 def _told(error: BaseException) -> str:

@@ -100,6 +100,7 @@ SHAPES: Mapping[type[BaseException], Shape] = {
         404, "not_found", "Not found", "There is no such collection, or this key may not read it."
     ),
     retrieval.InvalidFilter: Shape(422, "invalid_filter", "The filter makes no sense"),
+    retrieval.NoRoomForIndex: Shape(507, "storage_full", "The disk is full", retry_after=30),
     retrieval.RetrievalError: Shape(503, "search_unavailable", "Search is not available", _BUSY, _RETRY_SECONDS),
     generation.UnknownGenerator: Shape(422, "unknown_generator", "There is no such generator"),
     generation.GenerationError: Shape(503, "generator_unavailable", "No answer can be written", _BUSY, _RETRY_SECONDS),

@@ -4,6 +4,7 @@ k1 = 1.2 and b = 0.75 are fixed in tantivy. Document frequencies count deleted c
 index rebuilds itself when a fifth is dead. A writer costs 15 MB and six threads: one is opened per batch.
 """
 
+import errno
 import shutil
 import tempfile
 import threading
@@ -73,7 +74,7 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
         ]
         with self._write:
             opened = self._opened
-            with _writer(opened.index) as writer:
+            with _writer(opened) as writer:
                 _delete_all(writer, np.intersect1d(ids, opened.ids))
                 _write_all(writer, joined)
             self._opened = _Opened(opened.folder, opened.index, np.union1d(opened.ids, ids))
@@ -85,7 +86,7 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
             present = np.intersect1d(ids, opened.ids)
             if not len(present):
                 return
-            with _writer(opened.index) as writer:
+            with _writer(opened) as writer:
                 _delete_all(writer, present)
             self._opened = _Opened(opened.folder, opened.index, np.setdiff1d(opened.ids, present))
             self._rebuild_if_dead()
@@ -128,16 +129,21 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
         with self._write:
             copy = self._new_folder()
             try:
-                _link_all(folder, copy)
-                tantivy.Index.open(str(copy))  # refuses a folder without an index, where the next line would make one
-                restored = _open(copy)
+                with _told_of_room(copy):
+                    _link_all(folder, copy)
+                    tantivy.Index.open(str(copy))  # refuses a folder without an index; the next line would make one
+                    restored = _open(copy)
             except (OSError, ValueError) as error:
                 shutil.rmtree(copy)
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    raise  # nothing is wrong with what was saved
                 raise IndexDamaged(f"{folder}: {error}") from error
             self._replace(restored)
 
     def _create(self) -> _Opened:
-        return _open(self._new_folder())
+        folder = self._new_folder()
+        with _told_of_room(folder):
+            return _open(folder)
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="tantivy-", dir=self._folder))
@@ -152,21 +158,33 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
 
     def _rebuild(self) -> None:
         opened, fresh = self._opened, self._create()
-        with _writer(fresh.index) as writer:
+        with _writer(fresh) as writer:
             _write_all(writer, _stored(opened.index.searcher()))
         self._replace(_Opened(fresh.folder, fresh.index, opened.ids))
 
 
 @contextmanager
-def _writer(index: tantivy.Index) -> Generator[tantivy.IndexWriter]:
+def _writer(opened: _Opened) -> Generator[tantivy.IndexWriter]:
     """A writer for one batch: all of it is searchable afterwards, or none when an error is raised."""
-    writer = index.writer(WRITER_BYTES, 1)
+    with _told_of_room(opened.folder):
+        writer = opened.index.writer(WRITER_BYTES, 1)
+        try:
+            yield writer
+            writer.commit()
+        finally:
+            writer.wait_merging_threads()
+        opened.index.reload()
+
+
+@contextmanager
+def _told_of_room(folder: Path) -> Generator[None]:
+    """Raise for a full disk what everybody else does: tantivy's ValueError often does not even say the reason."""
     try:
-        yield writer
-        writer.commit()
-    finally:
-        writer.wait_merging_threads()
-    index.reload()
+        yield
+    except ValueError as error:
+        if shutil.disk_usage(folder).free < WRITER_BYTES:
+            raise OSError(errno.ENOSPC, "No space left on device") from error
+        raise
 
 
 def _delete_all(writer: tantivy.IndexWriter, ids: ChunkIds) -> None:

@@ -112,6 +112,20 @@ def test_an_upload_to_a_full_disk_is_refused_at_once_and_questions_are_answered(
         assert found(client) == 2
 
 
+def test_a_collection_that_is_first_opened_on_a_full_disk_says_so_and_opens_once_there_is_room(
+    service: Running, disk: Disk
+) -> None:
+    service.upload("gallium.md", NOTE)
+    service.read_all()
+    with service.client(service.admin_secret) as client:
+        disk.fill()
+        refused = client.post("/v1/search", json={"query": "gallium melts"})
+        assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (507, "storage_full"), refused.text
+        assert "retry-after" in refused.headers
+        disk.free()
+        assert found(client) == 1
+
+
 @pytest.mark.parametrize(("step", "method"), [("parse", "read"), ("publish", "embed_passages")])
 def test_a_job_waits_for_room_and_goes_on_by_itself(service: Running, disk: Disk, step: str, method: str) -> None:
     service.upload("gallium.md", NOTE)
