@@ -69,7 +69,9 @@ class Shape:
     retry_after: int | None = None
 
 
-_NO_DOCUMENT = Shape(404, "not_found", "Not found", "There is no such document, or this key may not read it.")
+_NO_DOCUMENT = Shape(
+    404, "not_found", "Not found", "There is no such document or version, or this key may not read it."
+)
 _BUSY = "The service cannot do this right now; try again."
 
 SHAPES: Mapping[type[BaseException], Shape] = {

@@ -29,6 +29,7 @@ FIGURES = {
     "ms per query": "{0.milliseconds:.1f}",
 }
 PAGES_AT = (1, 5, 10)
+_LAYOUTS = "a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or questions.jsonl beside the files it asks about"
 
 
 @commands.command()
@@ -49,7 +50,7 @@ def evaluate(
     try:
         dataset = load_pages(folder) if is_page_dataset(folder) else load(folder)
     except FileNotFoundError as error:
-        fail(str(error))
+        fail(f"{error.filename} is not there: {_LAYOUTS}" if error.filename else str(error))
     with connected(url, key) as client:
         if isinstance(dataset, PageDataset):
             _evaluate_pages(client, dataset, collection)

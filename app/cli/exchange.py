@@ -46,7 +46,7 @@ def import_collection(
     params = {"anew": str(anew).lower()} | ({"collection": collection} if collection else {})
     with connected(url, key) as client, file.open("rb") as content:
         reply = client.send("/v1/admin/collections/import", content, **params)
-    told = f"{reply['documents']} documents are in the collection “{reply['collection']}”"
+    told = f"{reply['documents']} documents were added to the collection “{reply['collection']}”"
     if reply["waiting"]:
         told += f", {reply['waiting']} wait for a worker"
     console.print(f"{escape(told)}; {reply['duplicates']} were there already.", highlight=False)

@@ -106,13 +106,14 @@ function documentRow(document, remove) {
   const moving = [status, document.latest_status].some((state) => state === "queued" || state === "processing");
   const sizes = [document.pages && ["admin.pages", document], document.chunks && ["admin.passages", document]].filter(Boolean);
   const counts = Object.entries(document.counts ?? {}).map(([step, count]) => `${step}: ${count}`).join("\n");
+  const warnings = (document.warnings ?? []).filter((warning) => !error?.message?.includes(warning)); // it names its reasons
   const latest = document.latest_status;
   const note = document.version && latest && document.latest_version !== document.version
     && [latest === "failed" ? "admin.update-failed" : "admin.updating", { version: document.latest_version }];
   return el("tr", { "data-moving": moving, "data-id": id },
     el("th", { scope: "row" }, el("span", { class: "name" }, title || name), title && title !== name && el("span", { class: "hint" }, name),
       error && el("span", { class: "problem" }, error.message || error.code),
-      document.warnings?.length > 0 && el("span", { class: "hint" }, document.warnings.join(" ")), note && el("span", { class: "hint", t: note })),
+      warnings.length > 0 && el("span", { class: "hint" }, warnings.join(" ")), note && el("span", { class: "hint", t: note })),
     el("td", { "data-part": "collection" }, document.collection),
     el("td", { "data-part": "status" }, el("span", { class: `status ${status}`, t: `status.${status}` })),
     el("td", { "data-part": "size", title: counts }, el("span", {}, bytes(document.size)), sizes.map((words) => el("span", { class: "hint", t: words }))),

@@ -245,6 +245,21 @@ def test_an_upload_becomes_ready_and_can_be_deleted(inside: Watched) -> None:
     inside.assert_clean()
 
 
+def test_a_file_without_text_says_why_and_says_it_once(inside: Watched) -> None:
+    page = inside.page
+    page.get_by_role("link", name="Documents").click()
+    page.get_by_label("choose files").set_input_files(
+        {"name": "hollow.txt", "mimeType": "text/plain", "buffer": b" \n"}
+    )
+    row = page.get_by_role("row").filter(has_text="hollow.txt")
+    expect(row).to_contain_text("Failed", timeout=PATIENCE_MS)
+    assert row.get_by_role("rowheader").inner_text().count("the file has no text") == 1
+    row.get_by_role("button", name="Delete hollow.txt").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(row).to_have_count(0)
+    inside.assert_clean()
+
+
 def test_hostile_words_in_a_document_stay_words(inside: Watched, service: Service) -> None:
     page = inside.page
     title = f"Zorblax {PAYLOADS[0]} {PAYLOADS[2]}"

@@ -76,7 +76,8 @@ def test_a_watched_folder_a_collection_and_everything_go_from_one_place_to_anoth
     assert "added deep/tin.txt" in run("watch", str(library), "--once", "-c", "metals")
     assert "added" not in run("watch", str(library), "--once", "-c", "metals")
     run("export", "metals", str(tmp_path / "metals.tar"))
-    assert "2 documents are in the collection “copy”" in run("import", str(tmp_path / "metals.tar"), "-c", "copy")
+    taken = run("import", str(tmp_path / "metals.tar"), "-c", "copy")
+    assert "2 documents were added to the collection “copy”; 0 were there already" in taken
     assert "4 originals" in run("backup", str(tmp_path / "all.tar"))
 
     assert "Whole: 4 originals" in run("restore", "--check", str(tmp_path / "all.tar"))
@@ -156,6 +157,11 @@ def test_a_model_is_planned_for_with_its_flags(tmp_path: Path) -> None:
 )
 def test_a_plan_that_cannot_be_made_says_what_is_expected(arguments: tuple[str, ...], words: str) -> None:
     assert words in " ".join(run("models", "plan", *arguments, fails=True).split())
+
+
+def test_a_folder_that_is_no_dataset_is_told_what_one_holds(tmp_path: Path) -> None:
+    words = f"{tmp_path / 'corpus.jsonl'} is not there: a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or"
+    assert words in " ".join(run("evaluate", str(tmp_path), fails=True).split())
 
 
 def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def test_versions_are_compared_in_reading_order_with_their_text(service: Running
     assert ([each["text"] for each in some["items"]], some["next_cursor"]) == (["Iron rusts."], "1")
     for query in ("change=moved", "limit=0", "cursor=x"):
         assert admin.get(f"{address}/1/compare/2?{query}").status_code == 422
-    assert admin.get(f"{address}/1/compare/3").status_code == 404
+    missing = admin.get(f"{address}/1/compare/3")
+    assert (missing.status_code, "no such document or version" in missing.json()["detail"]) == (404, True)
     versions = admin.get(address).json()["items"]
     assert [(version["number"], version["counts"]["embedded_chunks"]) for version in versions] == [(2, 1), (1, 2)]
 
