@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,20 @@ from sqlalchemy.orm import Session
 
 from app.db import metadata, models
 from app.db.document_rows import flat
-from app.db.sql import Row, among, insert_all, insert_missing, storable
+from app.db.sql import Row, among, encoded, insert_all, insert_missing, storable
 from ingestion.types import ChunkDraft, JobId, Publication
 from retrieval.types import PassageEmbedding
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draft's rows: a book has a hundred thousand of them, and nobody is to wait while they are made."""
+
+    chunk: Row
+    placement: Row
+
+
+Rows: TypeAlias = Mapping[JobId, Sequence[Drawn]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +61,27 @@ class Shelf:
         )
         insert_missing(self.session, models.Embedding, rows)
 
-    def chunks(self, publications: Sequence[Publication], embeddings: Mapping[str, int]) -> dict[str, int]:
+    def chunks(self, publications: Sequence[Publication], rows: Rows, embeddings: Mapping[str, int]) -> dict[str, int]:
         """Store those that are new; gives the id of every draft's chunk by its key."""
-        drafts = {draft.key: draft for publication in publications for draft in publication.drafts}
-        ids = self._chunk_ids(drafts)
-        new = [draft for key, draft in drafts.items() if key not in ids]
-        insert_missing(self.session, models.Chunk, (self._chunk(draft, embeddings[draft.key]) for draft in new))
-        return ids | self._chunk_ids(draft.key for draft in new)
-
-    def placements(self, publications: Sequence[Publication], chunks: Mapping[str, int]) -> None:
-        rows: Iterator[Row] = (
-            {
-                "version_id": publication.job.version,
-                "generation": self.generation,
-                "ordinal": ordinal,
-                "chunk_id": chunks[draft.key],
-                "pages": list(draft.pages),
-                "regions": [flat(region) for region in draft.regions],
-                "page_labels": [storable(label) for label in draft.page_labels] or None,
-            }
+        drawn = {
+            draft.key: row.chunk
             for publication in publications
-            for ordinal, draft in enumerate(publication.drafts)
+            for draft, row in zip(publication.drafts, rows[publication.job.id], strict=True)
+        }
+        ids = self._chunk_ids(drawn)
+        here: Row = {"collection_id": self.collection, "generation": self.generation}
+        new = {key: row for key, row in drawn.items() if key not in ids}
+        whole = ({**row, **here, "embedding_id": embeddings[key]} for key, row in new.items())
+        insert_missing(self.session, models.Chunk, whole)
+        return ids | self._chunk_ids(new)
+
+    def placements(self, publications: Sequence[Publication], rows: Rows, chunks: Mapping[str, int]) -> None:
+        whole: Iterator[Row] = (
+            {**row.placement, "generation": self.generation, "chunk_id": chunks[draft.key]}
+            for publication in publications
+            for draft, row in zip(publication.drafts, rows[publication.job.id], strict=True)
         )
-        insert_all(self.session, models.Placement, rows)
+        insert_all(self.session, models.Placement, whole)
 
     def filter_rows(self, publications: Sequence[Publication]) -> None:
         rows: list[Row] = []
@@ -96,18 +106,30 @@ class Shelf:
         )
         return {key: row for key, row in self.session.connection().execute(statement)}  # noqa: C416
 
-    def _chunk(self, draft: ChunkDraft, embedding: int) -> Row:
-        return {
-            "collection_id": self.collection,
-            "generation": self.generation,
+
+def drawn(publication: Publication) -> list[Drawn]:
+    """Its rows, in the order of its drafts, as far as they can be made before anything is locked."""
+    return [_drawn(publication, ordinal, draft) for ordinal, draft in enumerate(publication.drafts)]
+
+
+def _drawn(publication: Publication, ordinal: int, draft: ChunkDraft) -> Drawn:
+    return Drawn(
+        chunk={
             "key": draft.key,
             "text": storable(draft.text),
-            "headings": [storable(heading) for heading in draft.headings],
-            "sentences": draft.sentences,
+            "headings": encoded([storable(heading) for heading in draft.headings]),
+            "sentences": encoded(draft.sentences),
             "language": draft.language[:8],
             "tokens": draft.tokens,
-            "embedding_id": embedding,
-        }
+        },
+        placement={
+            "version_id": publication.job.version,
+            "ordinal": ordinal,
+            "pages": encoded(draft.pages),
+            "regions": encoded([flat(region) for region in draft.regions]),
+            "page_labels": [storable(label) for label in draft.page_labels] or None,
+        },
+    )
 
 
 def _half(values: NDArray[np.floating]) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import descriptions, liveness, metadata, models
 from app.db.clock import Clock
-from app.db.contents import Shelf
+from app.db.contents import Rows, Shelf
 from app.db.ids import new_id
 from app.db.sql import among, insert_all, insert_missing
 from ingestion.types import JobId, Publication
@@ -97,12 +97,12 @@ def ask(session: Session, to: Target, lacks: Sequence[tuple[str, int]], max_atte
 
 
 def publish(
-    session: Session, to: Target, publications: Sequence[Publication], embeddings: Mapping[str, int]
+    session: Session, to: Target, publications: Sequence[Publication], rows: Rows, embeddings: Mapping[str, int]
 ) -> set[JobId]:
     """Give versions their places in the generation and end the jobs; nothing of it answers before the switch."""
     shelf = Shelf(session, to.collection, to.generation, to.fingerprint)
-    chunks = shelf.chunks(publications, embeddings)
-    shelf.placements(publications, chunks)
+    chunks = shelf.chunks(publications, rows, embeddings)
+    shelf.placements(publications, rows, chunks)
     _retell(session, publications)
     done = {publication.job.id for publication in publications}
     session.execute(delete(models.Job).where(among(models.Job.id, done)))

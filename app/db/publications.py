@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import attempts, descriptions, generations, liveness, metadata, models
 from app.db.clock import Clock, utc_now
-from app.db.contents import Shelf
+from app.db.contents import Rows, Shelf, drawn
 from app.db.embedders import measured
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
@@ -103,6 +103,7 @@ class PublicationStore(VersionStore):
         One made for an index that the collection no longer has, or that counts on vectors which were deleted
         meanwhile, is queued again; its fence is then gone like a lost one.
         """
+        rows = {publication.job.id: drawn(publication) for publication in publications}
         with self.db.write() as session:
             collections = _lock(session, publications)
             held = attempts.held(session, [publication.job for publication in publications])
@@ -110,15 +111,15 @@ class PublicationStore(VersionStore):
             done: set[JobId] = set()
             for collection in collections:
                 here = [publication for publication in mine if publication.job.collection == collection.id]
-                done |= self._publish(session, collection, here)
+                done |= self._publish(session, collection, here, rows)
             return done
 
     def _publish(
-        self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
+        self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication], rows: Rows
     ) -> set[JobId]:
         to = generations.target(session, collection.id)
         beside = [p for p in publications if to is not None and p.job.generation == to.generation]
-        done = self._publish_beside(session, to, beside) if to is not None and beside else set[JobId]()
+        done = self._publish_beside(session, to, beside, rows) if to is not None and beside else set[JobId]()
         fitting = self._sort_out(session, collection, [p for p in publications if p not in beside])
         empty = [publication for publication in fitting if not publication.drafts]
         for publication in empty:
@@ -131,11 +132,11 @@ class PublicationStore(VersionStore):
         lacking = [publication.job.id for publication in full if publication not in whole]
         attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
         if whole:
-            self._shelve(session, shelf, whole, embeddings)
+            self._shelve(session, shelf, whole, rows, embeddings)
         return done | {publication.job.id for publication in (*empty, *whole)}
 
     def _publish_beside(
-        self, session: Session, to: generations.Target, publications: Sequence[Publication]
+        self, session: Session, to: generations.Target, publications: Sequence[Publication], rows: Rows
     ) -> set[JobId]:
         for publication in publications:
             if not publication.drafts:
@@ -148,7 +149,7 @@ class PublicationStore(VersionStore):
         whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
         lacking = [publication.job.id for publication in full if publication not in whole]
         attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
-        return generations.publish(session, to, whole, embeddings) if whole else set[JobId]()
+        return generations.publish(session, to, whole, rows, embeddings) if whole else set[JobId]()
 
     def _sort_out(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
@@ -165,12 +166,17 @@ class PublicationStore(VersionStore):
         return fitting
 
     def _shelve(
-        self, session: Session, shelf: Shelf, publications: Sequence[Publication], embeddings: Mapping[str, int]
+        self,
+        session: Session,
+        shelf: Shelf,
+        publications: Sequence[Publication],
+        rows: Rows,
+        embeddings: Mapping[str, int],
     ) -> None:
         """Write all, let the versions go live, end the jobs, and log the changes last."""
         now = self.clock()
-        chunks = shelf.chunks(publications, embeddings)
-        shelf.placements(publications, chunks)
+        chunks = shelf.chunks(publications, rows, embeddings)
+        shelf.placements(publications, rows, chunks)
         shelf.filter_rows(publications)
         live = liveness.load(session, shelf.generation, {p.job.document for p in publications}, chunks.values())
         _describe(session, publications, _known_before(live, publications, chunks), now)

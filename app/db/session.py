@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.db import migration
 from app.db.errors import DatabaseUnavailable, InvalidValue, StorageFull
+from app.db.sql import to_json
 
 POOL_SIZE: Final = 20
 WRITES: Final = "openbook_writes"
@@ -149,7 +150,7 @@ class Database:
             "max_overflow": POOL_SIZE,
             "pool_timeout": self.wait_seconds,
             "hide_parameters": True,  # else an error's text would carry documents and hashes into logs
-            "json_serializer": _to_json,
+            "json_serializer": to_json,
             "json_deserializer": orjson.loads,
         }
 
@@ -226,7 +227,3 @@ def _into_wal(connection: sqlite3.Connection, deadline: float) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _to_json(value: object) -> str:
-    return orjson.dumps(value).decode()

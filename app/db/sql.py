@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self, TypeAlias, TypeVar, cast
 
@@ -176,6 +177,23 @@ def byte_order(column: Column) -> ColumnElement[str]:
 def table(model: type[Base]) -> Table:
     """A model's table: statements on it skip the ORM's bookkeeping."""
     return cast("Table", model.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A JSON column's value as its text already."""
+
+    text: str
+
+
+def encoded(value: object) -> Encoded:
+    """Encode the value now, and not while the rows are inserted and others wait for the lock."""
+    return Encoded(orjson.dumps(value).decode())
+
+
+def to_json(value: object) -> str:
+    """What the databases' drivers are given for a JSON column."""
+    return value.text if isinstance(value, Encoded) else orjson.dumps(value).decode()
 
 
 def insert_all(session: Session, model: type[Base], rows: Iterable[Row]) -> None:
