@@ -62,5 +62,10 @@ def _print_citations(answer: Json) -> None:
         name = escape(citation["document"]["name"])
         console.print(f"\\[{citation['label']}] [bold]{name}[/bold]{page}", highlight=False)
         console.print(f"    “{' '.join(citation['quote'].split())}”", markup=False, highlight=False, style="dim")
+    for sentence in answer["sentences"]:
+        if sentence["doubts"]:
+            said = answer["answer"][sentence["start"] : sentence["end"]].strip()
+            doubts = ", ".join(sentence["doubts"])
+            console.print(f"[yellow]?[/yellow] not in its source ({doubts}): “{escape(said)}”", highlight=False)
     for name in answer["degraded"]:
         console.print(f"[yellow]degraded: {name}[/yellow]")

@@ -19,6 +19,7 @@ from app.serve import own_service
 from app.settings import Settings
 from ingestion.pipeline import Pipeline
 from tests.ingestion.files import PdfPage, lines, pdf, picture
+from tests.stubs.vllm import Script, VllmStub
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,17 @@ def test_a_folder_is_ingested_and_answers_with_citations(library: Path) -> None:
     assert "29.8 degrees Celsius. [1]" in answer
     assert "gallium.md" in answer
     assert "231.9" in run("search", "tin melts", "-k", "1", "--mode", "lexical")
+
+
+def test_a_sentence_that_its_source_does_not_bear_out_is_named(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("ingest", str(library))
+    with VllmStub(Script(tokens=("Gallium melts at 92.8 degrees Celsius [1]. ", "Gallium melts [1]."))) as model:
+        monkeypatch.setenv("OPENBOOK_GENERATOR_URL", model.base_url)
+        monkeypatch.setenv("OPENBOOK_GENERATOR_MODEL", "stub-model")
+        answer = run("ask", "At how many degrees does gallium melt?")
+
+    assert "not in its source (number): “Gallium melts at 92.8 degrees Celsius [1].”" in answer
+    assert answer.count("not in its source") == 1
 
 
 def test_ingesting_again_adds_nothing(library: Path) -> None:
