@@ -54,6 +54,7 @@ def export(services: Services, collection: CollectionId, file: BinaryIO) -> int:
             "name": dump.name,
             "fingerprint": dump.fingerprint,
             "redact": dump.redact,
+            "blackened": dump.blackened,
         }
         archive.write(file, KIND, FORMAT, opening, members())
     return written
@@ -107,7 +108,7 @@ def _embedder(services: Services, opening: Opening, collection: CollectionRecord
             f"its vectors are of {opening.fingerprint}, and the collection's are of {ours}: "
             "import it anew, which ingests its originals again"
         )
-    stricter = set(collection.redact) - set(opening.redact) if collection else set[str]()
+    stricter = set(collection.redact if collection else opening.redact) - set(opening.blackened)
     if stricter:
         raise OtherIndex(
             f"this collection blackens {', '.join(sorted(stricter))}, and the file's chunks may hold that: "

@@ -27,7 +27,10 @@ class _Closed(BaseModel):
 
 
 class Opening(_Closed):
-    """Which collection this was, and whose vectors these are."""
+    """Which collection this was, and whose vectors these are.
+
+    `redact` is its rule; `blackened` is what of it held already when the chunks were made.
+    """
 
     kind: Literal["collection"]
     format: int
@@ -35,6 +38,7 @@ class Opening(_Closed):
     name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .\-]*$")]
     fingerprint: Annotated[str, Field(max_length=255)]
     redact: Annotated[list[PersonalKind], Field(max_length=16)]
+    blackened: Annotated[list[PersonalKind], Field(max_length=16)]
 
 
 class DocumentEntry(_Closed):

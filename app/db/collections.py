@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.db import models
@@ -86,6 +86,12 @@ class CollectionStore:
         mine = models.Collection.name == name
         with self.db.write() as session:
             session.execute(update(models.Collection).where(mine).values(redact=sorted(redact)))
+            if self.pipeline is not None:  # where nothing was read before, all will have been read so
+                is_empty = ~exists().where(models.Document.collection_id == models.Collection.id)
+                made_by = (
+                    update(models.Collection).where(mine, is_empty).values(pipeline=pipeline_of(self.pipeline, redact))
+                )
+                session.execute(made_by.execution_options(synchronize_session=False))
             row = session.execute(_records().where(mine)).first()
         if row is None:
             raise UnknownCollection(f"there is no collection named {name!r}")
@@ -118,6 +124,11 @@ class CollectionStore:
 def pipeline_of(pipeline: str, redact: Sequence[str] | None) -> str:
     """What cuts a collection's chunks today: parser and chunker, and what is blackened before."""
     return " -".join([pipeline, *sorted(redact or ())])
+
+
+def blackened(pipeline: str | None) -> frozenset[str]:
+    """What was blackened in all that the pipeline of this description made; of an unknown one, nothing."""
+    return frozenset((pipeline or "").split(" -")[1:])
 
 
 def _delete(session: Session, collection: int) -> list[BlobKey]:

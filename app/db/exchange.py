@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db import models, registration
 from app.db.clock import Clock, utc_now
+from app.db.collections import blackened
 from app.db.documents import require_collection
 from app.db.jobs import JobStore
 from app.db.session import Database
@@ -40,6 +41,7 @@ class CollectionDump:
     name: str
     fingerprint: str
     redact: list[str]
+    blackened: list[str]
     created_at: datetime
     _id: int
     _generation: int
@@ -95,8 +97,10 @@ class ExchangeStore:
             if row is None:
                 raise UnknownCollection(f"there is no collection {collection}")
             session.expunge(row)
+            redact = row.redact or []
+            made_with = sorted(blackened(row.pipeline) & set(redact))  # the rule may be younger than the chunks
             yield CollectionDump(
-                row.name, row.fingerprint, row.redact or [], self.clock(), row.id, row.generation, session
+                row.name, row.fingerprint, redact, made_with, self.clock(), row.id, row.generation, session
             )
 
     def take(self, collection: CollectionId, upload: Upload, worker: WorkerId) -> Job | None:

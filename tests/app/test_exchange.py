@@ -127,6 +127,24 @@ def test_chunks_that_were_never_blackened_stay_out_of_a_collection_that_blackens
         exchange.take_in(there, io.BytesIO(exported), None)
 
 
+def test_a_rule_that_came_after_the_chunks_does_not_vouch_for_them(tmp_path: Path) -> None:
+    file, ruled = io.BytesIO(), io.BytesIO()
+    with services(tmp_path / "here") as here:
+        add(here, "a.md", "# Gallium\n\nWrite to ada@example.com about gallium.", "metals")
+        here.collections.update("metals", ("email",))
+        exchange.export(here, here.collections.ids()["metals"], file)
+        here.collections.create("ruled", here.embedder.fingerprint)
+        here.collections.update("ruled", ("email",))  # while it is empty
+        add(here, "a.md", "# Gallium\n\nWrite to ada@example.com about gallium.", "ruled")
+        exchange.export(here, here.collections.ids()["ruled"], ruled)
+    with services(tmp_path / "there") as there:
+        there.collections.create("theirs", there.embedder.fingerprint, ("email",))
+        for name in ("theirs", None):
+            with pytest.raises(OtherIndex, match="blackens email"):
+                exchange.take_in(there, file, name)
+        assert exchange.take_in(there, ruled, "theirs").documents == 1
+
+
 def with_embedder(built: Services, embedder: HashingEmbedder) -> Services:
     built.embedders.configured = embedder
     return replace(built, embedder=embedder)
@@ -201,7 +219,7 @@ def rewritten(exported: bytes, kind: str, change: Callable[[dict[str, Any]], dic
 
 def packed(members: Sequence[tuple[str, bytes]]) -> BinaryIO:
     file = io.BytesIO()
-    opening: dict[str, object] = {"created_at": "2026-01-02T03:04:05Z", "name": "metals", "redact": []}
+    opening: dict[str, object] = {"created_at": "2026-01-02T03:04:05Z", "name": "metals", "redact": [], "blackened": []}
     opening["fingerprint"] = HashingEmbedder().fingerprint
     archive.write(file, "collection", 1, opening, (Member(name, len(each), [each]) for name, each in members))
     return file
