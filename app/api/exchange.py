@@ -13,9 +13,10 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from app import auth, exchange
+from app import auth
 from app.api.dependencies import KeyGiven, ServicesGiven, TransferHeld, audit
 from app.api.models import CollectionName, Reply
+from app.archives import exchange
 from app.db.types import KeyRecord
 from app.wiring import Services
 

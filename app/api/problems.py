@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import archive, auth, exchange_readers, gate, limits
+from app import auth, gate, limits
+from app.archives import archive, readers
 from app.db import errors as db
 from generation import errors as generation
 from ingestion import errors as ingestion
@@ -117,8 +118,8 @@ SHAPES: Mapping[type[BaseException], Shape] = {
     db.StorageFull: Shape(507, "storage_full", "The disk is full", "Nothing was stored: the disk is full.", 30),
     db.DatabaseUnavailable: Shape(503, "database_unavailable", "The database is away", _BUSY, _RETRY_SECONDS),
     archive.ArchiveError: Shape(422, "invalid_file", "The file cannot be taken in"),
-    exchange_readers.OtherIndex: Shape(409, "other_index", "The chunks do not fit here"),
-    exchange_readers.Unfit: Shape(422, "invalid_file", "The file cannot be taken in"),
+    readers.OtherIndex: Shape(409, "other_index", "The chunks do not fit here"),
+    readers.Unfit: Shape(422, "invalid_file", "The file cannot be taken in"),
     InvalidRequest: Shape(422, "invalid_request", "The request makes no sense"),
     UnknownPage: Shape(404, "not_found", "Not found", "The document has no such page."),
     IdempotencyMismatch: Shape(422, "idempotency_mismatch", "The Idempotency-Key belongs to another request"),

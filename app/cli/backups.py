@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app import backup, data_folder
-from app.archive import ArchiveError
-from app.backup import Summary
+from app import data_folder
+from app.archives import backup
+from app.archives.archive import ArchiveError
+from app.archives.backup import Summary
+from app.archives.whole_file import BeingWritten
 from app.cli.terminal import console, explained, fail, settings_of_environment
-from app.whole_file import BeingWritten
 from app.wiring import Services, build, close
 from ingestion.errors import IngestionError
 

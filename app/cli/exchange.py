@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from app.archives.whole_file import BeingWritten, whole
 from app.cli.terminal import Key, Url, connected, console, fail
-from app.whole_file import BeingWritten, whole
 
 commands = typer.Typer()
 

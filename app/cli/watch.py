@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app import watch
 from app.cli.terminal import Key, Url, connected, console, fail
-from app.folder import Folder, FolderGone
-from app.watch import Watcher
+from app.watching import watch
+from app.watching.folder import Folder, FolderGone
+from app.watching.watch import Watcher
 
 commands = typer.Typer()
 

@@ -84,7 +84,7 @@ def test_ingesting_again_adds_nothing(library: Path) -> None:
 def test_a_watched_folder_a_collection_and_everything_go_from_one_place_to_another(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.folder.SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr("app.watching.folder.SETTLE_SECONDS", -1.0)
     assert "added deep/tin.txt" in run("watch", str(library), "--once", "-c", "metals")
     assert "added" not in run("watch", str(library), "--once", "-c", "metals")
     run("export", "metals", str(tmp_path / "metals.tar"))
@@ -111,7 +111,7 @@ def test_a_file_that_is_refused_is_named_with_the_reason(library: Path) -> None:
 
 
 def test_what_was_not_read_of_a_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.folder.SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr("app.watching.folder.SETTLE_SECONDS", -1.0)
     (tmp_path / "half").mkdir()
     pages = PdfPage(lines("Gallium melts at 29.8 degrees Celsius.")), PdfPage(drawing=picture(0, 0, 612, 792))
     (tmp_path / "half" / "half.pdf").write_bytes(pdf(*pages))

@@ -11,10 +11,10 @@ import numpy as np
 import orjson
 import pytest
 
-from app import archive, exchange
-from app.archive import Damaged, Member
-from app.exchange_entries import ChunkEntry, DocumentEntry
-from app.exchange_readers import OtherIndex, Unfit
+from app.archives import archive, exchange
+from app.archives.archive import Damaged, Member
+from app.archives.entries import ChunkEntry, DocumentEntry
+from app.archives.readers import OtherIndex, Unfit
 from app.wiring import Services
 from ingestion.types import ChunkDraft, Publication
 from retrieval.embedders.hashing import HashingEmbedder

@@ -19,12 +19,12 @@ from typing import BinaryIO, Final, Literal
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from app import archive
-from app.archive import Damaged, Member, NewerFormat
+from app.archives import archive
+from app.archives.archive import Damaged, Member, NewerFormat
+from app.archives.whole_file import whole
 from app.db import dump, load, migration
 from app.db.dump import Dump, Original
 from app.db.pins import Pin
-from app.whole_file import whole
 from app.wiring import Services
 from ingestion.errors import BlobMissing
 from ingestion.types import BlobKey

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import folder as folders
 from app.client import Client, Refused, client_of
-from app.folder import Folder, FolderGone
-from app.watch import Known, Watcher, follow, mark_of, plan
+from app.watching import folder as folders
+from app.watching.folder import Folder, FolderGone
+from app.watching.watch import Known, Watcher, follow, mark_of, plan
 from tests.app.running import Running, eventually, running
 
 CONTENTS = st.sampled_from("pqrs")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.archive import Damaged, json_object
+from app.archives.archive import Damaged, json_object
 from ingestion.chunking import TokenCounter, identity
 from ingestion.types import ChunkDraft, MediaType, PersonalKind
 from retrieval.types import PassageEmbedding, Region

@@ -12,13 +12,13 @@ from typing import BinaryIO, Final
 
 import orjson
 
-from app import archive
-from app.archive import Member
+from app.archives import archive
+from app.archives.archive import Member
+from app.archives.entries import Opening, opening_entry
+from app.archives.readers import Checking, Imported, OtherIndex, Publishing, Uploading, read
 from app.db.exchange import CollectionDump, Leaving
 from app.db.pins import Pin
 from app.db.types import CollectionRecord
-from app.exchange_entries import Opening, opening_entry
-from app.exchange_readers import Checking, Imported, OtherIndex, Publishing, Uploading, read
 from app.wiring import Services
 from ingestion.errors import BlobMissing
 from ingestion.types import WorkerId

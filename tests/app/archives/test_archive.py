@@ -11,8 +11,8 @@ import orjson
 import pytest
 import zstandard
 
-from app import archive
-from app.archive import ArchiveError, Damaged, Member, NewerFormat, WrongKind
+from app.archives import archive
+from app.archives.archive import ArchiveError, Damaged, Member, NewerFormat, WrongKind
 
 MEBIBYTE = 1 << 20
 

@@ -11,9 +11,9 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Protocol
 
-from app import archive
-from app.archive import Damaged
-from app.exchange_entries import ChunkEntry, DocumentEntry, chunk_entry, document_entry
+from app.archives import archive
+from app.archives.archive import Damaged
+from app.archives.entries import ChunkEntry, DocumentEntry, chunk_entry, document_entry
 from app.wiring import Services
 from ingestion.errors import ParseError, Refused
 from ingestion.formats import HEAD_BYTES, is_of, with_suffix

@@ -12,10 +12,10 @@ import orjson
 import pytest
 from sqlalchemy import func, select, text
 
-from app import archive, backup
-from app.archive import Member, NewerFormat
+from app.archives import archive, backup
+from app.archives.archive import Member, NewerFormat
+from app.archives.backup import FORMAT, KIND
 from app.auth import fingerprint, new_secret
-from app.backup import FORMAT, KIND
 from app.db import dump, models
 from app.db.load import Loader, NotEmpty, Unloadable
 from app.db.models import Base

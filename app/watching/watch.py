@@ -19,7 +19,7 @@ from typing import Final, Literal
 import watchfiles
 
 from app.client import Client, Json, Refused, ServiceError
-from app.folder import SETTLE_SECONDS, Folder, FolderGone, Scan
+from app.watching.folder import SETTLE_SECONDS, Folder, FolderGone, Scan
 
 MARK: Final = "watch"
 SOURCE: Final = "source"

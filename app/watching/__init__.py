@@ -1,0 +1,1 @@
+"""A collection that keeps in step with a folder."""
