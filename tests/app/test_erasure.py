@@ -8,6 +8,7 @@ import pytest
 from ingestion.sweep import Sweep
 from retrieval import follower
 from tests.app.running import Running, eventually, running
+from tests.remains import holding
 
 SENTINEL = "zyxquorvexil"
 
@@ -17,18 +18,6 @@ def started(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(follower, "SNAPSHOT_SECONDS", 0.0)
     with running(tmp_path, sqlite_template) as service:
         yield service
-
-
-def holding(folder: Path) -> list[str]:
-    """The files that hold the sentinel."""
-    found: list[str] = []
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file() and SENTINEL.encode() in path.read_bytes():
-                found.append(path.relative_to(folder).as_posix())
-        except FileNotFoundError:
-            continue  # deleted while we walked
-    return found
 
 
 def search(service: Running, query: str) -> list[str]:
@@ -44,14 +33,14 @@ def test_a_deleted_document_is_in_no_file_after_the_sweep(started: Running) -> N
     secret = started.upload("secret.txt", f"The {SENTINEL} is hidden in the garden.")
     started.read_all()
     assert search(started, SENTINEL) == ["secret.txt"]
-    assert eventually(lambda: any("snapshots" in name for name in holding(folder)))
-    assert {name.partition("/")[0] for name in holding(folder)} >= {"indexes", "blobs"}
+    assert eventually(lambda: any("snapshots" in name for name in holding(folder, SENTINEL)))
+    assert {name.partition("/")[0] for name in holding(folder, SENTINEL)} >= {"indexes", "blobs"}
 
     with started.client(started.admin_secret) as client:
         assert client.delete(f"/v1/admin/documents/{secret['id']}").status_code == 204
     Sweep(services.remains, services.blobs).run()
     services.replica.tidy()
-    assert eventually(lambda: holding(folder) == [], 15), holding(folder)
+    assert eventually(lambda: holding(folder, SENTINEL) == [], 15), holding(folder, SENTINEL)
     assert search(started, "stays") != []
 
 
@@ -63,9 +52,9 @@ def test_the_indexes_of_a_collection_that_nobody_searches_lose_it_too(started: R
     assert search(started, SENTINEL) == ["secret.txt"]
     collection = services.collections.list()[0].id
     services.replica.discard(collection)
-    assert eventually(lambda: {Path(name).parts[0] for name in holding(folder / "indexes")} <= {"snapshots"})
+    assert eventually(lambda: {Path(name).parts[0] for name in holding(folder / "indexes", SENTINEL)} <= {"snapshots"})
 
     services.pipeline.forget(secret["id"])
     services.replica.tidy()
-    assert eventually(lambda: holding(folder / "indexes") == [], 15), holding(folder)
+    assert eventually(lambda: holding(folder / "indexes", SENTINEL) == [], 15), holding(folder, SENTINEL)
     assert search(started, "hidden") == ["open.txt"]

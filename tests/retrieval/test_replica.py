@@ -1,7 +1,6 @@
 import errno
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -24,6 +23,7 @@ from retrieval.tokenizer import terms
 from retrieval.types import ChunkIds, CollectionId, Head, IndexedText, Matrix
 from retrieval.vector_indexes.faiss import FaissIndex
 from tests.builders import Library
+from tests.remains import holding
 
 EMBEDDER = HashingEmbedder(32)
 HOME, AWAY = CollectionId(1), CollectionId(2)
@@ -372,7 +372,7 @@ def test_nothing_that_was_removed_stays_in_a_file(library: WatchedLibrary, tmp_p
     library.publish(HOME, "secret.md", ["The zyxquorvexil is hidden."])
     served = replica(library, tmp_path, tantivy)
     served.indexes(HOME)
-    eventually(lambda: any("snapshots" in path for path in holding(tmp_path, b"zyxquorvexil")))
+    eventually(lambda: any("snapshots" in path for path in holding(tmp_path, "zyxquorvexil")))
     if not is_open:
         served.close()
         served = replica(library, tmp_path, tantivy)
@@ -380,7 +380,7 @@ def test_nothing_that_was_removed_stays_in_a_file(library: WatchedLibrary, tmp_p
     library.forget(HOME, "secret.md")
     served.tidy()
 
-    eventually(lambda: holding(tmp_path, b"zyxquorvexil") == [])
+    eventually(lambda: holding(tmp_path, "zyxquorvexil") == [])
     eventually(lambda: snapshots(tmp_path) == ["1-1/3"])
     assert held(served.indexes(HOME)) == library.live_ids(HOME)
     served.close()
@@ -399,7 +399,7 @@ def test_files_are_rid_of_the_removed_now_and_then_and_at_the_end(
         served.indexes(HOME)
     served.close()
     assert snapshots(tmp_path) == ["1-1/7"]
-    assert holding(tmp_path, b"zyxquorvexil") == []
+    assert holding(tmp_path, "zyxquorvexil") == []
 
     monkeypatch.setattr(follower, "QUICKLY_PURGED", 0)
     served = replica(library, tmp_path, tantivy)
@@ -409,16 +409,6 @@ def test_files_are_rid_of_the_removed_now_and_then_and_at_the_end(
     reopened = replica(library, tmp_path, tantivy)
     assert held(reopened.indexes(HOME)) == library.live_ids(HOME)
     reopened.close()
-
-
-def holding(folder: Path, text: bytes) -> list[str]:
-    """The files that hold the text."""
-    found: list[str] = []
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # deleted while we walked
-            if path.is_file() and text in path.read_bytes():
-                found.append(path.relative_to(folder).as_posix())
-    return found
 
 
 def test_what_the_database_says_when_it_is_down_is_passed_on(library: WatchedLibrary, opened: Replica) -> None:
