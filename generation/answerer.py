@@ -105,11 +105,12 @@ class Answerer:
         start = time.perf_counter()
         k, recent = options.k or self.k, options.prefer_recent
         found = self.retriever.search(asked, scope, k, options.filter, rerank=options.rerank, prefer_recent=recent)
-        weak = not found.hits or evidence(asked, found.hits) < self.abstain_below
+        borne = evidence(asked, found.hits)
+        weak = not found.hits or borne < self.abstain_below
         searched = time.perf_counter()
         context = _NOTHING if weak else self._packed(found, asked, scope, options)
         packed = time.perf_counter()
-        return _Grounds(context, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
+        return _Grounds(context, borne, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
 
     def _packed(self, found: SearchResult, asked: str, scope: Scope, options: AnswerOptions) -> Context:
         """A context of `k` passages; where half of the hits say the same, what stands behind them is looked at too."""
@@ -156,6 +157,7 @@ class _Grounds:
     """What retrieval gave for one question."""
 
     context: Context
+    evidence: float
     degraded: tuple[str, ...]
     retrieve_ms: float
     pack_ms: float
@@ -206,6 +208,7 @@ def _answer(question: str, grounds: _Grounds, writing: _Writing, watch: _Stopwat
         question=question,
         text=draft.text or ABSTENTION[reply_language(question)],
         abstained=not draft.text,
+        evidence=grounds.evidence,
         citations=draft.citations,
         sentences=tuple(draft.sentences),
         support=draft.support,

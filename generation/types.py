@@ -106,11 +106,15 @@ class AnswerSentence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """A finished answer: every label in the text has its citation; an abstention has none."""
+    """A finished answer: every label in the text has its citation; an abstention has none.
+
+    `evidence`: how likely the hits answer the question, 0..1; below the service's threshold nothing is written.
+    """
 
     question: str
     text: str
     abstained: bool
+    evidence: float
     citations: tuple[Citation, ...]
     sentences: tuple[AnswerSentence, ...]
     support: float

@@ -111,12 +111,16 @@ class UsageBody(Reply):
 
 
 class AnswerBody(Reply):
-    """An answer whose every label has its citation; an abstention has none."""
+    """An answer whose every label has its citation; an abstention has none.
+
+    `evidence` is how likely what was found answers the question, 0..1: below the service's threshold it abstains.
+    """
 
     id: str
     question: str
     answer: str
     abstained: bool
+    evidence: float
     citations: list[CitationBody]
     support: float
     sentences: list[SentenceBody]
@@ -269,6 +273,7 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
         question=answer.question,
         answer=answer.text,
         abstained=answer.abstained,
+        evidence=answer.evidence,
         citations=[_citation(citation) for citation in answer.citations],
         support=answer.support,
         sentences=[

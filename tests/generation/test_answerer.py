@@ -77,6 +77,7 @@ def test_an_answer_is_told_as_context_checked_sentences_and_the_whole() -> None:
     assert (answer.generator, answer.degraded, answer.abstained) == ("scripted", (), False)
     assert (answer.usage, answer.support) == (Usage(7, 3), 1.0)
     assert answer.question == QUESTION
+    assert 0.48 <= answer.evidence <= 1
 
 
 def test_answer_gives_the_last_event_of_the_stream() -> None:
@@ -99,6 +100,7 @@ def test_without_evidence_it_abstains_and_no_generator_is_called(search: FixedSe
     answer = answered(events(answerer(generator, search), question))
     assert (answer.text, answer.abstained, answer.citations, answer.sentences) == (said, True, (), ())
     assert (answer.support, answer.usage, answer.context.passages) == (0.0, Usage(0, 0), ())
+    assert 0 <= answer.evidence < 0.48
     assert generator.calls == 0
 
 

@@ -61,6 +61,7 @@ def test_an_answer_cites_what_stands_in_the_document(reader: httpx.Client, publi
             assert any(citation["quote"] in chunk["text"] for chunk in chunks if chunk["id"] == citation["chunk_id"])
             assert (citation["page"], citation["boxes"], citation["version"]) == (None, [], 1)
     assert "29.8" in body["answer"]
+    assert 0 < body["evidence"] <= 1
     for sentence in body["sentences"]:
         words = body["answer"][sentence["start"] : sentence["end"]]
         assert all(f"[{label}]" in words for label in sentence["labels"])
