@@ -26,6 +26,7 @@ from app.api import (
     collections,
     conversations,
     documents,
+    evaluations,
     exchange,
     health,
     jobs,
@@ -86,6 +87,7 @@ _ROUTERS = (
     search,
     answers,
     conversations,
+    evaluations,
     openai,
 )
 

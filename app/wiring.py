@@ -13,6 +13,7 @@ from app.db.collections import CollectionStore
 from app.db.conversations import ConversationStore
 from app.db.documents import DocumentStore
 from app.db.embedders import EmbedderStore
+from app.db.evaluations import EvaluationStore
 from app.db.exchange import ExchangeStore
 from app.db.idempotency import IdempotencyStore
 from app.db.jobs import JobStore
@@ -72,6 +73,7 @@ class Services:
     changes: ChangeStore
     keys: KeyStore
     conversations: ConversationStore
+    evaluations: EvaluationStore
     audit: AuditStore
     idempotency: IdempotencyStore
     pins: PinStore
@@ -131,6 +133,7 @@ def build(settings: Settings) -> Services:
         changes=changes,
         keys=KeyStore(db),
         conversations=ConversationStore(db),
+        evaluations=EvaluationStore(db),
         audit=AuditStore(db),
         idempotency=IdempotencyStore(db),
         pins=pins,

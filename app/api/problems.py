@@ -113,6 +113,7 @@ SHAPES: Mapping[type[BaseException], Shape] = {
     db.UnknownKey: Shape(404, "not_found", "Not found", "There is no such key."),
     db.UnknownConversation: Shape(404, "not_found", "Not found", "There is no such conversation, or it is not yours."),
     db.UnknownAnswer: Shape(404, "not_found", "Not found", "There is no such answer, or it is not yours."),
+    db.UnknownEvaluation: Shape(404, "not_found", "Not found", "There is no such evaluation."),
     db.UnknownReindex: Shape(404, "not_found", "Not found", "This collection is not being re-indexed."),
     db.UnknownJob: Shape(404, "not_found", "Not found", "There is no such job, or this key may not see it."),
     db.StorageFull: Shape(507, "storage_full", "The disk is full", "Nothing was stored: the disk is full.", 30),

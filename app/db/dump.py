@@ -78,6 +78,7 @@ KEPT: Final[Mapping[str, Kept]] = {
     "conversations": Kept(),
     "messages": Kept(),
     "feedback": Kept(),
+    "evaluations": Kept(),
     "audit": Kept(),
 }
 LEFT_OUT: Final[Mapping[str, str]] = {

@@ -45,6 +45,10 @@ class UnknownAnswer(DatabaseError):
     """No such answer, or another asker's."""
 
 
+class UnknownEvaluation(DatabaseError):
+    """No such evaluation."""
+
+
 class UnknownJob(DatabaseError):
     """No such job, or none that the asker may see."""
 

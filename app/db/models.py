@@ -393,6 +393,16 @@ class Feedback(Base):
     created_at: Mapped[datetime]
 
 
+class Evaluation(Base):
+    """The summary of a finished evaluation, as it was given."""
+
+    __tablename__ = "evaluations"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    summary: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
 class Audit(Base):
     """Who did what to which object, when, from where, with what result; each row's hash covers the one before."""
 

@@ -231,6 +231,15 @@ class MessageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """The summary of a finished evaluation."""
+
+    id: str
+    summary: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A stored reply to an idempotent request; status None while the first one is still being worked on."""
 
