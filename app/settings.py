@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     embedder_api_key: SecretStr | None = None
     vector_device: Literal["cpu", "gpu"] = "cpu"
     lexical_index: Literal["tantivy", "rank_bm25"] = "tantivy"
-    reranker: Literal["sentence", "none"] = "sentence"
+    reranker: str = Field(default="sentence", pattern=r"^(sentence|none|cross-encoder:.+|http:.+)$")
+    reranker_url: str | None = Field(default=None, pattern=r"^https?://.+")
+    reranker_api_key: SecretStr | None = None
     blob_store: Literal["filesystem", "s3"] = "filesystem"
     s3_bucket: str | None = None
     s3_endpoint_url: str | None = None
@@ -75,6 +77,8 @@ class Settings(BaseSettings):
             raise ValueError("OPENBOOK_BLOB_STORE=s3 needs OPENBOOK_S3_BUCKET")
         if self.embedder.startswith("openai:") and not self.embedder_url:
             raise ValueError("OPENBOOK_EMBEDDER=openai:MODEL needs OPENBOOK_EMBEDDER_URL")
+        if self.reranker.startswith("http:") and not self.reranker_url:
+            raise ValueError("OPENBOOK_RERANKER=http:MODEL needs OPENBOOK_RERANKER_URL")
         if self.generator_url and not self.generator_model:
             raise ValueError("OPENBOOK_GENERATOR_URL needs OPENBOOK_GENERATOR_MODEL")
         return self

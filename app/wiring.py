@@ -48,6 +48,8 @@ from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.lexical_indexes.tantivy import TantivyIndex
 from retrieval.ports import Embedder, LexicalIndex, Reranker
 from retrieval.replica import Replica
+from retrieval.rerankers.cross_encoder import CrossEncoderReranker
+from retrieval.rerankers.http import HttpReranker
 from retrieval.rerankers.sentence import SentenceReranker
 from retrieval.retriever import Retriever
 from retrieval.tokenizer import terms
@@ -179,11 +181,16 @@ def _new_lexical_index(settings: Settings) -> Callable[[Path], LexicalIndex]:
 
 
 def _reranker(settings: Settings) -> Reranker | None:
-    match settings.reranker:
-        case "sentence":
-            return SentenceReranker()
-        case "none":
+    match settings.reranker.partition(":"):
+        case ("none", _, _):
             return None
+        case ("cross-encoder", _, model):
+            return CrossEncoderReranker(model)
+        case ("http", _, model):
+            key = settings.reranker_api_key.get_secret_value() if settings.reranker_api_key else None
+            return HttpReranker(settings.reranker_url or "", model, key)
+        case _:
+            return SentenceReranker()
 
 
 def _blobs(settings: Settings) -> BlobStore:

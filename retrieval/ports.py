@@ -141,6 +141,8 @@ class Reranker(Protocol):
 
     weight: float
     """The share, 0 to 1, of a hit's final score that is this one's; the rest is the fused score's."""
+    most: int | None = None
+    """How many candidates it is given, the best by fused score; the others count 0. None: all."""
 
     def scores(self, query: str, query_vector: Vector | None, candidates: Sequence[PlacedChunk]) -> list[float]:
         """One score from 0 to 1 per candidate, in order; an empty list where it has nothing to judge by.

@@ -152,8 +152,12 @@ class Retriever:
         if self.reranker is None or not placed:
             return []
         try:
-            scores = self.reranker.scores(search.query, search.heeded, placed)
-            return [Scored(one.chunk.id, score) for one, score in zip(placed, scores, strict=True)] if scores else []
+            judged = placed[: self.reranker.most]
+            scores = self.reranker.scores(search.query, search.heeded, judged)
+            if not scores:
+                return []
+            scores += [0.0] * (len(placed) - len(judged))
+            return [Scored(one.chunk.id, score) for one, score in zip(placed, scores, strict=True)]
         except FAILURES as error:
             search.fail("rerank", error)
             return []

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from generation.breaker import Breaker
 from generation.chat_stream import ChatEvent, ChatReader
 from generation.errors import GeneratorUnavailable
 from generation.ports import Completer, Generator
 from generation.prompts import Message, answer_messages, neutralise, new_marker
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
+from retrieval.breaker import Breaker
 
 ANSWER_BYTES = 64 * 1024
 _DRAIN_SECONDS = 0.2

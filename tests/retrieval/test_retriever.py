@@ -428,6 +428,7 @@ class Backwards(Reranker):
 
     weight: float = 1.0
     failure: Exception | None = None
+    most: int | None = None
 
     def scores(self, query: str, query_vector: Vector | None, candidates: Sequence[PlacedChunk]) -> list[float]:
         if self.failure:
@@ -439,6 +440,16 @@ def test_the_rerankers_weight_decides_how_much_it_says(world: World) -> None:
     world.retriever = replace(world.retriever, reranker=Backwards())
 
     assert [hit.chunk.id for hit in world.search("birds").hits] == [3, 2, 1]
+
+
+def test_what_a_reranker_does_not_judge_stands_after_what_it_does(world: World) -> None:
+    fused = [hit.chunk.id for hit in world.retriever.search("birds fly south", SCOPE, 3, rerank=False).hits]
+    world.retriever = replace(world.retriever, reranker=Backwards(most=2))
+
+    hits = world.search("birds fly south").hits
+
+    assert [hit.chunk.id for hit in hits] == [*sorted(fused[:2], reverse=True), fused[2]]
+    assert [hit.scores.reranked for hit in hits[1:]] == [min(fused[:2]) / 1000, 0]
 
 
 @pytest.mark.parametrize("failure", [RerankerUnavailable("no server"), RuntimeError("CUDA")])

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from generation.breaker import Breaker
 from generation.errors import GeneratorUnavailable
 from generation.generators.vllm import ANSWER_BYTES, Timeouts, VllmGenerator
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
+from retrieval.breaker import Breaker
 from tests.contracts.generator import GeneratorContract
 from tests.generation.given import request
 from tests.stubs.vllm import Script, VllmStub, prompt_of

@@ -1,6 +1,6 @@
 import pytest
 
-from generation.breaker import Breaker
+from retrieval.breaker import Breaker
 
 
 class Clock:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from threading import Lock
 
 
 class Breaker:
     """Closed at first; opens after `failures_to_open` in a row, then lets one probe through every `probe_seconds`.
 
-    A probe that is given up half-way neither closes nor holds it: the next one goes out when its time comes.
+    A probe that is given up half-way neither closes nor holds it: the next one goes out when its time comes. Safe to
+    use from many threads.
     """
 
     def __init__(
@@ -16,6 +18,7 @@ class Breaker:
         self._failures_to_open = failures_to_open
         self._probe_seconds = probe_seconds
         self._clock = clock
+        self._lock = Lock()
         self._failures = 0
         self._next_probe = 0.0
 
@@ -25,17 +28,20 @@ class Breaker:
 
     def admits(self) -> bool:
         """Whether a call may go out now; the answer that it may is given to one caller per probe."""
-        if not self.is_open:
+        with self._lock:
+            if not self.is_open:
+                return True
+            now = self._clock()
+            if now < self._next_probe:
+                return False
+            self._next_probe = now + self._probe_seconds
             return True
-        now = self._clock()
-        if now < self._next_probe:
-            return False
-        self._next_probe = now + self._probe_seconds
-        return True
 
     def succeeded(self) -> None:
-        self._failures = 0
+        with self._lock:
+            self._failures = 0
 
     def failed(self) -> None:
-        self._failures += 1
-        self._next_probe = self._clock() + self._probe_seconds
+        with self._lock:
+            self._failures += 1
+            self._next_probe = self._clock() + self._probe_seconds

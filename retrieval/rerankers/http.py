@@ -1,0 +1,142 @@
+"""A reranker on a server: `/rerank` as vLLM, Jina and Cohere have it, or as Text Embeddings Inference has it."""
+
+import time
+from collections.abc import Sequence
+from math import isfinite
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from retrieval.breaker import Breaker
+from retrieval.errors import RerankerUnavailable
+from retrieval.ports import Reranker
+from retrieval.rerankers.passages import passage
+from retrieval.types import PlacedChunk, Vector
+
+MOST = 32  # candidates: what Text Embeddings Inference takes in one request, unless told otherwise
+REPLY_BYTES = 4 << 20  # some servers send the texts back
+CONNECT_SECONDS = 1.0
+_REFUSED = frozenset({400, 404, 413, 422})  # of one request: it says nothing of the next
+
+
+class _Result(BaseModel):
+    index: int
+    relevance_score: float
+
+
+class _Results(BaseModel):
+    results: list[_Result]
+
+
+class _Rank(BaseModel):
+    index: int
+    score: float
+
+
+_RANKS = TypeAdapter(list[_Rank])
+
+
+class HttpReranker(Reranker):
+    """`url` is the server's base, like http://host:8000/v1; which of the two protocols it speaks is found out."""
+
+    weight: float = 0.9
+    """Its order stands; where it finds two alike, what was fused decides."""
+    most: int | None = MOST
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        api_key: str | None = None,
+        timeout_seconds: float = 5.0,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._url = url.rstrip("/").removesuffix("/rerank") + "/rerank"
+        self._model = model
+        self._timeout_seconds = timeout_seconds
+        self._breaker = breaker or Breaker()
+        self._speaks_tei: bool | None = None
+        self._client = httpx.Client(
+            # what is compressed could unpack to anything
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def scores(self, query: str, query_vector: Vector | None, candidates: Sequence[PlacedChunk]) -> list[float]:
+        if not candidates:
+            return []
+        if not self._breaker.admits():
+            raise self._unavailable("it failed repeatedly and rests")
+        texts = [passage(candidate) for candidate in candidates]
+        try:
+            scores = self._asked(query.encode("utf-8", "replace").decode(), texts)
+        except _Refused:
+            raise
+        except RerankerUnavailable:
+            self._breaker.failed()
+            raise
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            self._breaker.failed()
+            raise self._unavailable(type(error).__name__) from error
+        self._breaker.succeeded()
+        return scores
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _asked(self, query: str, texts: Sequence[str]) -> list[float]:
+        """In the protocol that it is known to speak, else in one after the other."""
+        if self._speaks_tei is not None:
+            return self._ask(query, texts, tei=self._speaks_tei)
+        try:
+            scores = self._ask(query, texts, tei=False)
+        except _Refused:
+            scores = self._ask(query, texts, tei=True)
+            self._speaks_tei = True
+            return scores
+        self._speaks_tei = False
+        return scores
+
+    def _ask(self, query: str, texts: Sequence[str], *, tei: bool) -> list[float]:
+        body: dict[str, object] = {"model": self._model, "query": query, "documents": list(texts)}
+        reply = self._post({"query": query, "texts": list(texts), "truncate": True} if tei else body)
+        try:
+            if tei:
+                rows = [(one.index, one.score) for one in _RANKS.validate_json(reply)]
+            else:
+                rows = [(one.index, one.relevance_score) for one in _Results.model_validate_json(reply).results]
+        except ValidationError as error:
+            raise self._unavailable("its reply is not a list of scores") from error
+        by_index = dict(rows)
+        if sorted(index for index, _ in rows) != list(range(len(texts))):
+            raise self._unavailable(f"it gave {len(by_index)} scores for {len(texts)} texts")
+        if not all(isfinite(score) and 0 <= score <= 1 for score in by_index.values()):
+            raise self._unavailable("its scores are not between 0 and 1: let it apply the model's activation")
+        return [by_index[index] for index in range(len(texts))]
+
+    def _post(self, body: dict[str, object]) -> bytes:
+        deadline = time.monotonic() + self._timeout_seconds
+        with self._client.stream("POST", self._url, json=body) as reply:
+            if reply.status_code != 200:
+                kind = _Refused if reply.status_code in _REFUSED else RerankerUnavailable
+                raise kind(str(self._unavailable(f"it answered {reply.status_code}")))
+            received = bytearray()
+            for part in reply.iter_raw():
+                received += part
+                if len(received) > REPLY_BYTES:
+                    raise self._unavailable("its reply is too long")
+                if time.monotonic() > deadline:
+                    raise self._unavailable(f"it took longer than {self._timeout_seconds:g} s")
+        return bytes(received)
+
+    def _unavailable(self, why: str) -> RerankerUnavailable:
+        return RerankerUnavailable(
+            f"reranker {self._model!r} at {self._url}: {why}. Check OPENBOOK_RERANKER_URL and "
+            "OPENBOOK_RERANKER_API_KEY, or set OPENBOOK_RERANKER to 'sentence'."
+        )
+
+
+class _Refused(RerankerUnavailable):
+    """The server is well but does not take this request."""
