@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,20 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def packages_in_lock(lock: Path) -> dict[str, str]:
@@ -157,15 +165,13 @@ def test_the_service_and_the_worker_import_no_torch_before_they_embed() -> None:
 def test_packages_open_with_a_docstring_and_nothing_else() -> None:
     for path in SOURCES:
         if path.name == "__init__.py":
-            body = ast.parse(path.read_text(encoding="utf-8")).body
+            body = parsed(path).body
             assert len(body) == 1, relative(path)
             assert isinstance(body[0], ast.Expr), relative(path)
 
 
 def test_every_module_says_what_it_does() -> None:
-    assert [
-        relative(path) for path in SOURCES if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    ] == []
+    assert [relative(path) for path in SOURCES if not ast.get_docstring(parsed(path))] == []
 
 
 # What is never written
@@ -175,7 +181,7 @@ def test_nothing_unsafe_is_imported_called_or_switched_on() -> None:
     found: list[str] = []
     for path in SOURCES:
         found += [f"{relative(path)}: {name}" for name in imported(path) if name.split(".")[0] in NEVER_IMPORTED]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call):
                 given = {word.arg for word in node.keywords if not is_false(word.value)} & NEVER_GIVEN
                 called = {ast.unparse(node.func)} & NEVER_CALLED
@@ -191,7 +197,7 @@ def test_names_use_the_words_of_the_house() -> None:
     classes = [
         f"{relative(path)}: {node.name}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef) and NOT_OUR_WORDS.search(node.name) and not is_named_by_its_base(node)
     ]
     files = [relative(path) for path in SOURCES if NOT_OUR_WORDS.search(path.stem.title())]
