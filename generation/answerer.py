@@ -11,7 +11,7 @@ from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.grounding import evidence
 from generation.language import reply_language
 from generation.ports import Generator, Searcher
-from generation.prompts import ABSTENTION
+from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
 from generation.types import (
     Answer,
@@ -21,6 +21,7 @@ from generation.types import (
     ContextReady,
     Delta,
     GenerationRequest,
+    Language,
     Turn,
     Usage,
 )
@@ -79,6 +80,7 @@ class Answerer:
         self, question: str, scope: Scope, history: tuple[Turn, ...], options: AnswerOptions, generator: Generator
     ) -> AsyncGenerator[AnswerEvent, None]:
         watch = _Stopwatch()
+        language = options.language or reply_language(question)
         asked = await self.rewriter.rewrite(question, history)
         grounds = await asyncio.to_thread(self._grounds, asked, scope, options)
         watch.timings |= {"retrieve": grounds.retrieve_ms, "pack": grounds.pack_ms}
@@ -89,16 +91,17 @@ class Answerer:
                 asked,
                 grounds.context,
                 history,
-                reply_language(question),
+                language,
                 options.temperature,
                 options.max_tokens,
+                options.style,
             )
             async with aclosing(self._written(request, writing, watch)) as texts:
                 async for text in texts:
                     yield Delta(text)
         if not writing.draft.text:
-            yield Delta(ABSTENTION[reply_language(question)])
-        yield Answered(_answer(question, grounds, writing, watch))
+            yield Delta(ABSTENTION[language])
+        yield Answered(_answer(question, language, grounds, writing, watch))
 
     def _grounds(self, asked: str, scope: Scope, options: AnswerOptions) -> "_Grounds":
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
@@ -201,12 +204,12 @@ async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopw
     watch.timings["generate"] = watch.since(start)
 
 
-def _answer(question: str, grounds: _Grounds, writing: _Writing, watch: _Stopwatch) -> Answer:
+def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writing, watch: _Stopwatch) -> Answer:
     draft = writing.draft
     timings = {"first_token": 0.0, "generate": 0.0} | watch.timings
     return Answer(
         question=question,
-        text=draft.text or ABSTENTION[reply_language(question)],
+        text=draft.text or ABSTENTION[language],
         abstained=not draft.text,
         evidence=grounds.evidence,
         citations=draft.citations,

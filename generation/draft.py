@@ -1,7 +1,7 @@
 """An answer while it is written: sentences in, checked text out, with the citations and the support of each."""
 
 from generation.citations import without_labels
-from generation.prompts import ABSTENTION
+from generation.prompt_texts import ABSTENTION
 from generation.release import Release, Sentence
 from generation.types import AnswerSentence, Citation, GeneratedText, Usage
 from generation.verification import Verified, verify

@@ -9,6 +9,8 @@ from retrieval.types import Box, Context, Filter, Place, Source
 Language: TypeAlias = Literal["en", "zh"]
 """The languages that Openbook itself speaks: those of prompts, abstentions and the page."""
 
+Style: TypeAlias = Literal["concise", "detailed"]
+"""How much a model is to write: a few sentences, or all that the passages say."""
 
 Doubt: TypeAlias = Literal["number", "date", "name", "negation"]
 """A kind of statement in a sentence that its quotes do not bear out."""
@@ -36,6 +38,9 @@ class AnswerOptions:
     max_tokens: int = 512
     filter: Filter = ()
     prefer_recent: float = 0.0
+    style: Style = "concise"
+    language: Language | None = None
+    """The answer's; None: the question's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,7 @@ class GenerationRequest:
     language: Language
     temperature: float
     max_tokens: int
+    style: Style = "concise"
 
 
 @dataclass(frozen=True, slots=True)

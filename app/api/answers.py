@@ -21,7 +21,18 @@ from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
 from generation.errors import GeneratorUnavailable
-from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, Citation, ContextReady, Delta, Doubt, Turn
+from generation.types import (
+    Answer,
+    Answered,
+    AnswerEvent,
+    AnswerOptions,
+    Citation,
+    ContextReady,
+    Delta,
+    Doubt,
+    Style,
+    Turn,
+)
 from retrieval.types import Context, Passage, Scope
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"])
@@ -45,6 +56,8 @@ class Options(Closed):
     generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 512
+    style: Style = "concise"
+    language: Literal["auto", "en", "zh"] = "auto"
 
 
 class Asked(Closed):
@@ -248,6 +261,8 @@ def _ask(app: App, key: KeyRecord, asked: Asked) -> Ask:
         temperature=wanted.temperature,
         max_tokens=wanted.max_tokens,
         prefer_recent=wanted.prefer_recent,
+        style=wanted.style,
+        language=None if wanted.language == "auto" else wanted.language,
         filter=asked.filter.conditions() if asked.filter else (),
     )
     return Ask(asked.question, scope, history, options, conversation)

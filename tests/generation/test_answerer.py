@@ -10,7 +10,7 @@ from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import Timeouts, VllmGenerator
 from generation.ports import Generator, Searcher
-from generation.prompts import ABSTENTION
+from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
 from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, ContextReady, Delta, Turn, Usage
 from retrieval.embedders.hashing import HashingEmbedder
@@ -175,6 +175,11 @@ def test_a_follow_up_is_searched_with_the_words_of_the_question_before() -> None
     answer = answered(events(answerer(ScriptedGenerator(), search), "How many inhabitants does it have?", history))
     assert search.queries == ["How many inhabitants does it have? (capital France)"]
     assert answer.question == "How many inhabitants does it have?"
+
+
+def test_the_language_that_is_asked_for_wins_over_the_questions() -> None:
+    answer = answered(events(answerer(ScriptedGenerator(), FixedSearch(())), options=AnswerOptions(language="zh")))
+    assert (answer.text, answer.abstained) == (ABSTENTION["zh"], True)
 
 
 def test_a_chinese_question_is_answered_by_terms_alone() -> None:

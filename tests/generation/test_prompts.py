@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 
-from generation.prompts import ABSTENTION, HISTORY_CHARACTERS, answer_messages, neutralise, new_marker, rewrite_prompt
+from generation.prompt_texts import ABSTENTION, STYLES
+from generation.prompts import HISTORY_CHARACTERS, answer_messages, neutralise, new_marker, rewrite_prompt
 from generation.types import GenerationRequest, Language, Turn
 from tests.generation.given import CHINESE, PARIS, context, hit, request
 
@@ -102,6 +103,15 @@ def test_rules_tell_the_abstention_and_the_marker(language: Language) -> None:
     assert ABSTENTION[language] in system.content
     assert "m4rk3r" in system.content.splitlines()[0]
     assert (system.role, user.role) == ("system", "user")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_detailed_answer_is_asked_for_in_other_words_than_a_concise_one(language: Language) -> None:
+    concise = GenerationRequest("香港？", context(hit(CHINESE)), (), language, 0.0, 100)
+    detailed = GenerationRequest("香港？", context(hit(CHINESE)), (), language, 0.0, 100, style="detailed")
+    assert STYLES[language]["concise"] in prompt(concise)
+    assert STYLES[language]["detailed"] in prompt(detailed)
+    assert STYLES[language]["concise"] not in prompt(detailed)
 
 
 def test_chinese_is_asked_in_chinese() -> None:

@@ -127,9 +127,17 @@ def test_a_follow_up_knows_what_was_said(asker: httpx.Client, writer: Scripted) 
 
 
 def test_options_reach_the_generator(asker: httpx.Client, writer: Scripted) -> None:
-    options = {"generator": "scripted", "temperature": 0.5, "max_tokens": 33, "k": 1}
+    options = {
+        "generator": "scripted",
+        "temperature": 0.5,
+        "max_tokens": 33,
+        "k": 1,
+        "style": "detailed",
+        "language": "zh",
+    }
     asker.post("/v1/answers", json=asked() | {"options": options})
-    assert (writer.requests[-1].temperature, writer.requests[-1].max_tokens) == (0.5, 33)
+    request = writer.requests[-1]
+    assert (request.temperature, request.max_tokens, request.style, request.language) == (0.5, 33, "detailed", "zh")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +150,7 @@ def test_options_reach_the_generator(asker: httpx.Client, writer: Scripted) -> N
         {"question": "a", "options": {"max_tokens": 100_000}},
         {"question": "a", "options": {"temperature": 3}},
         {"question": "a", "options": {"logprobs": True}},
+        {"question": "a", "options": {"language": "de"}},
         {"question": "a", "options": {"generator": "unknown"}},
         {"question": "a", "conversation_id": "con_\0"},
         {"question": "a", "history": []},
