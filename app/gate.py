@@ -100,7 +100,9 @@ RULES = (
     Rule("GET", "/v1/conversations/{id}", "reader"),
     Rule("DELETE", "/v1/conversations/{id}", "reader"),
     Rule("GET", "/v1/models", "reader"),
+    Rule("GET", "/v1/models/{model}", "reader"),
     Rule("POST", "/v1/chat/completions", "reader"),
+    Rule("POST", "/mcp", "reader"),
 )
 """Every route there is. A route that does not stand here is never reached, and fails a test."""
 

@@ -31,6 +31,7 @@ from app.api import (
     health,
     jobs,
     keys,
+    mcp,
     openai,
     originals,
     problems,
@@ -89,6 +90,7 @@ _ROUTERS = (
     conversations,
     evaluations,
     openai,
+    mcp,
 )
 
 

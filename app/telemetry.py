@@ -46,7 +46,7 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [lines]
     root.setLevel(settings.log_level.upper())
-    for noisy in ("alembic", "httpx", "httpcore", "urllib3", "botocore"):
+    for noisy in ("alembic", "httpx", "httpcore", "mcp", "urllib3", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

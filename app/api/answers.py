@@ -181,7 +181,7 @@ async def answer(
     asked: Asked, request: Request, key: KeyGiven, app: AppGiven, _: PlaceHeld
 ) -> AnswerBody | EventStream:
     """Answer from the documents, as one body or, with `stream`, as events."""
-    told = begin(app, key, await run_sync(_ask, app, key, asked))
+    told = begin(app, key, await run_sync(ask_of, app, key, asked))
     if not asked.stream:
         return await while_connected(request, lambda: whole(told))
     request_id = request_id_of(request.scope)
@@ -243,7 +243,8 @@ async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[ServerSent
                     yield event("answer", each.model_dump(mode="json"))
 
 
-def _ask(app: App, key: KeyRecord, asked: Asked) -> Ask:
+def ask_of(app: App, key: KeyRecord, asked: Asked) -> Ask:
+    """The question as it is answered: its conversation looked up, its collections checked."""
     services, wanted = app.services, asked.options
     scope = auth.scope_of(services.collections, key, asked.collections)
     conversation = ConversationId(asked.conversation_id) if asked.conversation_id else None

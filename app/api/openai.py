@@ -18,13 +18,19 @@ from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
 from app.api.models import Closed, Text
 from app.api.problems import InvalidRequest, problem, request_id_of
+from app.gate import NoRoute
 from generation.types import AnswerOptions, Delta, Turn
 
 router = APIRouter(prefix="/v1", tags=["compatibility"])
 
 MODEL = "openbook"
+_MODEL = {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
+_ONE_MODEL = f"there is only the model {MODEL!r}"
 _QUESTION_MAX = 4000
 _TURN_MAX = 20_000
+_TOKENS_MOST = 4096
+_TOKENS_ASKED = 1_000_000
+_SHORT = 500
 
 
 class TextPart(Closed):
@@ -42,6 +48,10 @@ class ChatMessage(Closed):
     name: Annotated[Text, Field(max_length=100)] | None = None
     refusal: None = None
     annotations: list[JsonValue] | None = None
+    # a client that sends our own reply back as history sends these with it
+    audio: None = None
+    function_call: None = None
+    tool_calls: None = None
 
     def text(self) -> str:
         """The message's words."""
@@ -61,26 +71,49 @@ class ResponseFormat(Closed):
     type: Literal["text"]
 
 
+Short = Annotated[Text, Field(max_length=_SHORT)] | None
+TokensAsked = Annotated[int, Field(ge=1, le=_TOKENS_ASKED)] | None
+
+
 class ChatRequest(Closed):
-    """The fields that are honoured, and those standard ones that do no harm and are passed over."""
+    """The fields that are honoured; then those standard ones that do no harm; then those that only may say nothing."""
 
     model: Annotated[Text, Field(max_length=200)]
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
-    stream: bool = False
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=4096)] | None = None
+    max_tokens: TokensAsked = None
+    max_completion_tokens: TokensAsked = None
+
     n: Literal[1] | None = None
     response_format: ResponseFormat | None = None
-    user: Annotated[Text, Field(max_length=500)] | None = None
-    safety_identifier: Annotated[Text, Field(max_length=500)] | None = None
+    modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
+    user: Short = None
+    safety_identifier: Short = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    reasoning_effort: Short = None
+    verbosity: Short = None
+    service_tier: Short = None
+    prompt_cache_key: Short = None
+    prompt_cache_retention: Short = None
+    parallel_tool_calls: bool | None = None
     store: bool | None = None
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+
+    logprobs: Literal[False] | None = None
+    top_logprobs: None = None
+    logit_bias: None = None
+    stop: None = None
+    tools: None = None
+    tool_choice: None = None
+    functions: None = None
+    function_call: None = None
+    audio: None = None
+    prediction: None = None
 
     def question(self) -> str:
         """The last message, which must be a user's."""
@@ -105,13 +138,21 @@ class ChatRequest(Closed):
         """What is honoured of the sampling parameters."""
         most = self.max_completion_tokens or self.max_tokens
         given = AnswerOptions(temperature=self.temperature or 0.0)
-        return given if most is None else replace(given, max_tokens=most)
+        return given if most is None else replace(given, max_tokens=min(most, _TOKENS_MOST))
 
 
 @router.get("/models")
 def list_models() -> dict[str, Any]:
     """The one model there is."""
-    return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}]}
+    return {"object": "list", "data": [_MODEL]}
+
+
+@router.get("/models/{model}")
+def show_model(model: str) -> dict[str, Any]:
+    """The one model by its name."""
+    if model != MODEL:
+        raise NoRoute(_ONE_MODEL)
+    return _MODEL
 
 
 @router.post("/chat/completions", response_model=None)
@@ -120,7 +161,7 @@ async def complete(
 ) -> dict[str, Any] | EventStream:
     """Answer the last message from the documents; citations are in the message's annotations."""
     if chat.model != MODEL:
-        raise InvalidRequest(f"there is only the model {MODEL!r}")
+        raise InvalidRequest(_ONE_MODEL)
     scope = await run_sync(auth.scope_of, app.services.collections, key)
     ask = Ask(chat.question(), scope, chat.history(), chat.options())
     told = begin(app, key, ask)
@@ -144,7 +185,8 @@ async def _chunks(
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> ServerSentEvent:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _data({**_head(ask.id, "chat.completion.chunk", created), "choices": [choice], **more})
+        told = {"usage": None} if usage else {}  # as OpenAI has it: null until the last chunk
+        return _data({**_head(ask.id, "chat.completion.chunk", created), "choices": [choice], **told, **more})
 
     yield chunk({"role": "assistant", "content": ""})
     async with aclosing(told):

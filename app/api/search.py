@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field, model_validator
 
 from app import auth
-from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld
+from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld
 from app.api.models import Closed, CollectionName, Reply, Text
 from app.db.types import KeyRecord
 from app.wiring import Services
@@ -149,6 +149,11 @@ class Found(Reply):
 @router.post("/search")
 async def search(query: SearchQuery, key: KeyGiven, app: AppGiven, _: PlaceHeld) -> Found:
     """Find passages; filtering happens before ranking."""
+    return await find(app, key, query)
+
+
+async def find(app: App, key: KeyRecord, query: SearchQuery) -> Found:
+    """What a query finds of all that the key may read."""
     result = await run_sync(_search, app.services, key, query)
     app.metrics.count_degraded(result.degraded)
     return Found(

@@ -8,6 +8,7 @@ from app.cli import (
     evaluation,
     exchange,
     keys,
+    mcp,
     models,
     processes,
     questions,
@@ -16,7 +17,7 @@ from app.cli import (
 )
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for module in (processes, documents, watch, questions, reindexing, exchange, backups, evaluation):
+for module in (processes, documents, watch, questions, reindexing, exchange, backups, evaluation, mcp):
     cli.add_typer(module.commands)
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(models.commands, name="models")

@@ -19,7 +19,15 @@ from app.main import create_app
 from generation.types import GenerationRequest, GeneratorEvent
 from tests.app.running import Running, Scripted, events, running
 
-FILLED = {"{path}": "app.js", "{token}": "obl_x", "{number}": "1", "{other}": "1", "{name}": "nowhere"}
+FILLED = {
+    "{path}": "app.js",
+    "{token}": "obl_x",
+    "{number}": "1",
+    "{other}": "1",
+    "{name}": "nowhere",
+    "{model}": "openbook",
+}
+ACCEPT = {"Accept": "application/json, text/event-stream"}
 MULTIPART = {"files": {"file": ("a.txt", b"")}}
 
 
@@ -35,6 +43,10 @@ def ask(client: httpx.Client, rule: Rule, document: str, **more: Any) -> httpx.R
     if rule.method in ("POST", "PUT"):
         body = MULTIPART if rule.body == "upload" else {"json": {}}
     return client.request(rule.method, address(rule, document), **body, **more)
+
+
+def tool_call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
 
 
 def test_every_route_stands_in_the_table_and_every_entry_is_a_route(service: Running) -> None:
@@ -58,7 +70,7 @@ def test_only_these_routes_are_open() -> None:
 
 
 def test_whatever_changes_more_than_the_askers_own_things_needs_an_admin() -> None:
-    own = ("/v1/session", "/v1/conversations", "/v1/answers", "/v1/search", "/v1/chat/completions")
+    own = ("/v1/session", "/v1/conversations", "/v1/answers", "/v1/search", "/v1/chat/completions", "/mcp")
     changing = {rule.path for rule in RULES if rule.method != "GET" and not rule.path.startswith(own)}
     assert changing == {rule.path for rule in RULES if rule.path.startswith("/v1/admin/") and rule.method != "GET"}
     assert all(rule.access == "admin" for rule in RULES if rule.path.startswith("/v1/admin/"))
@@ -160,6 +172,7 @@ BODIES = [
     ("/v1/search", {"query": "payroll"}),
     ("/v1/answers", {"question": "payroll"}),
 ]
+CALLS = [("search", {"query": "payroll"}), ("ask", {"question": "payroll"})]
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES)
@@ -174,6 +187,22 @@ def test_a_collection_in_a_body_is_checked_like_an_id(
         assert {**reply.json(), "request_id": ""} == {**unknown.json(), "request_id": ""}
 
 
+@pytest.mark.parametrize(("tool", "arguments"), CALLS)
+@pytest.mark.parametrize("name", ["private", "nowhere", "Private", "*"])
+def test_a_collection_in_a_tools_arguments_is_checked_like_an_id(
+    tool: str, arguments: dict[str, Any], name: str, limited: httpx.Client
+) -> None:
+    def told(collections: list[str]) -> dict[str, Any]:
+        call = tool_call(tool, {**arguments, "collections": collections})
+        return dict(limited.post("/mcp", json=call, headers=ACCEPT).json()["result"])
+
+    assert told([name])["isError"]
+    assert told([])["isError"]
+    if name in ("private", "nowhere"):
+        words = [told([each])["content"][0]["text"].partition("(request")[0] for each in (name, "never-was")]
+        assert words[0] == words[1]
+
+
 @pytest.mark.parametrize(("path", "body"), BODIES)
 def test_an_empty_list_of_collections_never_means_all(path: str, body: dict[str, Any], limited: httpx.Client) -> None:
     assert limited.post(path, json={**body, "collections": []}).status_code == 422
@@ -181,12 +210,16 @@ def test_an_empty_list_of_collections_never_means_all(path: str, body: dict[str,
 
 def test_a_limited_reader_sees_nothing_of_another_collection(limited: httpx.Client, private_id: str) -> None:
     question = "When does the payroll run of the marmalade project happen?"
+    completion = {"model": "openbook", "messages": [{"role": "user", "content": question}]}
+    called = [("search", {"query": question, "k": 20}), ("ask", {"question": question})]
     seen = [
         limited.get("/v1/documents", params={"limit": 500}).text,
         limited.get("/v1/documents", params={"q": "payroll"}).text,
         limited.get("/v1/session").text,
         limited.post("/v1/search", json={"query": question, "k": 100}).text,
         limited.post("/v1/answers", json={"question": question}).text,
+        limited.post("/v1/chat/completions", json=completion).text,
+        *(limited.post("/mcp", json=tool_call(*each), headers=ACCEPT).text for each in called),
     ]
     filtered = {"all": [{"field": "document.id", "op": "eq", "value": private_id}]}
     assert limited.post("/v1/search", json={"query": question, "filter": filtered}).json()["hits"] == []

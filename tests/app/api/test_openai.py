@@ -72,7 +72,10 @@ def test_a_limited_key_gets_nothing_of_another_collection(limited: httpx.Client)
     [
         {"user": "u", "seed": 5, "n": 1, "top_p": 0.9, "presence_penalty": 0, "frequency_penalty": 0},
         {"temperature": 1.5, "max_tokens": 100, "response_format": {"type": "text"}, "store": False, "metadata": {}},
-        {"stream_options": None, "temperature": None, "max_completion_tokens": 10},
+        {"stream_options": None, "temperature": None, "max_completion_tokens": 10, "stream": None},
+        {"max_tokens": 32_768, "modalities": ["text"], "reasoning_effort": "low", "verbosity": "low"},
+        {"service_tier": "auto", "prompt_cache_key": "k", "prompt_cache_retention": "24h", "parallel_tool_calls": True},
+        {"tools": None, "tool_choice": None, "stop": None, "logprobs": False, "logit_bias": None, "functions": None},
     ],
 )
 def test_harmless_fields_do_no_harm(more: dict[str, Any], reader: httpx.Client) -> None:
@@ -91,6 +94,8 @@ def test_harmless_fields_do_no_harm(more: dict[str, Any], reader: httpx.Client) 
         {"top_logprobs": 5},
         {"logit_bias": {}},
         {"stop": ["x"]},
+        {"modalities": ["audio"]},
+        {"reasoning_effort": "x" * 501},
         {"prompt_embeds": "x"},
         {"chat_template_kwargs": {}},
         {"response_format": {"type": "json_object"}},
