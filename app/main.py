@@ -34,6 +34,7 @@ from app.api import (
     mcp,
     openai,
     originals,
+    overview,
     problems,
     reindexes,
     search,
@@ -76,6 +77,7 @@ _HEADERS = {
 _ROUTERS = (
     session,
     health,
+    overview,
     uploads,
     documents,
     versions,
@@ -169,7 +171,7 @@ async def _page() -> FileResponse:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = cast("App", app.state.openbook)
-    tasks = [asyncio.create_task(work(state)) for work in (health.warm_up, health.keep_tidy)]
+    tasks = [asyncio.create_task(work(state)) for work in (health.warm_up, health.keep_tidy, health.remember)]
     try:
         yield
     finally:

@@ -82,6 +82,10 @@ class Replica:
             followers = list(self._followers.items())
         return {collection: follower.current.seq for collection, follower in followers if follower.current is not None}
 
+    def bytes_on_disk(self, collection: CollectionId) -> int:
+        """What the snapshots of a collection's indexes take."""
+        return self._snapshots.size(collection)
+
     def discard(self, collection: CollectionId) -> None:
         """Let go of a collection's indexes as they are: the next search opens them anew."""
         with self._lock:

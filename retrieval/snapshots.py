@@ -48,6 +48,11 @@ class Snapshots:
         names = _names(self._home(collection, generation))
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
+    def size(self, collection: CollectionId) -> int:
+        """The bytes of all that is kept of a collection."""
+        homes = (self.folder / name for name, _ in self._generations(collection))
+        return sum(_size(path) for home in homes for path in _files(home))
+
     def verified(self, stamp: Stamp) -> Path:
         """The folder of that snapshot; raises IndexDamaged where one bit of it is not as it was written."""
         place = self._place(stamp)
@@ -141,6 +146,14 @@ def _sha256(path: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if not path.is_dir())
+
+
+def _size(path: Path) -> int:
+    """Nothing of a file that another process has just deleted."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _names(folder: Path) -> list[str]:

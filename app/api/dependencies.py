@@ -13,6 +13,7 @@ from app import auth
 from app.api.events import OpenStreams
 from app.api.problems import request_id_of
 from app.db.types import KeyRecord
+from app.history import History
 from app.limits import MovingWindow, Slots
 from app.telemetry import Metrics
 from app.wiring import Services
@@ -36,7 +37,8 @@ class App:
     slots: Slots
     rate: MovingWindow
     renderings: asyncio.Semaphore
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics
+    history: History
     streams: OpenStreams = field(default_factory=OpenStreams)
     transfers: Slots = field(default_factory=lambda: Slots(_TRANSFERS))
     watchers: Slots = field(default_factory=lambda: Slots(_WATCHERS))
@@ -54,7 +56,8 @@ def new_app(services: Services) -> App:
     settings = services.settings
     slots = Slots(settings.generator_connections * _PLACES_PER_CONNECTION)
     renderings = asyncio.Semaphore(settings.parse_processes)
-    return App(services, slots, MovingWindow(settings.requests_per_minute), renderings)
+    metrics = Metrics()
+    return App(services, slots, MovingWindow(settings.requests_per_minute), renderings, metrics, History(metrics))
 
 
 def _app(request: Request) -> App:

@@ -23,7 +23,7 @@ from app.api.models import (
     failure,
     page,
 )
-from app.db.types import ChunkRecord, DocumentRecord
+from app.db.types import ChunkRecord, DocumentRecord, DocumentSort
 from ingestion.intake import NAME_MAX, display_name
 from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue
@@ -74,6 +74,7 @@ class Chunk(Reply):
     pages: list[int]
     page_labels: list[str]
     tokens: int
+    language: str
     boxes: list[tuple[int, float, float, float, float]]
 
 
@@ -107,12 +108,13 @@ def list_documents(
     collection: Annotated[CollectionName | None, Query()] = None,
     status: VersionStatus | None = None,
     q: Annotated[Text | None, Query(max_length=200)] = None,
+    sort: DocumentSort = "-created",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Document]:
-    """The documents that the key may read, newest first; `q` looks into names and titles."""
+    """The documents that the key may read, newest first or as `sort` says; `q` looks into names and titles."""
     scope = auth.scope_of(services.collections, key, None if collection is None else [collection])
-    return page(services.documents.page(scope, status, q, limit, cursor), shown)
+    return page(services.documents.page(scope, status, q, limit, cursor, sort), shown)
 
 
 @router.get("/v1/documents/{id}")
@@ -174,5 +176,6 @@ def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
         "pages": list(record.pages),
         "page_labels": list(record.page_labels),
         "tokens": record.tokens,
+        "language": record.language,
         "boxes": [(region.page, *region.box) for region in record.regions if region.box is not None],
     }

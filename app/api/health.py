@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 import structlog
 from anyio.to_thread import run_sync
@@ -12,7 +13,9 @@ from prometheus_client.registry import Collector
 
 from app.api.dependencies import App, AppGiven
 from app.api.models import Reply
+from app.api.overview import take_sample
 from app.db.errors import DatabaseError
+from app.history import SAMPLE_SECONDS
 from app.wiring import Services
 from retrieval.errors import RetrievalError
 
@@ -120,6 +123,14 @@ def _open(services: Services) -> dict[str, str]:
         _log.warning("indexes cannot be opened", exc_info=True)
         reasons["indexes"] = "a collection's indexes cannot be opened: the log says why"
     return reasons
+
+
+async def remember(app: App) -> None:
+    """Add to the history of the figures, sample by sample."""
+    while True:
+        with suppress(DatabaseError):
+            await run_sync(take_sample, app)
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 class StoredFigures(Collector):

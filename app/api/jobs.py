@@ -3,19 +3,19 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.sse import ServerSentEvent
 
 from app.api.dependencies import AppGiven, Readable, ServicesGiven, WatchHeld, audit
 from app.api.events import EventStream, error_event, event
-from app.api.models import Failure, Id, Reply, failure
+from app.api.models import Failure, Id, Page, Reply, failure
 from app.api.problems import request_id_of
 from app.db.types import JobRecord, JobStatus
 from app.wiring import Services
-from ingestion.types import JobId
+from ingestion.types import JobId, VersionStatus
 from retrieval.types import Scope
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -24,14 +24,20 @@ WATCH_SECONDS = 3600.0
 _POLL_SECONDS = 0.25
 _POLL_MOST_SECONDS = 2.0
 _ENDED = ("succeeded", "failed", "cancelled")
+_JOBS_MOST = 200
+JobIds = Annotated[tuple[Annotated[str, Query(max_length=64)], ...], Query(min_length=1, max_length=_JOBS_MOST)]
 
 
 class Job(Reply):
-    """A job; `done` of `total` pages or chunks are through at this stage, where that is known."""
+    """A job; `done` of `total` pages or chunks are through at this stage, where that is known.
+
+    `version_status` is that of the version that it reads: what succeeded may be `ready` or `partial`.
+    """
 
     id: str
     document_id: str
     status: JobStatus
+    version_status: VersionStatus
     stage: str
     progress: float
     done: int | None
@@ -40,6 +46,13 @@ class Job(Reply):
     attempts: int
     error: Failure | None
     updated_at: datetime
+
+
+@router.get("/jobs")
+def list_jobs(id: JobIds, scope: Readable, services: ServicesGiven) -> Page[Job]:
+    """Many jobs as they stand, by their ids; those that are unknown are left out."""
+    jobs = services.jobs.several([JobId(each) for each in id], scope)
+    return Page(items=[_shown(job) for job in jobs], next_cursor=None)
 
 
 @router.get("/jobs/{id}")
@@ -90,6 +103,7 @@ def _shown(record: JobRecord) -> Job:
         id=record.id,
         document_id=record.document_id,
         status=record.status,
+        version_status=record.version_status,
         stage=record.stage,
         progress=record.progress,
         done=record.done,

@@ -31,7 +31,7 @@ Text = Annotated[str, AfterValidator(_storable)]
 Id = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")]
 CollectionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .\-]*$")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
-Cursor = Annotated[str | None, Query(max_length=500, pattern=r"^[A-Za-z0-9_=.:\-]*$")]
+Cursor = Annotated[str | None, Query(max_length=2000, pattern=r"^[A-Za-z0-9_=.:\-]*$")]
 
 
 METADATA_BYTES = 16_384

@@ -65,6 +65,16 @@ class CollectionStore:
         with self.db.read() as session:
             return {row.name: CollectionId(row.id) for row in session.execute(statement)}
 
+    def chunks(self) -> "dict[CollectionId, int]":
+        """How many chunks the documents of each collection answer with; one in many documents counts in each."""
+        statement = (
+            select(models.Document.collection_id, func.sum(models.Version.chunks).label("chunks"))
+            .join(models.Version, models.Version.id == models.Document.live_version_id)
+            .group_by(models.Document.collection_id)
+        )
+        with self.db.read() as session:
+            return {CollectionId(row.collection_id): int(row.chunks or 0) for row in session.execute(statement)}
+
     def by_name(self, name: str) -> CollectionRecord | None:
         with self.db.read() as session:
             row = session.execute(_records().where(models.Collection.name == name)).first()

@@ -117,7 +117,7 @@ def placed_chunks() -> Select[*tuple[Any, ...]]:
     return (
         select(models.Placement.chunk_id, models.Placement.ordinal, models.Placement.pages)
         .add_columns(models.Placement.regions, models.Placement.page_labels)
-        .add_columns(models.Chunk.text, models.Chunk.headings, models.Chunk.tokens)
+        .add_columns(models.Chunk.text, models.Chunk.headings, models.Chunk.tokens, models.Chunk.language)
         .join(models.Chunk, models.Chunk.id == models.Placement.chunk_id)
     )
 
@@ -131,6 +131,7 @@ def chunk(row: Row[Any]) -> ChunkRecord:
         pages=tuple(row.pages),
         tokens=row.tokens,
         regions=regions(row.regions),
+        language=row.language,
         page_labels=tuple(row.page_labels or ()),
     )
 

@@ -3,18 +3,25 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.db import comparisons, descriptions, document_rows, liveness, models, registration
+from app.db import comparisons, descriptions, document_rows, listings, liveness, models, registration
 from app.db.clock import Clock, utc_now
 from app.db.deletion import delete_document
-from app.db.document_rows import Shown
 from app.db.errors import Conflict, InvalidCursor
 from app.db.locks import hold_document
 from app.db.session import Database
-from app.db.sql import REGISTER_LOCK, among, lock, unindexed
-from app.db.types import ChunkChange, ChunkRecord, Comparison, DocumentRecord, Paged, VersionRecord
+from app.db.sql import REGISTER_LOCK, among, lock
+from app.db.types import (
+    ChunkChange,
+    ChunkRecord,
+    Comparison,
+    DocumentRecord,
+    DocumentSort,
+    Paged,
+    VersionRecord,
+)
 from ingestion.errors import QueueFull, UnknownDocument
 from ingestion.ports import DocumentRegister
 from ingestion.types import Accepted, BlobKey, DocumentId, Metadata, Upload, VersionStatus
@@ -77,25 +84,27 @@ class DocumentStore(DocumentRegister):
             return _get(session, id, scope)
 
     def page(
-        self, scope: Scope, status: VersionStatus | None, q: str | None, limit: int, cursor: str | None
+        self,
+        scope: Scope,
+        status: VersionStatus | None,
+        q: str | None,
+        limit: int,
+        cursor: str | None,
+        sort: DocumentSort = "-created",
     ) -> Paged[DocumentRecord]:
-        """Newest first; `q` is looked for in name and title, `status` is the one that the record shows."""
-        ids = select(models.Document.id).where(_within(scope))
-        if cursor is not None:
-            ids = ids.where(models.Document.id < cursor)
-        if status is None and not q:  # else the rows that are joined decide
-            ids = ids.order_by(models.Document.id.desc()).limit(limit + 1)
-        statement = document_rows.documents().where(models.Document.id.in_(ids))
-        if status is not None:
-            statement = statement.where(Shown.status == status)
-        if q:
-            statement = statement.where(
-                models.Document.name.icontains(q, autoescape=True) | Shown.title.icontains(q, autoescape=True)
-            )
+        """In the order of `sort`; `q` is looked for in name and title, `status` is the one that the record shows.
+
+        Raises InvalidCursor.
+        """
+        found = listings.in_order(listings.ids(scope, status, q, sort), sort, limit, cursor)
+        page = found.add_columns(listings.sort_key(sort).label("sort_value")).subquery()
+        statement = document_rows.documents().add_columns(page.c.sort_value).join(page, page.c.id == models.Document.id)
+        falling = sort.startswith("-")
+        places = (page.c.sort_value, page.c.id)
         with self.db.read() as session:
-            rows = session.execute(statement.order_by(models.Document.id.desc()).limit(limit + 1)).all()
+            rows = session.execute(statement.order_by(*(each.desc() if falling else each for each in places))).all()
         records = tuple(document_rows.document(row) for row in rows[:limit])
-        return Paged(records, records[-1].id if len(rows) > limit else None)
+        return Paged(records, listings.cursor_of(rows[limit - 1], sort) if len(rows) > limit else None)
 
     def versions(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[VersionRecord]:
         """Those that are kept, newest first. Raises UnknownDocument."""
@@ -210,13 +219,6 @@ def require_collection(session: Session, collection: CollectionId) -> None:
     )
     if session.execute(found).first() is None:
         raise UnknownCollection(f"there is no collection {collection}")
-
-
-def _within(scope: Scope) -> ColumnElement[bool]:
-    """So that both databases read the page off an index in its order, and stop when it is full."""
-    if len(scope.collections) == 1:
-        return models.Document.collection_id == next(iter(scope.collections))
-    return among(unindexed(models.Document.collection_id), scope.collections)
 
 
 def _get(session: Session, id: DocumentId, scope: Scope) -> DocumentRecord:

@@ -119,6 +119,12 @@ class JobStore(JobQueue):
         with self.db.read() as session:
             return _get(session, id, scope)
 
+    def several(self, ids: Sequence[JobId], scope: Scope) -> list[JobRecord]:
+        """Those of the jobs that there are within the scope, oldest first."""
+        statement = _within(scope).where(among(models.Job.id, ids)).order_by(models.Job.id)
+        with self.db.read() as session:
+            return [_record(row) for row in session.execute(statement)]
+
     def cancel(self, id: JobId, scope: Scope) -> JobRecord:
         """In force at once: a running attempt's fence is gone. Raises UnknownJob, and Conflict for one at its end."""
         with self.db.write() as session:
@@ -152,6 +158,14 @@ class JobStore(JobQueue):
         counts: dict[str, int] = {status: count for status, count in counted}  # noqa: C416 dict() loses the types
         statuses: tuple[JobStatus, ...] = get_args(JobStatus)
         return {status: counts.get(status, 0) for status in statuses}
+
+    def oldest_seconds(self) -> float | None:
+        """For how long the oldest job that may be taken has waited; None where none waits."""
+        oldest = select(func.min(models.Job.id)).where(models.Job.status == "queued", models.Job.run_after <= epoch())
+        made = select(models.Job.created_at).where(models.Job.id == oldest.scalar_subquery())
+        with self.db.read() as session:
+            created_at = session.scalars(made).one_or_none()
+        return None if created_at is None else max(0.0, (self.clock() - created_at).total_seconds())
 
     def _lost(self, session: Session, claimable: Select[*tuple[Any, ...]], limit: int) -> list[Row[Any]]:
         """Jobs whose worker went silent: due again, or failed when their attempts are used up."""
@@ -304,29 +318,35 @@ def _job(row: Row[Any], worker: WorkerId) -> Job:
     )
 
 
-def _in_scope(id: JobId, scope: Scope) -> Select[*tuple[Any, ...]]:
+def _within(scope: Scope) -> Select[*tuple[Any, ...]]:
     return (
-        select(models.Job.__table__)
+        select(models.Job.__table__, models.Version.status.label("version_status"))
+        .join(models.Version, models.Version.id == models.Job.version_id)
         .join(models.Document, models.Document.id == models.Job.document_id)
-        .where(models.Job.id == id, among(models.Document.collection_id, scope.collections))
+        .where(among(models.Document.collection_id, scope.collections))
     )
 
 
 def _lock(session: Session, id: JobId, scope: Scope) -> Row[Any]:
-    row = session.execute(_in_scope(id, scope).with_for_update(of=models.Job)).one_or_none()
+    row = session.execute(_within(scope).where(models.Job.id == id).with_for_update(of=models.Job)).one_or_none()
     if row is None:
         raise UnknownJob(f"there is no job {id}")
     return row
 
 
 def _get(session: Session, id: JobId, scope: Scope) -> JobRecord:
-    row = session.execute(_in_scope(id, scope)).one_or_none()
+    row = session.execute(_within(scope).where(models.Job.id == id)).one_or_none()
     if row is None:
         raise UnknownJob(f"there is no job {id}")
+    return _record(row)
+
+
+def _record(row: Row[Any]) -> JobRecord:
     return JobRecord(
         id=JobId(row.id),
         document_id=DocumentId(row.document_id),
         status=row.status,
+        version_status=row.version_status,
         stage=row.stage,
         progress=row.progress,
         done=row.done,

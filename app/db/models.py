@@ -28,6 +28,7 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
 RETIRED = text("retired_at IS NOT NULL")
+UNREADY = text("status <> 'ready'")
 UPLOADED = 0
 """The generation of a job that no re-index asked for."""
 
@@ -114,7 +115,11 @@ class Document(Base):
     """What people upload under a name; `live_version_id` is the version that answers, if any does yet."""
 
     __tablename__ = "documents"
-    __table_args__ = (Index(None, "collection_id", "id"),)
+    __table_args__ = (
+        Index(None, "collection_id", "id"),
+        Index(None, "updated_at", "id"),
+        Index("ix_documents_by_name", text("lower(name)"), "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id"))
@@ -139,6 +144,7 @@ class Version(Base):
         UniqueConstraint("document_id", "number"),
         Index(None, "blob_key"),
         Index(None, "retired_at", sqlite_where=RETIRED, postgresql_where=RETIRED),
+        Index(None, "status", sqlite_where=UNREADY, postgresql_where=UNREADY),
         NEVER_REUSED,
     )
 

@@ -15,6 +15,8 @@ AnswerId = NewType("AnswerId", str)
 Role: TypeAlias = Literal["admin", "reader"]
 KeyKind: TypeAlias = Literal["api", "session", "login"]
 ReindexStatus: TypeAlias = Literal["running", "stopped", "cancelled"]
+DocumentSort: TypeAlias = Literal["created", "-created", "name", "-name", "updated", "-updated", "size", "-size"]
+"""What documents are sorted by; with a minus from the last to the first."""
 JobStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 T = TypeVar("T")
@@ -150,6 +152,7 @@ class ChunkRecord:
     pages: tuple[int, ...]
     tokens: int
     regions: tuple[Region, ...]
+    language: str
     page_labels: tuple[str, ...] = ()
 
 
@@ -176,11 +179,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as the API shows it; `done` of `total` are pages at the stage `parse`, else chunks."""
+    """A job as the API shows it; `done` of `total` are pages at the stage `parse`, else chunks.
+
+    `version_status` is that of the version that it reads.
+    """
 
     id: JobId
     document_id: DocumentId
     status: JobStatus
+    version_status: VersionStatus
     stage: str
     progress: float
     done: int | None

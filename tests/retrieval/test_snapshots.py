@@ -114,6 +114,9 @@ def test_only_the_newest_two_are_kept(snapshots: Snapshots, tmp_path: Path) -> N
         snapshots.publish(draft(tmp_path / "draft"), replace(STAMP, seq=seq))
 
     assert snapshots.seqs(STAMP.collection, STAMP.generation) == [110, 12]
+    one = sum(path.stat().st_size for path in snapshots.verified(replace(STAMP, seq=12)).rglob("*") if path.is_file())
+    assert one < snapshots.size(STAMP.collection) < 3 * one
+    assert snapshots.size(CollectionId(4)) == 0
 
 
 def test_older_generations_go_and_other_collections_stay(snapshots: Snapshots, tmp_path: Path) -> None:

@@ -128,3 +128,21 @@ def test_a_deleted_document_is_gone_at_the_reply(service: Running, admin: httpx.
 @pytest.mark.parametrize("id", ["doc_%00", "..", "doc_" + "a" * 100, "doc';DROP TABLE documents", "é"])
 def test_an_id_that_can_be_none_is_refused_without_a_look(id: str, admin: httpx.Client) -> None:
     assert admin.get(f"/v1/documents/{id}").status_code in (404, 422)
+
+
+def test_documents_come_in_the_order_that_is_asked_for(service: Running, admin: httpx.Client) -> None:
+    for name, words in (("zinc.txt", "Zinc."), ("Argon.txt", "Argon is a noble gas."), ("boron.txt", "Boron is hard.")):
+        service.upload(name, words)
+    wanted = {"Argon.txt", "boron.txt", "zinc.txt"}
+
+    def names(sort: str) -> list[str]:
+        items = admin.get("/v1/documents", params={"sort": sort, "limit": 500}).json()["items"]
+        return [each["name"] for each in items if each["name"] in wanted]
+
+    assert names("name") == ["Argon.txt", "boron.txt", "zinc.txt"]
+    assert names("-name") == ["zinc.txt", "boron.txt", "Argon.txt"]
+    assert names("size") == ["zinc.txt", "boron.txt", "Argon.txt"]
+    assert names("-created") == ["boron.txt", "Argon.txt", "zinc.txt"]
+    refused = admin.get("/v1/documents", params={"sort": "name", "cursor": "doc_1"})
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:openbook:problem:invalid_cursor")
+    assert admin.get("/v1/documents", params={"sort": "mood"}).status_code == 422

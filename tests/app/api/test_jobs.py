@@ -69,3 +69,22 @@ def test_a_failed_job_says_why(service: Running, admin: httpx.Client) -> None:
     assert admin.get(f"/v1/jobs/{made['job_id']}").json()["error"] == expected
     document = admin.get(f"/v1/documents/{made['id']}").json()
     assert (document["status"], document["error"]) == ("failed", expected)
+
+
+def test_many_jobs_are_told_in_one_reply(service: Running, admin: httpx.Client, limited: httpx.Client) -> None:
+    bad = service.upload("hollow.txt", " \n")
+    good = service.upload("iodine.txt", "Iodine is violet as a gas.")
+    foreign = service.upload("secret.txt", "Tin cries when it is bent.", "private")
+    ids = [each["job_id"] for each in (bad, good, foreign)]
+    assert {each["status"] for each in admin.get("/v1/jobs", params={"id": ids}).json()["items"]} == {"queued"}
+    service.read_all()
+    told = admin.get("/v1/jobs", params={"id": [*ids, "job_none"]}).json()["items"]
+    assert [(each["id"], each["status"], each["version_status"]) for each in told] == [
+        (ids[0], "failed", "failed"),
+        (ids[1], "succeeded", "ready"),
+        (ids[2], "succeeded", "ready"),
+    ]
+    assert told[1] == admin.get(f"/v1/jobs/{ids[1]}").json()
+    assert [each["id"] for each in limited.get("/v1/jobs", params={"id": ids}).json()["items"]] == ids[:2]
+    assert admin.get("/v1/jobs").status_code == 422
+    assert admin.get("/v1/jobs", params={"id": ["x"] * 201}).status_code == 422

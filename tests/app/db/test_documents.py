@@ -1,9 +1,13 @@
+from collections.abc import Callable, Mapping
+from typing import get_args
+
 import pytest
 from sqlalchemy import func, select
 
 from app.db.errors import Conflict, InvalidCursor
 from app.db.models import Chunk, Embedding, Job, MetadataValue, ParsedBlob, Placement, Version
 from app.db.session import Database
+from app.db.types import DocumentRecord, DocumentSort
 from ingestion.errors import QueueFull, UnknownDocument
 from ingestion.types import Accepted, BlobKey, DocumentId, Failure, VersionStatus
 from retrieval.errors import UnknownCollection
@@ -242,3 +246,54 @@ def test_a_chunk_s_id_is_never_given_out_again(here: World) -> None:
     here.add("two")
     _, after = here.changes.live(here.home.id, 1)
     assert after.min() > before.max()
+
+
+ORDERS: Mapping[DocumentSort, Callable[[DocumentRecord], tuple[object, ...]]] = {
+    "created": lambda row: (row.id,),
+    "name": lambda row: (row.name.lower(), row.id),
+    "updated": lambda row: (row.updated_at, row.id),
+    "size": lambda row: (row.size, row.id),
+}
+
+
+def test_pages_of_every_order_make_up_the_whole_list(here: World) -> None:
+    names = ("b note", "A note", "c note", "B note", "a note", "a note", "d")
+    ids = here.register(upload(name=names[0]))
+    here.publish("text")
+    ids += here.register(*(upload(name=name, size=size % 3) for size, name in enumerate(names[1:])))
+    narrowings: tuple[tuple[VersionStatus | None, str | None], ...] = (
+        (None, None), ("ready", None), ("queued", None), (None, "note")
+    )  # fmt: skip
+    for sort in get_args(DocumentSort):
+        by, falling = ORDERS[sort.removeprefix("-")], sort.startswith("-")
+        for (status, q), count in zip(narrowings, (7, 1, 6, 6), strict=True):
+            rows = here.documents.page(here.scope, status, q, 100, None, sort).rows
+            assert list(rows) == sorted(rows, key=by, reverse=falling)
+            assert len(rows) == len({row.id for row in rows} & set(ids)) == count
+            assert walked(here, sort, status, q) == rows
+
+
+def walked(here: World, sort: DocumentSort, status: VersionStatus | None, q: str | None) -> tuple[DocumentRecord, ...]:
+    """All rows, two at a time."""
+    seen: tuple[DocumentRecord, ...] = ()
+    cursor = None
+    while True:
+        page = here.documents.page(here.scope, status, q, 2, cursor, sort)
+        seen += page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            return seen
+
+
+def test_a_page_goes_on_where_its_last_document_was_even_when_that_is_gone(here: World) -> None:
+    ids = here.register(*(upload(name=f"{number}.md") for number in range(4)))
+    first = here.documents.page(here.scope, None, None, 2, None, "name")
+    here.documents.forget(ids[1])
+    rest = here.documents.page(here.scope, None, None, 2, first.next_cursor, "name")
+    assert [row.name for row in rest.rows] == ["2.md", "3.md"]
+
+
+@pytest.mark.parametrize("cursor", ["doc_1", "W10=", "WzEsImEiXQ==", "WyJhIiwxXQ=="])
+def test_a_cursor_of_another_order_is_refused(here: World, cursor: str) -> None:
+    with pytest.raises(InvalidCursor, match="sorted by -name"):
+        here.documents.page(here.scope, None, None, 2, cursor, "-name")
