@@ -53,6 +53,7 @@ class Rule:
 RULES = (
     Rule("GET", "/", "open"),
     Rule("GET", "/static/{path}", "open"),
+    Rule("GET", "/static/{folder}/{path}", "open"),
     Rule("GET", "/livez", "open"),
     Rule("GET", "/readyz", "open"),
     Rule("GET", "/login/{token}", "open"),

@@ -1,59 +1,95 @@
 /** Starts the page: who is here, which view the address names, and what to do when the session ends. */
 
-import { adminView } from "./admin.js";
-import { chatView } from "./chat.js";
-import { el, iconButton, respeak } from "./dom.js";
-import { currentSession, logOut, loginView } from "./session.js";
-import { switchLanguage } from "./strings.js";
+import { el, iconButton, respeak, say, wordButton } from "./core/dom.js";
+import { icon } from "./core/icons.js";
+import { here, rename, viewsFor } from "./core/router.js";
+import { currentSession, logOut, loginView } from "./core/session.js";
+import { shortcutKeys, shortcutsDialog } from "./core/shortcuts.js";
+import { switchLanguage } from "./core/strings.js";
+import { setTheme, theme, THEMES } from "./core/theme.js";
 
-const LOGIN_FAILED = "#/login-failed"; // where the service leads from a one-time link that was used before
 const root = document.getElementById("app");
-let views = null;
+let shell = null; // what a session sees: {session, stage, context, opened}
+let visit = 0;
 
 /** Shows the login view, or the views of the session; `reason` says why one must log in. */
 async function enter(reason) {
   const session = await currentSession();
-  views = null;
+  shell = null;
   if (!session) return root.replaceChildren(languageButton("corner"), loginView(reason, enter));
-  const trouble = el("p", { class: "trouble", role: "alert" });
+  const trouble = el("div", { class: "trouble", role: "alert" });
   const fail = (problem) => {
     if (problem.status === 401) return enter("login.ended").catch(unreachable);
-    trouble.replaceChildren(problem.message, iconButton("close", "close", () => trouble.replaceChildren()));
+    trouble.replaceChildren(el("p", {}, problem.message), iconButton("close", "close", () => trouble.replaceChildren()));
     if (!(problem.status >= 0)) throw problem; // ours, not the service's: leave it to the console
   };
-  if (location.hash === LOGIN_FAILED) history.replaceState(null, "", "#/");
-  const chat = chatView(session, fail);
-  const admin = session.role === "admin" ? adminView(fail, () => chat.refresh().catch(fail)) : null;
-  views = { chat, admin, fail };
-  root.replaceChildren(topBar(session, fail), trouble, chat.node, ...(admin ? [admin.node] : []));
-  admin?.watch();
-  await Promise.all([route(), chat.load().catch(fail)]); // the conversation first: one may ask while lists load
+  if (here().parts[0] === "login-failed") rename("");
+  const stage = el("div", { class: "stage" });
+  const opened = new Map();
+  const changed = () => opened.forEach((view) => view.refresh?.());
+  shell = { session, stage, opened, context: { session, fail, changed } };
+  root.replaceChildren(skipLink(), topBar(session, fail), trouble, stage);
+  await route();
 }
 
-/** Shows what the address names: #/, #/c/ID or #/documents. */
+/** Opens the view that the address names, or comes back to it. */
 async function route() {
-  if (!views) return;
-  const { chat, admin, fail } = views;
-  const documents = location.hash === "#/documents" && admin !== null;
-  chat.node.hidden = documents;
-  if (admin) admin.node.hidden = !documents;
-  for (const link of document.querySelectorAll(".top nav a")) {
-    const here = (link.hash === "#/documents") === documents;
-    if (here) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  if (!shell) return;
+  const { session, stage, opened, context } = shell;
+  const { parts, query } = here();
+  const views = viewsFor(session.role);
+  const wanted = views.find((view) => view.paths.includes(parts[0])) ?? views[0];
+  const turn = ++visit;
+  try {
+    if (!opened.has(wanted.name)) {
+      const view = (await wanted.load()).open(context);
+      if (!opened.has(wanted.name)) opened.set(wanted.name, view);
+    }
+    if (turn !== visit || shell?.opened !== opened) return;
+    for (const [name, view] of opened) if (name !== wanted.name && view.node.isConnected) view.hide?.();
+    stage.replaceChildren(opened.get(wanted.name).node);
+    for (const link of root.querySelectorAll(".top nav a")) {
+      if (link.dataset.view === wanted.name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    await opened.get(wanted.name).show(parts, query);
+  } catch (problem) {
+    context.fail(problem);
   }
-  const conversation = /^#\/c\/(.+)$/.exec(location.hash);
-  await (documents ? admin.load() : chat.show(conversation ? decodeURIComponent(conversation[1]) : null).catch(fail));
+}
+
+function skipLink() {
+  const skip = (event) => {
+    event.preventDefault();
+    const main = root.querySelector("main");
+    main.tabIndex = -1;
+    main.focus();
+  };
+  return el("a", { class: "skip unseen", href: "#/", t: "skip", onclick: skip });
 }
 
 function topBar(session, fail) {
-  const leave = () => logOut().then(() => enter(), fail);
-  const link = (hash, words) => el("a", { href: hash, t: words });
+  const link = (view) => el("a", { href: `#/${view.paths[0]}`, "data-view": view.name, t: view.words });
   return el("header", { class: "top" },
     el("a", { class: "brand", href: "#/", "aria-label": "Openbook" }, el("img", { src: "/static/logo.svg", alt: "", width: 28, height: 28 }), el("span", {}, "Openbook")),
-    el("nav", { "t-aria-label": "nav" }, link("#/", "nav.chat"), session.role === "admin" && link("#/documents", "nav.documents")),
-    languageButton(""),
-    iconButton("leave", "logout", leave));
+    el("nav", { "t-aria-label": "nav" }, viewsFor(session.role).map(link)),
+    iconButton("settings", "menu", undefined, { popovertarget: "menu", class: "icon-button" }),
+    menu(session, fail));
+}
+
+function menu(session, fail) {
+  const leave = () => logOut().then(() => enter(), fail);
+  const choose = (name) => el("label", {}, el("input", { type: "radio", name: "theme", value: name, checked: theme() === name, onchange: () => setTheme(name) }), el("span", { t: `theme.${name}` }));
+  const node = el("div", { id: "menu", class: "menu", popover: true },
+    el("p", { class: "hint" }, el("span", { t: ["menu.who", { name: session.name || session.role }] })),
+    el("fieldset", {}, el("legend", { class: "hint", t: "theme" }), el("div", { class: "segments" }, THEMES.map(choose))),
+    languageButton("wide"),
+    wordButton("list", "shortcuts", () => {
+      node.hidePopover();
+      shortcutsDialog();
+    }),
+    wordButton("leave", "logout", leave));
+  return node;
 }
 
 function languageButton(extra) {
@@ -70,8 +106,18 @@ function unreachable(problem) {
 }
 
 function start() {
-  enter(location.hash === LOGIN_FAILED ? "login.link" : null).catch(unreachable);
+  const failed = here().parts[0] === "login-failed"; // where the service leads from a one-time link that was used before
+  enter(failed ? "login.link" : null).catch(unreachable);
+}
+
+function connection() {
+  let note = document.querySelector(".offline");
+  if (navigator.onLine) return note?.remove();
+  if (!note) document.body.append(el("p", { class: "offline", role: "status", t: "offline" }));
 }
 
 window.addEventListener("hashchange", route);
+window.addEventListener("online", connection);
+window.addEventListener("offline", connection);
+document.addEventListener("keydown", shortcutKeys);
 start();

@@ -53,7 +53,7 @@ def test_every_route_stands_in_the_table_and_every_entry_is_a_route(service: Run
     served: set[tuple[str, str]] = set()
     for route in iter_route_contexts(create_app(service.services).routes):
         if route.path == "/static":
-            served.add(("GET", "/static/{path}"))
+            served |= {("GET", "/static/{path}"), ("GET", "/static/{folder}/{path}")}
         else:
             served |= {(method, str(route.path)) for method in route.methods or ()}
     assert served == {(rule.method, rule.path) for rule in RULES}
@@ -64,7 +64,7 @@ def test_the_table_has_one_entry_per_route() -> None:
 
 
 def test_only_these_routes_are_open() -> None:
-    expected = {"/", "/static/{path}", "/livez", "/readyz", "/login/{token}", "/v1/session"}
+    expected = {"/", "/static/{path}", "/static/{folder}/{path}", "/livez", "/readyz", "/login/{token}", "/v1/session"}
     assert {rule.path for rule in RULES if rule.access == "open"} == expected
     assert {rule.method for rule in RULES if rule.path == "/v1/session" and rule.access == "open"} == {"POST"}
 

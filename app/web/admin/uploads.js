@@ -1,7 +1,8 @@
 /** Uploading: many files by drop or choice, each with its progress until it is ready, and its error in words. */
 
-import { events, path, request, upload } from "./api.js";
-import { el, icon, say } from "./dom.js";
+import { events, path, request, upload } from "../core/api.js";
+import { el, say } from "../core/dom.js";
+import { icon } from "../core/icons.js";
 
 const ACCEPTED = ".pdf,.docx,.html,.htm,.xhtml,.md,.markdown,.txt";
 const AT_ONCE = 2;

@@ -1,7 +1,7 @@
 /** The box that takes a question, and the collection to ask. */
 
-import { el, iconButton } from "./dom.js";
-import { currentSession } from "./session.js";
+import { el, iconButton } from "../core/dom.js";
+import { currentSession } from "../core/session.js";
 
 let unasked = ""; // a question that met its session's end
 

@@ -1,7 +1,8 @@
 /** The source panel: the passage that an answer quotes, with the quoted words marked, and its page where it has one. */
 
-import { pages, path } from "./api.js";
-import { el, icon, iconButton } from "./dom.js";
+import { pages, path } from "../core/api.js";
+import { el, iconButton } from "../core/dom.js";
+import { icon } from "../core/icons.js";
 
 /** The panel. `changed(open)` is called when it opens or closes. */
 export function sourcePanel(changed) {

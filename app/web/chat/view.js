@@ -1,20 +1,22 @@
 /** The view that asks: conversations at the side, questions with their streamed answers, the source panel. */
 
-import { events, Problem, request } from "./api.js";
+import { events, Problem, request } from "../core/api.js";
 import { answerBody, brokenOff, citedText, passagesOf } from "./answer.js";
 import { composerForm } from "./composer.js";
 import { conversationList, createConversation, readConversation } from "./conversations.js";
-import { announce, el, icon, iconButton, say } from "./dom.js";
+import { announce, el, iconButton, say } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { go, rename } from "../core/router.js";
+import { t } from "../core/strings.js";
 import { sourcePanel } from "./source.js";
-import { t } from "./strings.js";
 
 const READING_MS = 3000;
 
-/** The view for a session; `fail(problem)` hears what no answer can show, such as a session's end. */
-export function chatView(session, fail) {
+/** The view; the context's `fail` hears what no answer can show, such as a session's end. */
+export function open({ session, fail }) {
   const panel = sourcePanel((open) => node.classList.toggle("with-source", open));
-  const open = (source, from) => panel.open(source, from).catch(fail);
-  const list = conversationList((id) => id === conversation && go(null), fail);
+  const look = (source, from) => panel.open(source, from).catch(fail);
+  const list = conversationList((id) => id === conversation && go(""), fail);
   const turns = el("div", { class: "turns", role: "region", "t-aria-label": "chat.messages" });
   const welcome = welcomeCard(session);
   const reading = readingNote(fail);
@@ -37,9 +39,6 @@ export function chatView(session, fail) {
     welcome.node.hidden = !now;
     title.hidden = now;
   };
-  const go = (id) => {
-    location.hash = id === null ? "#/" : `#/c/${encodeURIComponent(id)}`;
-  };
   const scroller = () => node.querySelector(".scroll");
   const nearEnd = () => scroller().scrollHeight - scroller().scrollTop - scroller().clientHeight < 120;
   const toEnd = () => scroller().scrollTo({ top: scroller().scrollHeight });
@@ -58,7 +57,7 @@ export function chatView(session, fail) {
       if (id !== conversation) return;
       turns.replaceChildren(...messages.map(({ question, answer }) => {
         const turn = turnArticle(question);
-        turn.body.replaceChildren(...answerBody(answer, new Map(), open));
+        turn.body.replaceChildren(...answerBody(answer, new Map(), look));
         return turn.node;
       }));
       toEnd();
@@ -98,7 +97,7 @@ export function chatView(session, fail) {
     conversation = made.id;
     list.add(made);
     list.select(made.id);
-    keepAddress(`#/c/${encodeURIComponent(made.id)}`);
+    rename("c", made.id);
   }
 
   async function answer(turn, question, signal) {
@@ -111,10 +110,10 @@ export function chatView(session, fail) {
         if (passages.size) say(turn.state, ["chat.writing", { count: passages.size }]);
       } else if (event === "delta") {
         announce(data.text);
-        if (passages.size) turn.text.append(...citedText(data.text, passages, open)); // else an abstention, shown whole
+        if (passages.size) turn.text.append(...citedText(data.text, passages, look)); // else an abstention, shown whole
       } else if (event === "answer") {
         const focused = turn.text.contains(document.activeElement) && document.activeElement.dataset.label;
-        turn.body.replaceChildren(...answerBody(data, passages, open));
+        turn.body.replaceChildren(...answerBody(data, passages, look));
         if (focused) turn.body.querySelector(`.cite[data-label="${focused}"]`)?.focus();
         if (data.abstained) announce(t("answer.abstained"));
         if (follow) toEnd();
@@ -138,18 +137,18 @@ export function chatView(session, fail) {
     if (problem.status === 401) fail(problem);
   }
 
+  const refresh = () => Promise.all([welcome.load(), reading.load(), composer.load()]).catch(fail);
+  let listed = false;
   return {
     node,
-    show,
-    /** Reads all that stands around the questions. */
-    load: () => Promise.all([list.load(), welcome.load(), reading.load(), composer.load()]),
+    async show([first, id]) {
+      if (!listed) Promise.all([list.load(), refresh()]).catch(fail);
+      listed = true;
+      await show(first === "c" && id ? id : null);
+    },
     /** Reads anew what depends on the documents. */
-    refresh: () => Promise.all([welcome.load(), reading.load(), composer.load()]),
+    refresh,
   };
-}
-
-function keepAddress(address) {
-  window.history.replaceState(null, "", address); // no new view: the conversation that is open got its address
 }
 
 function turnArticle(question) {

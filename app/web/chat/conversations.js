@@ -1,8 +1,10 @@
 /** The list of earlier conversations: open one, start a new one, delete one. */
 
-import { pages, path, request } from "./api.js";
-import { confirmed, el, icon, iconButton } from "./dom.js";
-import { when } from "./strings.js";
+import { pages, path, request } from "../core/api.js";
+import { confirmed } from "../core/dialog.js";
+import { el, iconButton } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { when } from "../core/strings.js";
 
 /** Makes a conversation named after its first question and gives its id. */
 export async function createConversation(question) {

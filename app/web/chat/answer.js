@@ -1,7 +1,8 @@
 /** Shows an answer: text with citation marks, weak sentences visibly weaker, its sources, or an abstention. */
 
-import { el, icon, say } from "./dom.js";
-import { strings, t } from "./strings.js";
+import { el, say } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { known, t } from "../core/strings.js";
 
 /** Below this support a sentence is shown as weak. */
 const WEAK = 0.5;
@@ -101,7 +102,7 @@ function facts(answer) {
   const total = answer.timings_ms?.total;
   if (total !== undefined) line.append(el("span", { t: ["answer.seconds", { seconds: (total / 1000).toFixed(total < 100 ? 2 : 1) }] }));
   if (answer.degraded.length) {
-    const parts = answer.degraded.map((part) => (`degraded.${part}` in strings ? t(`degraded.${part}`) : part)).join(", ");
+    const parts = answer.degraded.map((part) => (known(`degraded.${part}`) ? t(`degraded.${part}`) : part)).join(", ");
     line.append(el("span", { class: "degraded", t: ["answer.degraded", { parts }] }));
   }
   return line;

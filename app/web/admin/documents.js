@@ -1,16 +1,18 @@
 /** The view that keeps the documents: upload, a table with status, delete; and the collections. */
 
-import { path, request } from "./api.js";
-import { announce, confirmed, el, icon, iconButton } from "./dom.js";
-import { bytes, t, when } from "./strings.js";
+import { path, request } from "../core/api.js";
+import { confirmed } from "../core/dialog.js";
+import { announce, el, iconButton } from "../core/dom.js";
+import { icon } from "../core/icons.js";
+import { bytes, t, when } from "../core/strings.js";
 import { uploadZone } from "./uploads.js";
 
 const PAGE = 50;
 const REFRESH_MS = 2000;
 const STATUSES = ["ready", "queued", "processing", "partial", "failed"];
 
-/** The view; `fail(problem)` hears what goes wrong, `changed()` that there are other documents now. */
-export function adminView(fail, changed) {
+/** The view. */
+export function open({ fail, changed }) {
   const into = el("select", { id: "into" });
   const table = documentTable(fail, changed);
   const refresh = () => Promise.all([table.load(), collections.load()]).catch(fail);
@@ -33,13 +35,15 @@ export function adminView(fail, changed) {
         uploadZone(() => into.value, ended)),
       collections.node),
     table.node);
+  let timer;
   return {
     node,
-    load: refresh,
-    /** Keeps the table fresh while it is looked at. */
-    watch() {
-      setInterval(() => node.isConnected && !node.hidden && !document.hidden && table.follow().catch(fail), REFRESH_MS);
+    async show() {
+      clearInterval(timer);
+      timer = setInterval(() => document.hidden || table.follow().catch(fail), REFRESH_MS); // fresh while it is looked at
+      await refresh();
     },
+    hide: () => clearInterval(timer),
   };
 }
 

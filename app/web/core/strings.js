@@ -1,0 +1,56 @@
+/** The page's words in the language that is chosen, and dates and sizes as it writes them. */
+
+import en from "../strings/en.js";
+import zh from "../strings/zh.js";
+
+const LANGUAGES = { en, "zh-CN": zh };
+const KEPT = "openbook.language";
+let current = localStorage.getItem(KEPT);
+if (!(current in LANGUAGES)) current = navigator.language.startsWith("zh") ? "zh-CN" : "en";
+document.documentElement.lang = current;
+
+/** The words of a key, its {values} filled in. */
+export function t(key, values = {}) {
+  return LANGUAGES[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+/** Whether there are words for a key. */
+export function known(key) {
+  return key in en;
+}
+
+/** The language that the page speaks now. */
+export function language() {
+  return current;
+}
+
+/** Turns to the other language and remembers it in this browser. */
+export function switchLanguage() {
+  current = current === "en" ? "zh-CN" : "en";
+  localStorage.setItem(KEPT, current);
+  document.documentElement.lang = current;
+}
+
+/** A day or, today, a time, as the language writes it. */
+export function when(iso) {
+  const moment = new Date(iso);
+  const today = moment.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(current, today ? { timeStyle: "short" } : { dateStyle: "medium" }).format(moment);
+}
+
+/** A figure as the language writes it. */
+export function figure(value, options = {}) {
+  return new Intl.NumberFormat(current, options).format(value);
+}
+
+/** A number of bytes in a unit that suits it. */
+export function bytes(size) {
+  const [step, unit] = size < 1e6 ? [1e3, "kilobyte"] : size < 1e9 ? [1e6, "megabyte"] : [1e9, "gigabyte"];
+  return figure(size / step, { style: "unit", unit, maximumFractionDigits: size < 1e4 ? 1 : 0 });
+}
+
+/** Milliseconds in words: 12 ms, 1.4 s. */
+export function duration(milliseconds) {
+  const [value, unit] = milliseconds < 1000 ? [milliseconds, "millisecond"] : [milliseconds / 1000, "second"];
+  return figure(value, { style: "unit", unit, maximumFractionDigits: value < 10 ? 1 : 0 });
+}

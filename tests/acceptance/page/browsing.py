@@ -1,0 +1,93 @@
+"""A tab that writes down all that goes wrong in it, and what people do on the page."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Dialog, Error, Page, Request, expect
+
+from tests.acceptance.conftest import Service
+
+WEB = Path("app/web")
+QUESTIONS = json.loads(Path("tests/samples_questions.json").read_text())
+PATIENCE_MS = 20_000
+WATCH = """
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+
+
+@dataclass
+class Watched:
+    """A tab, and all that went wrong in it."""
+
+    page: Page
+    origin: str
+    trouble: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.add_init_script(WATCH)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", self._raised)
+        self.page.on("dialog", self._asked)
+        self.page.on("request", self._requested)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.trouble.append(f"console: {message.text} {message.location.get('url')}")
+
+    def _raised(self, error: Error) -> None:
+        self.trouble.append(f"script: {error.message}")
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.trouble.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith(f"{self.origin}/"):
+            self.trouble.append(f"foreign request: {request.url}")
+
+    def expected(self, words: str) -> None:
+        """Chromium logs each reply of 400 and more: those that a test provoked are taken out, and must be there."""
+        assert [line for line in self.trouble if words in line] != []
+        self.trouble = [line for line in self.trouble if words not in line]
+
+    def assert_clean(self) -> None:
+        """Nothing was blocked, logged, raised, opened or fetched from elsewhere."""
+        assert self.page.evaluate("window.violations") == []
+        assert self.page.evaluate("window.ran") is None
+        assert self.trouble == []
+
+
+def enter(page: Page, service: Service, address: str = "") -> None:
+    """Open the page logged in: a session's cookie is set as the login form would have it."""
+    page.request.post(f"{service.url}/v1/session", data={"key": service.admin_key})
+    page.goto(f"{service.url}/{address}")
+    page.locator("main").wait_for()
+
+
+def wait_for_samples(service: Service) -> None:
+    """Return once every document is ready."""
+    deadline = time.monotonic() + 60
+    with service.client() as client:
+        while time.monotonic() < deadline:
+            rows = client.get("/v1/documents", params={"limit": 100}).raise_for_status().json()["items"]
+            if rows and all(row["status"] == "ready" for row in rows):
+                return
+            time.sleep(0.2)
+    pytest.fail("the samples did not become ready")
+
+
+def ask(page: Page, question: str) -> None:
+    """Type a question and press Enter."""
+    page.locator("#question").fill(question)
+    page.keyboard.press("Enter")
+
+
+def answer_of(page: Page) -> str:
+    """The last answer's words, once it is whole."""
+    expect(page.locator(".turn").last).to_have_attribute("aria-busy", "false", timeout=PATIENCE_MS)
+    return page.locator(".turn .answer").last.inner_text()

@@ -1,0 +1,93 @@
+"""The page's own files: both languages whole, colours with contrast, every module named, light to load."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+WEB = Path("app/web")
+HAN = re.compile(r"[\u4e00-\u9fff]")
+BYTES_MAX = 120_000
+WORDS = re.compile(r'^  ("[^"]+"): ("(?:[^"\\]|\\.)*"),$', re.MULTILINE)
+TEXT_ON = (
+    ("ink", "paper sheet sunk marker"),
+    ("soft", "paper sheet sunk"),
+    ("accent", "paper sheet accent-sunk"),
+    ("on-accent", "accent"),
+    ("good", "paper sheet"),
+    ("busy", "paper sheet"),
+    ("bad", "paper sheet bad-sunk"),
+    ("on-bad", "bad"),
+)
+"""Which colour of text stands on which grounds."""
+
+
+def said(language: str) -> dict[str, str]:
+    """The words of a language by their keys."""
+    text = (WEB / "strings" / f"{language}.js").read_text()
+    found = {json.loads(key): json.loads(words) for key, words in WORDS.findall(text)}
+    assert len(found) == sum(line.startswith('  "') for line in text.splitlines())
+    return found
+
+
+def slots(words: str) -> list[str]:
+    """The {values} that words leave open."""
+    return sorted(re.findall(r"\{\w+\}", words))
+
+
+def test_both_languages_have_all_words() -> None:
+    english, chinese = said("en"), said("zh")
+    assert list(english) == list(chinese)
+    assert [key for key in english if not (english[key] and chinese[key])] == []
+    assert [key for key in english if slots(english[key]) != slots(chinese[key])] == []
+    assert [key for key, words in chinese.items() if not HAN.search(words)] == ["language"]
+
+
+def test_the_page_uses_each_word_and_misses_none() -> None:
+    keys = set(said("en"))
+    code = "\n".join(path.read_text() for path in sorted(WEB.rglob("*.js")) if path.parent.name != "strings")
+    assert {key for key in keys if f'"{key}"' not in code and f"{key.rpartition('.')[0]}.${{" not in code} == set()
+    families = "|".join({key.partition(".")[0] for key in keys if "." in key})
+    assert set(re.findall(rf'"((?:{families})\.[a-z0-9.-]+)"', code)) <= keys
+
+
+def tokens() -> dict[str, tuple[str, str]]:
+    """The light and the dark colour of each token."""
+    text = (WEB / "style" / "tokens.css").read_text()
+    return {
+        name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", text)
+    }
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_text_has_the_contrast_that_wcag_asks_for(theme: int) -> None:
+    colours = tokens()
+    pairs = [(text, ground) for text, grounds in TEXT_ON for ground in grounds.split()]
+    weak = {pair: contrast(colours[pair[0]][theme], colours[pair[1]][theme]) for pair in pairs}
+    assert {pair: round(value, 2) for pair, value in weak.items() if value < 4.5} == {}
+    edges = {ground: contrast(colours["edge"][theme], colours[ground][theme]) for ground in ("paper", "sheet")}
+    assert {ground: round(value, 2) for ground, value in edges.items() if value < 3} == {}
+
+
+def test_the_first_view_names_each_of_its_files() -> None:
+    named = set(re.findall(r'(?:src|href)="/static/([^"]+)"', (WEB / "index.html").read_text()))
+    mine = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.is_file() and path.name != "index.html"}
+    assert named == {path for path in mine if not path.startswith("admin/")}
+
+
+def test_the_page_is_light() -> None:
+    assert sum(path.stat().st_size for path in WEB.rglob("*") if path.is_file()) <= BYTES_MAX
