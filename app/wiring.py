@@ -28,10 +28,15 @@ from app.embedders import EmbedderCatalog
 from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings
 from generation.answerer import Answerer
+from generation.decomposition import Decomposition
+from generation.expansion import Expansion
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import VllmGenerator
+from generation.inquiry import Inquiry
 from generation.ports import Completer, Generator
 from generation.query import StandaloneQuestion
+from generation.search_rounds import SearchRounds
+from generation.short_replies import ShortReplies
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.chunking import CHUNKER_VERSION
 from ingestion.intake import Intake
@@ -224,12 +229,18 @@ def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> A
     if settings.generator_url and settings.generator_model:
         default = completer = _vllm(settings, settings.generator_url, settings.generator_model)
         generators[default.name] = default
+    replies = ShortReplies(completer)
     return Answerer(
         retriever=retriever,
         generators=generators,
         default_generator=default.name,
         fallback=extractive,
-        rewriter=StandaloneQuestion(completer),
+        rewriter=StandaloneQuestion(replies),
+        inquiry=Inquiry(
+            Expansion(replies),
+            Decomposition(replies, embedder.count_tokens),
+            SearchRounds(replies, embedder.count_tokens),
+        ),
         count_tokens=embedder.count_tokens,
         abstain_below=settings.abstain_below,
         context_tokens=settings.context_tokens,

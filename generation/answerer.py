@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from generation.draft import Draft
 from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.grounding import evidence
+from generation.inquiry import Findings, Inquiry
 from generation.language import reply_language
+from generation.lookup import Finding, Lookup, merged
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
@@ -22,14 +24,16 @@ from generation.types import (
     Delta,
     GenerationRequest,
     Language,
+    Searched,
     Turn,
     Usage,
 )
 from retrieval.context import pack
-from retrieval.types import Context, Scope, SearchResult
+from retrieval.types import Context, Scope
 
 NO_OPTIONS = AnswerOptions()
 _DEEPER = (250, 1500)  # hits that are looked through when those asked for repeat each other
+_WEIGHED = frozenset({"question", "query"})  # a hypothetical answer is always near something
 _NOTHING = Context(passages=(), tokens=0, tokens_uncompressed=0)
 
 
@@ -42,6 +46,7 @@ class Answerer:
     default_generator: str
     fallback: Generator
     rewriter: StandaloneQuestion
+    inquiry: Inquiry
     count_tokens: Callable[[Sequence[str]], list[int]]
     abstain_below: float
     context_tokens: int
@@ -82,8 +87,12 @@ class Answerer:
         watch = _Stopwatch()
         language = options.language or reply_language(question)
         asked = await self.rewriter.rewrite(question, history)
-        grounds = await asyncio.to_thread(self._grounds, asked, scope, options)
-        watch.timings |= {"retrieve": grounds.retrieve_ms, "pack": grounds.pack_ms}
+        watch.lap("rewrite")
+        lookup = Lookup(self.retriever, scope, options.filter, options.rerank, options.prefer_recent)
+        findings = await self.inquiry.find(asked, lookup, options.k or self.k, options)
+        watch.lap("retrieve")
+        grounds = await asyncio.to_thread(self._grounds, asked, lookup, findings, options)
+        watch.lap("pack")
         yield ContextReady(grounds.context)
         writing = _Writing(Draft(grounds.context, remove_unsupported=self.remove_unsupported), generator)
         if grounds.context.passages:
@@ -103,30 +112,24 @@ class Answerer:
             yield Delta(ABSTENTION[language])
         yield Answered(_answer(question, language, grounds, writing, watch))
 
-    def _grounds(self, asked: str, scope: Scope, options: AnswerOptions) -> "_Grounds":
+    def _grounds(self, asked: str, lookup: Lookup, findings: Findings, options: AnswerOptions) -> "_Grounds":
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
-        start = time.perf_counter()
-        k, recent = options.k or self.k, options.prefer_recent
-        found = self.retriever.search(asked, scope, k, options.filter, rerank=options.rerank, prefer_recent=recent)
-        borne = evidence(asked, found.hits)
-        weak = not found.hits or borne < self.abstain_below
-        searched = time.perf_counter()
-        context = _NOTHING if weak else self._packed(found, asked, scope, options)
-        packed = time.perf_counter()
-        return _Grounds(context, borne, found.degraded, (searched - start) * 1000, (packed - searched) * 1000)
+        weighed = [each for each in findings.searched if each.kind in _WEIGHED]
+        borne = max(evidence(each.query, each.result.hits) for each in weighed)
+        weak = borne < self.abstain_below
+        context = _NOTHING if weak else self._packed(findings.searched, asked, lookup, options)
+        return _Grounds(findings, context, borne)
 
-    def _packed(self, found: SearchResult, asked: str, scope: Scope, options: AnswerOptions) -> Context:
+    def _packed(self, searched: Sequence[Finding], asked: str, lookup: Lookup, options: AnswerOptions) -> Context:
         """A context of `k` passages; where half of the hits say the same, what stands behind them is looked at too."""
         k, budget = options.k or self.k, options.context_tokens or self.context_tokens
-        context = pack(found.hits, asked, budget, options.compress, self.count_tokens, k)
+        hits = merged(searched, k)
+        context = pack(hits, asked, budget, options.compress, self.count_tokens, k)
         for depth in _DEEPER:
-            if 2 * context.left_out < k or len(found.hits) < min(k, depth) or _has_others(context, k):
+            if 2 * context.left_out < k or len(hits) < min(k, depth) or _has_others(context, k):
                 break
-            recent = options.prefer_recent
-            found = self.retriever.search(
-                asked, scope, depth, options.filter, rerank=options.rerank, prefer_recent=recent
-            )
-            context = pack(found.hits, asked, budget, options.compress, self.count_tokens, k)
+            hits = merged(lookup.deeper(searched, depth), depth)
+            context = pack(hits, asked, budget, options.compress, self.count_tokens, k)
         return context
 
     async def _written(
@@ -157,13 +160,11 @@ def _has_others(context: Context, k: int) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grounds:
-    """What retrieval gave for one question."""
+    """What was searched for one question, and what an answer to it may rest on."""
 
+    findings: Findings
     context: Context
     evidence: float
-    degraded: tuple[str, ...]
-    retrieve_ms: float
-    pack_ms: float
 
 
 @dataclass(slots=True)
@@ -184,6 +185,10 @@ class _Stopwatch:
 
     def since(self, moment: float) -> float:
         return (time.perf_counter() - moment) * 1000
+
+    def lap(self, stage: str) -> None:
+        """The stage has ended; it began where the one before did, or when the question came."""
+        self.timings[stage] = self.since(self.start) - sum(self.timings.values())
 
 
 async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopwatch) -> AsyncGenerator[str, None]:
@@ -206,6 +211,8 @@ async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopw
 
 def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writing, watch: _Stopwatch) -> Answer:
     draft = writing.draft
+    searched = grounds.findings.searched
+    failed = sorted({stage for each in searched for stage in each.result.degraded})
     timings = {"first_token": 0.0, "generate": 0.0} | watch.timings
     return Answer(
         question=question,
@@ -216,8 +223,20 @@ def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writ
         sentences=tuple(draft.sentences),
         support=draft.support,
         generator=writing.generator.name,
-        degraded=(*grounds.degraded, *writing.degraded),
+        degraded=(*failed, *grounds.findings.skipped, *writing.degraded),
         context=grounds.context,
         usage=draft.usage,
         timings_ms=timings | {"total": watch.since(watch.start)},
+        trace=tuple(_searched(each, watch) for each in searched),
+    )
+
+
+def _searched(finding: Finding, watch: _Stopwatch) -> Searched:
+    return Searched(
+        finding.kind,
+        finding.query,
+        len(finding.result.hits),
+        (finding.started - watch.start) * 1000,
+        (finding.ended - finding.started) * 1000,
+        finding.answer,
     )

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from generation.citations import without_labels
-from generation.prompt_texts import ABSTENTION, REWRITE, RULES, STYLES, WORDS
+from generation.prompt_texts import (
+    ABSTENTION,
+    HYPOTHETICAL,
+    QUERIES,
+    REWRITE,
+    ROUNDS,
+    RULES,
+    STEP,
+    STEPS,
+    STYLES,
+    WORDS,
+)
 from generation.types import GenerationRequest, Language, Turn
 from retrieval.context import heading
-from retrieval.types import Passage
+from retrieval.types import Context, Passage
 
 HISTORY_CHARACTERS = 4000
 _ANSWER_CHARACTERS = 1000  # of one earlier answer; its beginning says what it is about
@@ -51,22 +62,56 @@ def new_marker() -> str:
 
 def answer_messages(request: GenerationRequest, marker: str) -> list[Message]:
     """Rules; then history, passages and question, in the language of the answer."""
-    words = WORDS[request.language]
     rules = _rules(request, marker)
     parts = [
         _history(request.history, request.language, marker),
-        words["passages"],
-        *(_passage(passage, request.language, marker) for passage in request.context.passages),
-        f"{words['question']} {neutralise(request.question)}",
+        *_passages(request.context, request.language, marker),
+        _asked(request.question, request.language),
     ]
     return [Message("system", rules), Message("user", "\n\n".join(part for part in parts if part))]
 
 
 def rewrite_prompt(question: str, history: Sequence[Turn], language: Language) -> tuple[str, str]:
     """Instruction and text by which a model makes a follow-up stand alone."""
-    words = WORDS[language]
-    lines = [*_turns(history, language), f"{words['question']} {neutralise(question)}"]
-    return REWRITE[language], "\n".join(lines)
+    return REWRITE[language], "\n".join([*_turns(history, language), _asked(question, language)])
+
+
+def queries_prompt(question: str, count: int, language: Language) -> tuple[str, str]:
+    """Instruction and text by which a model words a question anew, `count` times."""
+    return QUERIES[language].format(count=count), _asked(question, language)
+
+
+def hypothetical_prompt(question: str, language: Language) -> tuple[str, str]:
+    """Instruction and text by which a model makes up a passage that answers."""
+    return HYPOTHETICAL[language], _asked(question, language)
+
+
+def steps_prompt(question: str, most: int, language: Language) -> tuple[str, str]:
+    """Instruction and text by which a model breaks a question up."""
+    return STEPS[language].format(most=most), _asked(question, language)
+
+
+def step_prompt(question: str, context: Context, marker: str, language: Language) -> tuple[str, str]:
+    """Instruction and text by which a model answers one step in a few words."""
+    parts = [*_passages(context, language, marker), _asked(question, language)]
+    return STEP[language].format(marker=marker), "\n\n".join(parts)
+
+
+def rounds_prompt(
+    question: str, searched: Sequence[str], context: Context, marker: str, language: Language
+) -> tuple[str, str]:
+    """Instruction and text by which a model decides whether to search again."""
+    queries = "\n".join(neutralise(query) for query in searched)
+    parts = [*_passages(context, language, marker), f"{WORDS[language]['searched']}\n{queries}"]
+    return ROUNDS[language].format(marker=marker), "\n\n".join([*parts, _asked(question, language)])
+
+
+def _asked(question: str, language: Language) -> str:
+    return f"{WORDS[language]['question']} {neutralise(question)}"
+
+
+def _passages(context: Context, language: Language, marker: str) -> list[str]:
+    return [WORDS[language]["passages"], *(_passage(passage, language, marker) for passage in context.passages)]
 
 
 def _rules(request: GenerationRequest, marker: str) -> str:

@@ -4,17 +4,15 @@ import asyncio
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from generation.errors import GeneratorUnavailable
 from generation.language import reply_language
-from generation.ports import Completer
 from generation.prompts import rewrite_prompt
+from generation.short_replies import LONGEST, ShortReplies
 from generation.types import Turn
 from generation.wording import content_terms
 
 TURNS = 6  # how far back a follow-up may reach
-_LONGEST = 400  # characters of a rewritten question
 _CARRIED = 200  # characters of carried terms
 _REWRITE_TOKENS = 128
 
@@ -52,23 +50,15 @@ _DIGIT = re.compile(r"\d")
 class StandaloneQuestion:
     """Makes a follow-up stand alone; a model that is slow, down or rambling is never waited for twice."""
 
-    completer: Completer | None = None
-    timeout_seconds: float = 3.0
+    replies: ShortReplies = field(default_factory=ShortReplies)
 
     async def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question as one would ask it without the history; never fails."""
         if not history:
             return question
         carried = await asyncio.to_thread(carry_over, question, history)  # 0.2 s for the longest history of a client
-        if self.completer is None:
-            return carried
         instruction, text = rewrite_prompt(question, history[-TURNS:], reply_language(question))
-        try:
-            async with asyncio.timeout(self.timeout_seconds):
-                reply = await self.completer.complete(instruction, text, _REWRITE_TOKENS)
-        except (GeneratorUnavailable, TimeoutError):
-            return carried
-        return _one_line(reply) or carried
+        return _one_line(await self.replies.to(instruction, text, _REWRITE_TOKENS)) or carried
 
 
 def carry_over(question: str, history: Sequence[Turn]) -> str:
@@ -122,6 +112,6 @@ def _bare_zh(question: str) -> str:
 def _one_line(reply: str) -> str:
     """A model's reply if it looks like one question, else nothing."""
     lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
-    if len(lines) != 1 or len(lines[0]) > _LONGEST:
+    if len(lines) != 1 or len(lines[0]) > LONGEST:
         return ""
     return "".join(char for char in lines[0] if unicodedata.category(char)[0] != "C").strip("\"'“”「」 ")

@@ -12,6 +12,9 @@ Language: TypeAlias = Literal["en", "zh"]
 Style: TypeAlias = Literal["concise", "detailed"]
 """How much a model is to write: a few sentences, or all that the passages say."""
 
+QueryKind: TypeAlias = Literal["question", "query", "hypothetical", "step", "search"]
+"""Why something was searched: as the question asks it, in other words, as an answer to it, for a step, for a model."""
+
 Doubt: TypeAlias = Literal["number", "date", "name", "negation"]
 """A kind of statement in a sentence that its quotes do not bear out."""
 
@@ -33,6 +36,10 @@ class AnswerOptions:
     compress: bool = True
     rerank: bool = True
     queries: int = 1
+    """How many are searched for the question, itself among them."""
+    hypothetical: bool = False
+    decompose: bool = False
+    search_rounds: int = 0
     generator: str | None = None
     temperature: float = 0.0
     max_tokens: int = 512
@@ -110,6 +117,21 @@ class AnswerSentence:
     doubts: tuple[Doubt, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One query of an answer's search, in the order of asking: what for, how many hits, when after the question came.
+
+    `answer`: what the passages of a step say in a few words, where a later step was asked with it.
+    """
+
+    kind: QueryKind
+    query: str
+    hits: int
+    after_ms: float
+    took_ms: float
+    answer: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """A finished answer: every label in the text has its citation; an abstention has none.
@@ -129,6 +151,7 @@ class Answer:
     context: Context
     usage: Usage
     timings_ms: Mapping[str, float]
+    trace: tuple[Searched, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
@@ -30,6 +30,7 @@ from generation.types import (
     ContextReady,
     Delta,
     Doubt,
+    QueryKind,
     Style,
     Turn,
 )
@@ -44,7 +45,8 @@ HISTORY_TURNS = 10
 class Options(Closed):
     """What an asker may choose for one answer; null means the service's own choice.
 
-    `queries` has no effect so far: no generator rewrites a question into several.
+    `queries` is how many are searched, the question among them. They, `hypothetical`, `decompose` and `search_rounds`
+    need a language model; what none was there for in time is named in the answer's `degraded`.
     """
 
     k: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -52,6 +54,9 @@ class Options(Closed):
     compress: bool = True
     rerank: bool = True
     queries: Annotated[int, Field(ge=1, le=8)] = 1
+    hypothetical: bool = False
+    decompose: bool = False
+    search_rounds: Annotated[int, Field(ge=0, le=4)] = 0
     prefer_recent: PreferRecent = 0.0
     generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
@@ -123,6 +128,20 @@ class UsageBody(Reply):
     completion_tokens: int
 
 
+class SearchedBody(Reply):
+    """What was searched for an answer: the question, other words for it, a step, or what the model asked for.
+
+    `after_ms` counts from the question on. `answer` is what a step's passages say, where a later step needs it.
+    """
+
+    kind: QueryKind
+    query: str
+    hits: int
+    after_ms: float
+    took_ms: float
+    answer: str
+
+
 class AnswerBody(Reply):
     """An answer whose every label has its citation; an abstention has none.
 
@@ -141,6 +160,7 @@ class AnswerBody(Reply):
     degraded: list[str]
     usage: UsageBody
     timings_ms: Mapping[str, float]
+    trace: list[SearchedBody]
 
 
 class PassageBody(Reply):
@@ -258,6 +278,9 @@ def ask_of(app: App, key: KeyRecord, asked: Asked) -> Ask:
         compress=wanted.compress,
         rerank=wanted.rerank,
         queries=wanted.queries,
+        hypothetical=wanted.hypothetical,
+        decompose=wanted.decompose,
+        search_rounds=wanted.search_rounds,
         generator=wanted.generator,
         temperature=wanted.temperature,
         max_tokens=wanted.max_tokens,
@@ -311,6 +334,7 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
             completion_tokens=answer.usage.completion_tokens,
         ),
         timings_ms=dict(answer.timings_ms),
+        trace=[SearchedBody(**asdict(each)) for each in answer.trace],
     )
 
 

@@ -1,12 +1,19 @@
 """Contexts, requests and doubles of retrieval for the tests of generation."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from generation.decomposition import Decomposition
 from generation.errors import GeneratorUnavailable
-from generation.ports import Generator, Searcher
+from generation.expansion import Expansion
+from generation.inquiry import Inquiry
+from generation.lookup import Lookup
+from generation.ports import Completer, Generator, Searcher
+from generation.search_rounds import SearchRounds
+from generation.short_replies import ShortReplies
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.sentences import line_spans, sentence_spans
 from retrieval.types import (
@@ -94,6 +101,59 @@ class FixedSearch(Searcher):
     ) -> SearchResult:
         self.queries.append(query)
         return SearchResult(self.hits[:k], {}, self.degraded)
+
+
+@dataclass
+class SearchByQuery(Searcher):
+    """Finds for each query what is given for it, else nothing; remembers with what scope and filter it was asked."""
+
+    found: Mapping[str, tuple[Hit, ...]]
+    asked: list[tuple[str, Scope, Filter]] = field(default_factory=list[tuple[str, Scope, Filter]])
+
+    def search(
+        self,
+        query: str,
+        scope: Scope,
+        k: int,
+        filter: Filter = (),
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+        prefer_recent: float = 0.0,
+    ) -> SearchResult:
+        self.asked.append((query, scope, filter))
+        return SearchResult(self.found.get(query, ())[:k], {}, ())
+
+
+@dataclass
+class ScriptedCompleter(Completer):
+    """Gives its replies one after the other, the last one again and again; None: it fails. Remembers its prompts."""
+
+    replies: Sequence[str | None]
+    seconds: float = 0.0
+    prompts: list[str] = field(default_factory=list[str])
+
+    async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
+        reply = self.replies[min(len(self.prompts), len(self.replies) - 1)]
+        self.prompts.append(f"{instruction}\n{text}")
+        await asyncio.sleep(self.seconds)
+        if reply is None:
+            raise GeneratorUnavailable("scripted")
+        return reply
+
+
+def replies(*said: str | None) -> ShortReplies:
+    """A model that says these; without any there is no model."""
+    return ShortReplies(ScriptedCompleter(said) if said else None)
+
+
+def inquiry(said: ShortReplies | None = None) -> Inquiry:
+    """Every way of searching, with that model behind it."""
+    given = said or replies()
+    return Inquiry(Expansion(given), Decomposition(given, count_tokens), SearchRounds(given, count_tokens))
+
+
+def lookup(search: Searcher, filter: Filter = ()) -> Lookup:
+    return Lookup(search, SCOPE, filter, rerank=True, prefer_recent=0.0)
 
 
 @dataclass

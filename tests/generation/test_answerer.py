@@ -12,6 +12,7 @@ from generation.generators.vllm import Timeouts, VllmGenerator
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
+from generation.short_replies import ShortReplies
 from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, ContextReady, Delta, Turn, Usage
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import SearchUnavailable
@@ -23,15 +24,26 @@ from retrieval.tokenizer import terms
 from retrieval.types import CollectionId, Filter, Scope, SearchMode, SearchResult
 from retrieval.vector_indexes.faiss import FaissIndex
 from tests.builders import Known, Library
-from tests.generation.given import CHINESE, PARIS, SCOPE, FixedSearch, ScriptedGenerator, count_tokens, hit
+from tests.generation.given import (
+    CHINESE,
+    PARIS,
+    SCOPE,
+    FixedSearch,
+    ScriptedGenerator,
+    SearchByQuery,
+    count_tokens,
+    hit,
+    inquiry,
+    replies,
+)
 from tests.stubs.vllm import Script, VllmStub
 
 HOME = CollectionId(1)
 QUESTION = "What is the capital of France?"
-STAGES = {"retrieve", "pack", "first_token", "generate", "total"}
+STAGES = {"rewrite", "retrieve", "pack", "first_token", "generate", "total"}
 
 
-def answerer(generator: Generator, search: Searcher | None = None) -> Answerer:
+def answerer(generator: Generator, search: Searcher | None = None, said: ShortReplies | None = None) -> Answerer:
     extractive = ExtractiveGenerator(count_tokens)
     return Answerer(
         retriever=search or FixedSearch((hit(PARIS),)),
@@ -39,6 +51,7 @@ def answerer(generator: Generator, search: Searcher | None = None) -> Answerer:
         default_generator=generator.name,
         fallback=extractive,
         rewriter=StandaloneQuestion(),
+        inquiry=inquiry(said),
         count_tokens=count_tokens,
         abstain_below=0.48,
         context_tokens=2048,
@@ -180,6 +193,36 @@ def test_a_follow_up_is_searched_with_the_words_of_the_question_before() -> None
 def test_the_language_that_is_asked_for_wins_over_the_questions() -> None:
     answer = answered(events(answerer(ScriptedGenerator(), FixedSearch(())), options=AnswerOptions(language="zh")))
     assert (answer.text, answer.abstained) == (ABSTENTION["zh"], True)
+
+
+def test_every_query_of_an_answer_is_told_with_what_it_found() -> None:
+    search = SearchByQuery({QUESTION: (hit("Bread is baked.", near=0.1),), "France capital": (hit(PARIS, 2),)})
+    asked = answerer(ScriptedGenerator(["Paris is the capital of France [1]."]), search, replies("France capital"))
+    answer = answered(events(asked, options=AnswerOptions(queries=2)))
+    assert [(each.kind, each.query, each.hits) for each in answer.trace] == [
+        ("question", QUESTION, 1),
+        ("query", "France capital", 1),
+    ]
+    assert all(each.after_ms >= 0 and each.took_ms >= 0 for each in answer.trace)
+    assert {passage.text for passage in answer.context.passages} == {"Bread is baked.", PARIS}
+    assert answer.degraded == ()
+
+
+def test_what_no_model_was_there_for_is_named_and_costs_the_answer_nothing() -> None:
+    options = AnswerOptions(queries=3, hypothetical=True, decompose=True, search_rounds=2)
+    with_none = answered(events(answerer(ScriptedGenerator()), options=options))
+    plain = answered(events(answerer(ScriptedGenerator())))
+    assert with_none.degraded == ("queries", "hypothetical", "decompose", "search_rounds")
+    assert (with_none.text, with_none.citations) == (plain.text, plain.citations)
+    assert [each.kind for each in with_none.trace] == ["question"]
+
+
+def test_a_hypothetical_answer_is_no_evidence() -> None:
+    made_up = "Lyon has been the capital of France since 1990."
+    search = SearchByQuery({QUESTION: (hit("Bread is baked.", near=0.1),), made_up: (hit(PARIS, 2, near=0.95),)})
+    generator = ScriptedGenerator()
+    answer = answered(events(answerer(generator, search, replies(made_up)), options=AnswerOptions(hypothetical=True)))
+    assert (answer.abstained, generator.calls) == (True, 0)
 
 
 def test_a_chinese_question_is_answered_by_terms_alone() -> None:

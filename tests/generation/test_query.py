@@ -1,15 +1,15 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.errors import GeneratorUnavailable
 from generation.query import StandaloneQuestion, carry_over
+from generation.short_replies import ShortReplies
 from generation.types import Turn
+from tests.generation.given import ScriptedCompleter
 
 OBAMA = Turn("Who is Barack Obama?", "The 44th president [1].")
 HISTORY = (OBAMA,)
@@ -94,24 +94,10 @@ def test_the_question_itself_always_comes_first(question: str, before: list[str]
     assert carry_over(question, [Turn(one, "") for one in before]).startswith(question)
 
 
-@dataclass
-class Rewriter:
-    """A completer that replies as it is told; None: it fails."""
-
-    reply: str | None
-    seconds: float = 0.0
-    asked: str = ""
-
-    async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
-        self.asked = f"{instruction}\n{text}"
-        await asyncio.sleep(self.seconds)
-        if self.reply is None:
-            raise GeneratorUnavailable("down")
-        return self.reply
-
-
-def rewritten(rewriter: Rewriter | None, question: str = "How old is he?", history: tuple[Turn, ...] = HISTORY) -> str:
-    return asyncio.run(StandaloneQuestion(rewriter, timeout_seconds=0.2).rewrite(question, history))
+def rewritten(
+    completer: ScriptedCompleter | None, question: str = "How old is he?", history: tuple[Turn, ...] = HISTORY
+) -> str:
+    return asyncio.run(StandaloneQuestion(ShortReplies(completer, 0.2)).rewrite(question, history))
 
 
 def test_a_long_history_is_read_in_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,25 +113,32 @@ def test_a_long_history_is_read_in_a_thread_of_its_own(monkeypatch: pytest.Monke
 
 
 def test_a_model_rewrites_where_there_is_one() -> None:
-    rewriter = Rewriter(' "How old is Barack Obama?"\n')
+    rewriter = ScriptedCompleter([' "How old is Barack Obama?"\n'])
     assert rewritten(rewriter) == "How old is Barack Obama?"
-    assert "Who is Barack Obama?" in rewriter.asked
+    assert "Who is Barack Obama?" in rewriter.prompts[0]
 
 
 @pytest.mark.parametrize(
     "rewriter",
-    [None, Rewriter(None), Rewriter("late", seconds=5), Rewriter("two\nlines"), Rewriter(""), Rewriter("x" * 500)],
+    [
+        None,
+        ScriptedCompleter([None]),
+        ScriptedCompleter(["late"], seconds=5),
+        ScriptedCompleter(["two\nlines"]),
+        ScriptedCompleter([""]),
+        ScriptedCompleter(["x" * 500]),
+    ],
     ids=["none", "down", "slow", "rambling", "silent", "endless"],
 )
-def test_terms_are_carried_over_when_the_model_does_not_help(rewriter: Rewriter | None) -> None:
+def test_terms_are_carried_over_when_the_model_does_not_help(rewriter: ScriptedCompleter | None) -> None:
     assert rewritten(rewriter) == "How old is he? (Barack Obama)"
 
 
 def test_a_first_question_is_never_sent_to_the_model() -> None:
-    rewriter = Rewriter("something else")
+    rewriter = ScriptedCompleter(["something else"])
     assert rewritten(rewriter, history=()) == "How old is he?"
-    assert rewriter.asked == ""
+    assert rewriter.prompts == []
 
 
 def test_control_characters_in_a_reply_are_dropped() -> None:
-    assert rewritten(Rewriter("How old\x00 is \u202eObama?")) == "How old is Obama?"
+    assert rewritten(ScriptedCompleter(["How old\x00 is \u202eObama?"])) == "How old is Obama?"

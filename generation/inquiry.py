@@ -1,0 +1,85 @@
+"""A question searched in every way that its asker chose: as it is, in other words, in steps, in rounds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from generation.decomposition import Decomposition
+from generation.expansion import Expansion
+from generation.lookup import Finding, Lookup
+from generation.search_rounds import SearchRounds
+from generation.types import AnswerOptions, QueryKind
+from retrieval.errors import RetrievalError
+
+_DEEPER = 2  # times k hits of each query where several are fused
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What was searched, the question first, and the ways that were asked for and could not be gone."""
+
+    searched: tuple[Finding, ...]
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """The question's own search always counts; a model only adds to it, and is never waited for long."""
+
+    expansion: Expansion
+    decomposition: Decomposition
+    rounds: SearchRounds
+
+    async def find(self, question: str, lookup: Lookup, k: int, options: AnswerOptions) -> Findings:
+        """Raises what the question's own search raises."""
+        ways = self._ways(question, lookup, k * _DEEPER, options)
+        depth = k * _DEEPER if ways or options.search_rounds else k
+        searched = [await asyncio.to_thread(lookup.find, "question", question, depth)]
+        skipped: list[str] = []
+        for name, found in zip(ways, await asyncio.gather(*(_tried(way) for way in ways.values())), strict=True):
+            searched += found or ()
+            if found is None:
+                skipped.append(name)
+        if options.search_rounds:
+            more = await _tried(lambda: self.rounds.find(question, lookup, searched, options.search_rounds, depth))
+            searched += more or ()
+            if more is None:
+                skipped.append("search_rounds")
+        return Findings(tuple(searched), tuple(skipped))
+
+    def _ways(self, question: str, lookup: Lookup, k: int, options: AnswerOptions) -> "dict[str, _Way]":
+        """Those that do not depend on each other, by the name of their option."""
+
+        async def reworded() -> list[Finding] | None:
+            return await _searched(lookup, "query", await self.expansion.queries(question, options.queries - 1), k)
+
+        async def hypothetical() -> list[Finding] | None:
+            return await _searched(lookup, "hypothetical", await self.expansion.hypothetical(question), k)
+
+        async def decomposed() -> list[Finding] | None:
+            return await self.decomposition.find(question, lookup, k)
+
+        ways: dict[str, tuple[bool, _Way]] = {
+            "queries": (options.queries > 1, reworded),
+            "hypothetical": (options.hypothetical, hypothetical),
+            "decompose": (options.decompose, decomposed),
+        }
+        return {name: way for name, (wanted, way) in ways.items() if wanted}
+
+
+_Way = Callable[[], Awaitable[list[Finding] | None]]
+
+
+async def _searched(lookup: Lookup, kind: QueryKind, queries: list[str], k: int) -> list[Finding] | None:
+    """What the queries found; None where there are none."""
+    if not queries:
+        return None
+    return list(await asyncio.gather(*(asyncio.to_thread(lookup.find, kind, query, k) for query in queries)))
+
+
+async def _tried(way: _Way) -> list[Finding] | None:
+    """What the way found; a search that fails after the question's own did not is done without."""
+    try:
+        return await way()
+    except RetrievalError:
+        return None

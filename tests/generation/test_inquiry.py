@@ -1,0 +1,89 @@
+import asyncio
+
+import pytest
+
+from generation.errors import GeneratorUnavailable
+from generation.inquiry import Findings
+from generation.short_replies import ShortReplies
+from generation.types import AnswerOptions
+from retrieval.errors import SearchUnavailable
+from retrieval.types import Filter, Scope, SearchMode, SearchResult
+from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, hit, inquiry, lookup
+
+QUESTION = "What is the capital of France?"
+ALL = AnswerOptions(queries=3, hypothetical=True, decompose=True, search_rounds=1)
+
+
+class ByInstruction(ScriptedCompleter):
+    """Answers each kind of prompt in its own way."""
+
+    async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
+        if instruction.startswith("Write 2 search queries"):
+            return "French seat of government\nParis capital"
+        if instruction.startswith("Write a passage"):
+            return "The capital is Lyon."
+        if instruction.startswith("Break the question"):
+            return "Which country is meant?\nWhat is its capital?"
+        if "suffice" in instruction:
+            return "search: inhabitants of Paris"
+        raise GeneratorUnavailable(instruction)
+
+
+class SearchOnce(FixedSearch):
+    """Fails from the second search on."""
+
+    def search(
+        self,
+        query: str,
+        scope: Scope,
+        k: int,
+        filter: Filter = (),
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+        prefer_recent: float = 0.0,
+    ) -> SearchResult:
+        if self.queries:
+            raise SearchUnavailable("down")
+        return super().search(query, scope, k, filter, mode, rerank, prefer_recent)
+
+
+def found(said: ShortReplies | None, options: AnswerOptions, search: FixedSearch | None = None) -> Findings:
+    return asyncio.run(inquiry(said).find(QUESTION, lookup(search or FixedSearch((hit(PARIS),))), 10, options))
+
+
+def test_without_options_the_question_alone_is_searched_and_no_model_is_asked() -> None:
+    completer = ScriptedCompleter(["search: more"])
+    findings = found(ShortReplies(completer), AnswerOptions())
+    assert [(each.kind, each.query) for each in findings.searched] == [("question", QUESTION)]
+    assert (findings.skipped, completer.prompts) == ((), [])
+
+
+def test_every_way_adds_its_queries_after_the_question() -> None:
+    findings = found(ShortReplies(ByInstruction([""])), ALL)
+    assert [(each.kind, each.query) for each in findings.searched] == [
+        ("question", QUESTION),
+        ("query", "French seat of government"),
+        ("query", "Paris capital"),
+        ("hypothetical", "The capital is Lyon."),
+        ("step", "Which country is meant?"),
+        ("step", "What is its capital?"),
+        ("search", "inhabitants of Paris"),
+    ]
+    assert findings.skipped == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, ShortReplies(ScriptedCompleter([None])), ShortReplies(ScriptedCompleter(["late"], seconds=9), 0.05)],
+    ids=["no model", "down", "slow"],
+)
+def test_a_model_that_is_not_there_in_time_takes_nothing_away(said: ShortReplies | None) -> None:
+    findings = found(said, ALL)
+    assert [each.kind for each in findings.searched] == ["question"]
+    assert findings.skipped == ("queries", "hypothetical", "decompose", "search_rounds")
+
+
+def test_a_search_that_fails_after_the_questions_own_is_done_without() -> None:
+    findings = found(ShortReplies(ByInstruction([""])), ALL, SearchOnce((hit(PARIS),)))
+    assert [each.kind for each in findings.searched] == ["question"]
+    assert findings.skipped == ("queries", "hypothetical", "decompose", "search_rounds")
