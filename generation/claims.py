@@ -64,15 +64,16 @@ _NEAR_ZH = 4  # characters
 _CLAUSE = re.compile(r"[,，;；:：。.!?！？\n]|\b(?:but|and|while|although|because)\b")
 
 
-def doubts(sentence: str, quoted: str, passage: str) -> tuple[Doubt, ...]:
+def doubts(sentence: str, quoted: str, passage: str, elsewhere: str = "") -> tuple[Doubt, ...]:
     """The kinds of statement in the sentence that its source does not bear out, each once; none: nothing is wrong.
 
     Negations must be those of the quoted words. Numbers may also stand in what else of the cited `passage` speaks of
-    the same; what places a statement, names, months and years, anywhere in it, its title and headings included.
+    the same; what places a statement, names, months and years, anywhere in it, its title and headings included. Of what
+    is said `elsewhere` in the cited documents the years count, and nothing more.
     """
     source = f"{quoted}\n{passage}"
     found: list[Doubt] = []
-    if not _numbers_hold(sentence, quoted, passage):
+    if not _numbers_hold(sentence, quoted, passage, elsewhere):
         found.append("number")
     if not _months(_DATED_MONTH, sentence) <= _months(_MONTH, source) | _numeric_months(source):
         found.append("date")
@@ -83,12 +84,17 @@ def doubts(sentence: str, quoted: str, passage: str) -> tuple[Doubt, ...]:
     return tuple(found)
 
 
-def _numbers_hold(sentence: str, quoted: str, passage: str) -> bool:
+def names_year(text: str) -> bool:
+    """Whether the text says by itself in which year something was."""
+    return any(quantity.is_year for quantity in quantities(text))
+
+
+def _numbers_hold(sentence: str, quoted: str, passage: str, elsewhere: str) -> bool:
     wanted = list(quantities(sentence))
     if not wanted:
         return True
     held = [*quantities(quoted), *quantities(_on_the_same(sentence, passage))]
-    held += [quantity for quantity in quantities(passage) if quantity.is_year]
+    held += [quantity for quantity in quantities(f"{passage}\n{elsewhere}") if quantity.is_year]
     rounded = _ABOUT.search(sentence) is not None
     tables_scale = _TABLE_SCALE.search(f"{quoted}\n{passage}") is not None
     return all(

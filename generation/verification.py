@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from generation.citations import cite, without_labels
-from generation.claims import doubts
+from generation.claims import doubts, names_year
 from generation.grounding import support
 from generation.release import Sentence
 from generation.types import Citation, Doubt
@@ -52,7 +52,9 @@ def _held_to(text: str, labels: Collection[int], passages: Mapping[int, Passage]
     if quoted or not citations:
         return Verified(text, tuple(labels), citations, support(text, citations), ())
     said = "\n".join(citation.quote for citation in citations)
-    found = doubts(without_labels(text), said, "\n".join(_whole(passages[label]) for label in labels))
+    whole = "\n".join(_whole(passages[label]) for label in labels)
+    elsewhere = "\n".join(_beside(passages[each.label], passages) for each in citations if not names_year(each.quote))
+    found = doubts(without_labels(text), said, whole, elsewhere)
     supported = support(text, citations) * (_DOUBTED if found else 1.0)
     return Verified(text, tuple(labels), citations, supported, found)
 
@@ -60,3 +62,14 @@ def _held_to(text: str, labels: Collection[int], passages: Mapping[int, Passage]
 def _whole(passage: Passage) -> str:
     hit = passage.hit
     return "\n".join((hit.source.title, *hit.chunk.headings, hit.chunk.text))
+
+
+def _beside(passage: Passage, passages: Mapping[int, Passage]) -> str:
+    """What else is known of a passage's document: its metadata, its date, and its other passages that were found.
+
+    It tells the year of a statement whose own words name none; where they do, another year of the document is wrong.
+    """
+    source = passage.hit.source
+    others = [other.hit.chunk.text for other in passages.values() if other.hit.source.id == source.id]
+    date = [str(source.effective_at.year)] if source.effective_at else []
+    return "\n".join((*map(str, source.metadata.values()), *date, *others))

@@ -5,16 +5,21 @@ import os
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generation.claims import doubts
+from generation.claims import doubts, names_year
 from generation.wording import content_terms, share
 from measure import Table
+from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.sentences import sentence_spans
+from retrieval.tokenizer import terms
+from retrieval.types import ChunkId, IndexedText
 
+PASSAGES = 10
+"""In a context."""
 NEAR = 0.8
 """A sentence is near its source when that holds so much of its terms; the others are paraphrases."""
 
@@ -54,6 +59,8 @@ class Case:
     quoted: str
     passage: str
     titles: tuple[str, ...]
+    elsewhere: str = ""
+    """Of the documents whose quoted sentences name no year, the paragraphs that the question finds."""
 
     @property
     def is_near(self) -> bool:
@@ -66,13 +73,13 @@ def run() -> list[Table]:
     alterations = _Alterations(cases, random.Random(7))
     found: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for case in cases:
-        doubted = bool(doubts(case.said, case.quoted, case.passage))
+        doubted = bool(doubts(case.said, case.quoted, case.passage, case.elsewhere))
         if not case.is_near:
             found[case.name, "true, a paraphrase"].append(doubted)
             continue
         found[case.name, "true, near its source"].append(doubted)
         for kind, altered in alterations.of(case):
-            found[case.name, f"altered {kind}"].append(bool(doubts(altered, case.quoted, case.passage)))
+            found[case.name, f"altered {kind}"].append(bool(doubts(altered, case.quoted, case.passage, case.elsewhere)))
     rows = [
         (name, what, str(len(flags)), f"{sum(flags) / len(flags):.3f}") for (name, what), flags in sorted(found.items())
     ]
@@ -138,6 +145,7 @@ class _Alterations:
 
 def _rageval(folder: Path) -> Iterator[Case]:
     documents = {row["_id"]: row for row in _rows(folder / "corpus.jsonl")}
+    paragraphs_found = _Paragraphs(documents)
     for query in _rows(folder / "queries.jsonl"):
         references: dict[str, list[str]] = query.get("references") or {}
         known = {document: said for document, said in references.items() if document in documents}
@@ -151,7 +159,29 @@ def _rageval(folder: Path) -> Iterator[Case]:
             for paragraph in str(documents[document]["text"]).split("\n")
             if any(sentence in paragraph for sentence in said)
         ]
-        yield from _cases(folder.name, query["answers"][0], quoted, "\n".join((*titles, *paragraphs)), titles)
+        timeless = {document for document, said in known.items() if not names_year(" ".join(said))}
+        elsewhere = paragraphs_found.of(str(query["text"]), timeless)
+        passage = "\n".join((*titles, *paragraphs))
+        yield from _cases(folder.name, query["answers"][0], quoted, passage, titles, elsewhere)
+
+
+class _Paragraphs:
+    """The paragraphs of a corpus, found as passages of a context are, by terms alone."""
+
+    def __init__(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        self._rows = [
+            (document, str(row["title"]), paragraph)
+            for document, row in documents.items()
+            for paragraph in str(row["text"]).split("\n")
+            if paragraph.strip()
+        ]
+        self._index = RankBM25Index(terms)
+        self._index.add([IndexedText(ChunkId(at), (title,), text) for at, (_, title, text) in enumerate(self._rows)])
+
+    def of(self, question: str, documents: Collection[str]) -> str:
+        """Those of the documents among the ten best for the question."""
+        found = [self._rows[one.id] for one in self._index.search(question, PASSAGES)]
+        return "\n".join(text for document, _, text in found if document in documents)
 
 
 def _clapnq(folder: Path) -> Iterator[Case]:
@@ -164,10 +194,12 @@ def _clapnq(folder: Path) -> Iterator[Case]:
             yield from _cases(folder.name, answer, " ".join(gold), f"{around['title']}\n{around['text']}", ())
 
 
-def _cases(name: str, answer: str, quoted: str, passage: str, titles: tuple[str, ...]) -> Iterator[Case]:
+def _cases(
+    name: str, answer: str, quoted: str, passage: str, titles: tuple[str, ...], elsewhere: str = ""
+) -> Iterator[Case]:
     for start, end in sentence_spans(answer):
         if answer[start:end].strip():
-            yield Case(name, answer[start:end].strip(), quoted, passage, titles)
+            yield Case(name, answer[start:end].strip(), quoted, passage, titles, elsewhere)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generation.claims import doubts
+from generation.claims import doubts, names_year
 from generation.types import Doubt
 
 QUOTED = (
@@ -86,3 +86,18 @@ def test_an_altered_sentence_in_chinese_is_doubted(sentence: str, doubted: Doubt
 def test_each_kind_of_doubt_is_named_once_and_in_order() -> None:
     sentence = "In August 2019 Southwind Traders did not declare a dividend of $7 per share or $8 million."
     assert doubts(sentence, QUOTED, PASSAGE) == ("number", "date", "name", "negation")
+
+
+def test_a_year_may_be_said_elsewhere_in_the_document_and_nothing_else_may() -> None:
+    said = "Northwind raised 30 million euros from Alder Bank in 2019."
+    source = "Northwind raised 30 million euros from a bank."
+    assert doubts(said, source, source, "In 2019 all went well. 50 people work at Alder Bank.") == ("name",)
+    assert doubts(said.replace(" from Alder Bank", ""), source, source, "In 2019 all went well.") == ()
+    assert doubts(said.replace(" from Alder Bank", ""), source, source, "In 2018 all went well.") == ("number",)
+    assert doubts("Northwind raised 50 million euros.", source, source, "50 people work there.") == ("number",)
+
+
+def test_a_text_names_a_year_or_none() -> None:
+    assert names_year("It began in May 2019.")
+    assert names_year("成立于2019年。")
+    assert not names_year("It has 2,019,000 euros and 12 rooms.")

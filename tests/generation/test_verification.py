@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 from generation.release import Sentence
 from generation.verification import Verified, verify
+from retrieval.types import Passage
 from tests.generation.given import PARIS, context, hit
 
 PASSAGES = {
@@ -45,3 +48,26 @@ def test_a_sentence_without_a_label_gets_none() -> None:
 
 def test_a_documents_own_words_are_not_doubted() -> None:
     assert verified("Anything with 99 bottles. [2]", 2, quoted=True).doubts == ()
+
+
+def of_one_document(*texts: str, **metadata: str) -> dict[int, Passage]:
+    """Passages of one document with that metadata."""
+    passages = context(*(hit(text, rank) for rank, text in enumerate(texts, start=1))).passages
+    source = replace(passages[0].hit.source, metadata=metadata)
+    return {each.label: replace(each, hit=replace(each.hit, source=source)) for each in passages}
+
+
+def test_another_passage_of_the_document_tells_the_year_that_the_quote_leaves_out() -> None:
+    sentence = Sentence("", "Northwind raised 30 million euros in 2019. [1]", (1,), quoted=False)
+    raised, year = "Northwind raised 30 million euros.", "The year 2019 was good for Northwind."
+    assert verify(sentence, of_one_document(raised, year)).doubts == ()
+    assert verify(sentence, of_one_document(raised, published="2019-04-02")).doubts == ()
+    assert verify(sentence, of_one_document(raised)).doubts == ("number",)
+    other = context(hit(raised), hit(year, 2)).passages
+    assert verify(sentence, {each.label: each for each in other}).doubts == ("number",)
+
+
+def test_a_year_that_the_quote_names_is_not_overruled_by_the_rest_of_the_document() -> None:
+    sentence = Sentence("", "Northwind raised 30 million euros in 2019. [1]", (1,), quoted=False)
+    passages = of_one_document("Northwind raised 30 million euros in 2018.", "The year 2019 was good for Northwind.")
+    assert verify(sentence, passages).doubts == ("number",)
