@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     _Forward = Callable[[dict[str, object]], dict[str, torch.Tensor]]
 
+_T = TypeVar("_T")
+
 BATCH_TOKENS = 2048  # padded; of texts in the order of their length
+LANE_TOKENS = 1024  # of a batch that one core computes: small enough that no core waits long for the last one
 HALF_GAIN = 1.3  # how much faster bf16 must be to be worth its rounding
 
 
@@ -74,10 +78,13 @@ class SentenceTransformerEmbedder(Embedder):
             both = self._whole([*texts, *sentences], prompt)
             return parted(both, [len(passage.sentences) for passage in passages])
         tokens = folder.read(texts)
-        embedded: dict[int, PassageEmbedding] = {}
-        for rows in _batches([len(one.ids) for one in tokens]):
+
+        def pooled(rows: list[int]) -> list[PassageEmbedding]:
             spans = [_shifted(passages[row].sentences, len(prompt) + len(passages[row].prefix)) for row in rows]
-            vectors = self._loaded().pooled([tokens[row] for row in rows], spans)
+            return self._loaded().pooled([tokens[row] for row in rows], spans)
+
+        embedded: dict[int, PassageEmbedding] = {}
+        for rows, vectors in self._loaded().each(tokens, pooled):
             embedded.update(zip(rows, vectors, strict=True))
         return [embedded[row] for row in range(len(passages))]
 
@@ -85,8 +92,10 @@ class SentenceTransformerEmbedder(Embedder):
         folder = self._opened()
         tokens = folder.read(texts)
         vectors = np.zeros((len(texts), folder.dim), np.float32)
-        for rows in _batches([len(one.ids) for one in tokens]):
-            vectors[rows] = self._loaded().whole([tokens[row] for row in rows], prompt)
+        for rows, found in self._loaded().each(
+            tokens, lambda rows: self._loaded().whole([tokens[row] for row in rows], prompt)
+        ):
+            vectors[rows] = found
         return vectors
 
     def _opened(self) -> ModelFolder:
@@ -113,6 +122,25 @@ class _Network:
         self._folder = folder
         self._device = device
         self._forward = forward
+        cores = torch.get_num_threads() if device == "cpu" else 1
+        self._lanes = (
+            ThreadPoolExecutor(cores, "encoder", initializer=torch.set_num_threads, initargs=(1,))
+            if cores > 1
+            else None
+        )
+
+    def each(self, tokens: Sequence[Tokens], compute: Callable[[list[int]], _T]) -> Iterator[tuple[list[int], _T]]:
+        """The rows of every batch with what `compute` makes of them; on a processor each core has a batch of its own.
+
+        Threads that share a batch meet after every operation, so that whatever else takes one core holds up all: beside
+        two processes that take a quarter of a core each, cores of their own gave 1.23 times as many chunks a second.
+        """
+        lengths = [len(one.ids) for one in tokens]
+        together = list(_batches(lengths, BATCH_TOKENS))
+        if self._lanes is None or len(together) == 1:
+            return ((rows, compute(rows)) for rows in together)
+        batches = list(_batches(lengths, LANE_TOKENS))
+        return zip(batches, self._lanes.map(compute, batches), strict=True)
 
     def whole(self, tokens: Sequence[Tokens], prompt: str) -> Matrix:
         with self._torch.inference_mode():
@@ -200,11 +228,11 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows by length, so that little is padded, as many at a time as fit the budget."""
+def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Rows by length, so that little is padded, as many at a time as make so many tokens."""
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[row] > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * lengths[row] > most:
             yield batch
             batch = []
         batch.append(row)

@@ -72,6 +72,21 @@ def test_vectors_are_those_of_sentence_transformers(minilm: SentenceTransformerE
     assert min(cosines(np.stack([one.vector for one in passages]), theirs)) > 0.999
 
 
+def test_batches_on_cores_of_their_own_give_the_vectors_of_one_core(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passages = [PassageInput("", f"Note {number}. {CATS} " * (1 + number % 7), ((0, 8),)) for number in range(90)]
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    alone = SentenceTransformerEmbedder().embed_passages(passages)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+
+    side_by_side = SentenceTransformerEmbedder().embed_passages(passages)
+
+    for one, other in zip(side_by_side, alone, strict=True):
+        assert min(cosines(one.vector[None], other.vector[None])) > 0.999
+        assert min(cosines(one.sentence_vectors, other.sentence_vectors)) > 0.999
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_processor_without_fast_halves_gets_the_exact_vectors(
     monkeypatch: pytest.MonkeyPatch, theirs: Matrix, packed: bool
