@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from generation.draft import Draft
-from generation.errors import GeneratorUnavailable, UnknownGenerator
+from generation.errors import GeneratorNeeded, GeneratorUnavailable, UnknownGenerator
 from generation.grounding import evidence
 from generation.inquiry import Findings, Inquiry
 from generation.language import reply_language
@@ -15,6 +15,7 @@ from generation.lookup import Finding, Lookup, merged
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
+from generation.structured import StructuredDraft
 from generation.types import (
     Answer,
     Answered,
@@ -64,6 +65,8 @@ class Answerer:
         name = options.generator or self.default_generator
         if name not in self.generators:
             raise UnknownGenerator(f"{name}: expected one of {', '.join(sorted(self.generators))}")
+        if options.schema is not None and name == self.fallback.name:
+            raise GeneratorNeeded("json_schema: extracts fit no schema; OPENBOOK_GENERATOR_URL names a language model")
         return self._events(question, scope, history, options, self.generators[name])
 
     async def answer(
@@ -104,13 +107,20 @@ class Answerer:
                 options.temperature,
                 options.max_tokens,
                 options.style,
+                options.schema,
             )
+            writing.draft = self._new_draft(request)
             async with aclosing(self._written(request, writing, watch)) as texts:
                 async for text in texts:
                     yield Delta(text)
         if not writing.draft.text:
             yield Delta(ABSTENTION[language])
         yield Answered(_answer(question, language, grounds, writing, watch))
+
+    def _new_draft(self, request: GenerationRequest) -> Draft:
+        if request.schema is None:
+            return Draft(request.context, remove_unsupported=self.remove_unsupported)
+        return StructuredDraft(request, request.schema, remove_unsupported=self.remove_unsupported)
 
     def _grounds(self, asked: str, lookup: Lookup, findings: Findings, options: AnswerOptions) -> "_Grounds":
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
@@ -143,7 +153,7 @@ class Answerer:
         except GeneratorUnavailable:
             if writing.draft.text or writing.generator is self.fallback:
                 raise
-            writing.degraded = ("generator",)
+            writing.degraded = ("generator", "structured") if request.schema else ("generator",)
             writing.generator = self.fallback
             writing.draft = Draft(request.context, remove_unsupported=self.remove_unsupported)
         else:
@@ -204,7 +214,7 @@ async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopw
                 yield text
             if draft.overflows:
                 break
-    if text := draft.finish():
+    if text := await asyncio.to_thread(draft.finish):
         yield text
     watch.timings["generate"] = watch.since(start)
 
@@ -227,6 +237,7 @@ def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writ
         context=grounds.context,
         usage=draft.usage,
         timings_ms=timings | {"total": watch.since(watch.start)},
+        structured=draft.structured,
         trace=tuple(_searched(each, watch) for each in searched),
     )
 

@@ -3,7 +3,7 @@
 from generation.citations import without_labels
 from generation.prompt_texts import ABSTENTION
 from generation.release import Release, Sentence
-from generation.types import AnswerSentence, Citation, GeneratedText, Usage
+from generation.types import AnswerSentence, Citation, GeneratedText, Structured, Usage
 from generation.verification import Verified, verify
 from retrieval.types import Context
 
@@ -23,6 +23,7 @@ class Draft:
         self._held: list[tuple[str, Verified]] = []
         self._citations: dict[tuple[int, str], Citation] = {}
         self.text = ""
+        self.structured: Structured | None = None
         self.sentences: list[AnswerSentence] = []
         self.usage = Usage(0, 0)
 
@@ -59,9 +60,9 @@ class Draft:
         if not verified.labels and not self._citations:
             return ""
         held, self._held = self._held, []
-        return "".join(self._appended(before, sentence) for before, sentence in held)
+        return "".join(self._append(before, sentence) for before, sentence in held)
 
-    def _appended(self, before: str, sentence: Verified) -> str:
+    def _append(self, before: str, sentence: Verified) -> str:
         before = before if self.text else ""
         start = len(self.text) + len(before)
         self.text += before + sentence.text

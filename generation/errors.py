@@ -2,7 +2,10 @@
 
 GenerationError
 ├── GeneratorUnavailable   the model server is down, slow, refuses, sends garbage or stops midway (transient)
+│   └── InvalidOutput      it answered, but not in the form that was asked for
 ├── UnknownGenerator       no generator of that name
+├── GeneratorNeeded        what was asked for takes a language model, and there is none
+├── InvalidSchema          a JSON schema that is none, or not one that values may be held to
 └── UnknownModel           nothing that can be read as a decoder's configuration
 """
 
@@ -13,6 +16,18 @@ class GenerationError(Exception):
 
 class GeneratorUnavailable(GenerationError):
     """The model server is down, slow, refuses, sends garbage or stops midway; extracts can still be given."""
+
+
+class InvalidOutput(GeneratorUnavailable):
+    """The model answered, but not in the form that was asked for."""
+
+
+class GeneratorNeeded(GenerationError):
+    """What was asked for takes a language model; the message says how to get one."""
+
+
+class InvalidSchema(GenerationError):
+    """A JSON schema that is none, or not one that values may be held to; the message names the place."""
 
 
 class UnknownGenerator(GenerationError):

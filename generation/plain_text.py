@@ -57,6 +57,11 @@ def broken_addresses(text: str) -> str:
     return _SCHEME.sub(r"\1 ", _OPENS_ADDRESS.sub(" ", text))
 
 
+def plain(text: str) -> str:
+    """All of these in turn: a model's words as they may stand anywhere."""
+    return broken_addresses(broken_markup(without_markup(without_controls(text))))
+
+
 def _words_of_link(link: re.Match[str]) -> str:
     words = link.group(1)
     return f"[{words}]" if words.isdigit() else words

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import orjson
+
 from generation.citations import without_labels
 from generation.prompt_texts import (
     ABSTENTION,
@@ -16,6 +18,7 @@ from generation.prompt_texts import (
     RULES,
     STEP,
     STEPS,
+    STRUCTURED,
     STYLES,
     WORDS,
 )
@@ -66,6 +69,7 @@ def answer_messages(request: GenerationRequest, marker: str) -> list[Message]:
     parts = [
         _history(request.history, request.language, marker),
         *_passages(request.context, request.language, marker),
+        _schema(request),
         _asked(request.question, request.language),
     ]
     return [Message("system", rules), Message("user", "\n\n".join(part for part in parts if part))]
@@ -106,6 +110,12 @@ def rounds_prompt(
     return ROUNDS[language].format(marker=marker), "\n\n".join([*parts, _asked(question, language)])
 
 
+def _schema(request: GenerationRequest) -> str:
+    if request.schema is None:
+        return ""
+    return f"{WORDS[request.language]['schema']} {neutralise(orjson.dumps(request.schema.schema).decode())}"
+
+
 def _asked(question: str, language: Language) -> str:
     return f"{WORDS[language]['question']} {neutralise(question)}"
 
@@ -116,6 +126,8 @@ def _passages(context: Context, language: Language, marker: str) -> list[str]:
 
 def _rules(request: GenerationRequest, marker: str) -> str:
     language = request.language
+    if request.schema is not None:
+        return STRUCTURED[language].format(marker=marker)
     style = STYLES[language][request.style]
     return RULES[language].format(abstention=ABSTENTION[language], marker=marker, style=style)
 

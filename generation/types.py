@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from generation.answer_schema import AnswerSchema, Json
 from retrieval.types import Box, Context, Filter, Place, Source
 
 Language: TypeAlias = Literal["en", "zh"]
@@ -17,6 +18,9 @@ QueryKind: TypeAlias = Literal["question", "query", "hypothetical", "step", "sea
 
 Doubt: TypeAlias = Literal["number", "date", "name", "negation"]
 """A kind of statement in a sentence that its quotes do not bear out."""
+
+ValueDoubt: TypeAlias = Doubt | Literal["unsupported", "judgement"]
+"""What of a structured answer's value no passage bears out; of true, false and a schema's own words none could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class AnswerOptions:
     style: Style = "concise"
     language: Language | None = None
     """The answer's; None: the question's."""
+    schema: AnswerSchema | None = None
+    """What a structured answer has to fit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +67,7 @@ class GenerationRequest:
     temperature: float
     max_tokens: int
     style: Style = "concise"
+    schema: AnswerSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,24 @@ class AnswerSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueCheck:
+    """One value of a structured answer: its JSON pointer, the passages that it was held to, what they do not say."""
+
+    path: str
+    labels: tuple[int, ...]
+    support: float
+    doubts: tuple[ValueDoubt, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structured:
+    """A value that fits its asker's schema, with a check for each value in it but nulls."""
+
+    value: Json
+    values: tuple[ValueCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Searched:
     """One query of an answer's search, in the order of asking: what for, how many hits, when after the question came.
 
@@ -152,6 +177,7 @@ class Answer:
     usage: Usage
     timings_ms: Mapping[str, float]
     trace: tuple[Searched, ...]
+    structured: Structured | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

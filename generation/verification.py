@@ -30,25 +30,32 @@ class Verified:
     def is_borne_out(self) -> bool:
         return not self.doubts and self.support >= _BORNE_OUT
 
+    @property
+    def is_clearly_borne_out(self) -> bool:
+        return self.is_borne_out and self.support >= _CLEARLY_BORNE_OUT
+
 
 def verify(sentence: Sentence, passages: Mapping[int, Passage]) -> Verified:
     """The sentence with its labels or, where they are wrong and one other passage alone bears it out, with that one."""
-    given = _held_to(sentence.text, sentence.labels, passages, quoted=sentence.quoted)
+    given = held_to(sentence.text, sentence.labels, passages, quoted=sentence.quoted)
     if sentence.quoted or not sentence.labels or given.is_borne_out:
         return given
     bare = without_labels(sentence.text).rstrip()
     said = content_terms(bare)
     others = (
-        _held_to(f"{bare} [{label}]", (label,), passages)
+        held_to(f"{bare} [{label}]", (label,), passages)
         for label, passage in passages.items()
         if label not in sentence.labels and share(said, content_terms(passage.hit.chunk.text)) >= _CLEARLY_BORNE_OUT
     )
-    clear = [other for other in others if other.is_borne_out and other.support >= _CLEARLY_BORNE_OUT]
+    clear = [other for other in others if other.is_clearly_borne_out]
     return clear[0] if len(clear) == 1 else given
 
 
-def _held_to(text: str, labels: Collection[int], passages: Mapping[int, Passage], *, quoted: bool = False) -> Verified:
-    citations = cite(text, labels, passages)
+def held_to(
+    text: str, labels: Collection[int], passages: Mapping[int, Passage], *, quoted: bool = False, about: str = ""
+) -> Verified:
+    """The text with what these passages say of it; `about` are words that help to find where they do."""
+    citations = cite(f"{about} {text}" if about else text, labels, passages)
     if quoted or not citations:
         return Verified(text, tuple(labels), citations, support(text, citations), ())
     said = "\n".join(citation.quote for citation in citations)

@@ -4,19 +4,20 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.sse import ServerSentEvent
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from app import auth
+from app.api.answer_options import Options
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, ServicesGiven, while_connected
 from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
-from app.api.search import Collections, Filter, PlaceBody, PreferRecent, Question, place_body
+from app.api.search import Collections, Filter, PlaceBody, Question, place_body
 from app.db.errors import StorageFull
 from app.db.ids import new_id
 from app.db.types import AnswerId, ConversationId, KeyRecord
@@ -31,8 +32,8 @@ from generation.types import (
     Delta,
     Doubt,
     QueryKind,
-    Style,
     Turn,
+    ValueDoubt,
 )
 from retrieval.types import Context, Passage, Scope
 
@@ -40,29 +41,6 @@ router = APIRouter(prefix="/v1/answers", tags=["answers"])
 
 STREAM_SECONDS = 600.0
 HISTORY_TURNS = 10
-
-
-class Options(Closed):
-    """What an asker may choose for one answer; null means the service's own choice.
-
-    `queries` is how many are searched, the question among them. They, `hypothetical`, `decompose` and `search_rounds`
-    need a language model; what none was there for in time is named in the answer's `degraded`.
-    """
-
-    k: Annotated[int, Field(ge=1, le=100)] | None = None
-    context_tokens: Annotated[int, Field(ge=128, le=32_768)] | None = None
-    compress: bool = True
-    rerank: bool = True
-    queries: Annotated[int, Field(ge=1, le=8)] = 1
-    hypothetical: bool = False
-    decompose: bool = False
-    search_rounds: Annotated[int, Field(ge=0, le=4)] = 0
-    prefer_recent: PreferRecent = 0.0
-    generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    max_tokens: Annotated[int, Field(ge=1, le=4096)] = 512
-    style: Style = "concise"
-    language: Literal["auto", "en", "zh"] = "auto"
 
 
 class Asked(Closed):
@@ -142,9 +120,22 @@ class SearchedBody(Reply):
     answer: str
 
 
+class ValueBody(Reply):
+    """A value of a structured answer: its JSON pointer, its labels, how well they support it, what they do not say.
+
+    True, false and the schema's own words are a `judgement`: nothing in a passage could bear them out.
+    """
+
+    path: str
+    labels: list[int]
+    support: float
+    doubts: list[ValueDoubt]
+
+
 class AnswerBody(Reply):
     """An answer whose every label has its citation; an abstention has none.
 
+    `structured` fits the schema that was asked with, if any, with a check of each value in it in `structured_values`.
     `evidence` is how likely what was found answers the question, 0..1: below the service's threshold it abstains.
     """
 
@@ -161,6 +152,8 @@ class AnswerBody(Reply):
     usage: UsageBody
     timings_ms: Mapping[str, float]
     trace: list[SearchedBody]
+    structured: JsonValue
+    structured_values: list[ValueBody]
 
 
 class PassageBody(Reply):
@@ -265,30 +258,14 @@ async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[ServerSent
 
 def ask_of(app: App, key: KeyRecord, asked: Asked) -> Ask:
     """The question as it is answered: its conversation looked up, its collections checked."""
-    services, wanted = app.services, asked.options
+    services = app.services
     scope = auth.scope_of(services.collections, key, asked.collections)
     conversation = ConversationId(asked.conversation_id) if asked.conversation_id else None
     history: tuple[Turn, ...] = ()
     if conversation is not None:
         _, messages = services.conversations.get(key.id, conversation)
         history = tuple(Turn(message.question, str(message.answer["answer"])) for message in messages[-HISTORY_TURNS:])
-    options = AnswerOptions(
-        k=wanted.k,
-        context_tokens=wanted.context_tokens,
-        compress=wanted.compress,
-        rerank=wanted.rerank,
-        queries=wanted.queries,
-        hypothetical=wanted.hypothetical,
-        decompose=wanted.decompose,
-        search_rounds=wanted.search_rounds,
-        generator=wanted.generator,
-        temperature=wanted.temperature,
-        max_tokens=wanted.max_tokens,
-        prefer_recent=wanted.prefer_recent,
-        style=wanted.style,
-        language=None if wanted.language == "auto" else wanted.language,
-        filter=asked.filter.conditions() if asked.filter else (),
-    )
+    options = asked.options.chosen(asked.filter.conditions() if asked.filter else ())
     return Ask(asked.question, scope, history, options, conversation)
 
 
@@ -307,6 +284,7 @@ def _kept(app: App, key: KeyRecord, ask: Ask, answer: Answer) -> AnswerBody:
 
 def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
     """An answer as clients see it."""
+    structured = answer.structured
     return AnswerBody(
         id=id,
         question=answer.question,
@@ -334,6 +312,8 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
             completion_tokens=answer.usage.completion_tokens,
         ),
         timings_ms=dict(answer.timings_ms),
+        structured=cast("JsonValue", structured.value) if structured else None,
+        structured_values=[ValueBody(**asdict(each)) for each in (structured.values if structured else ())],
         trace=[SearchedBody(**asdict(each)) for each in answer.trace],
     )
 

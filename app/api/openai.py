@@ -13,12 +13,14 @@ from fastapi.sse import ServerSentEvent
 from pydantic import Field, JsonValue
 
 from app import auth
+from app.api.answer_options import ResponseFormat, schema_of
 from app.api.answers import HISTORY_TURNS, STREAM_SECONDS, AnswerBody, Ask, Told, begin, whole
 from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
 from app.api.models import Closed, Text
 from app.api.problems import InvalidRequest, problem, request_id_of
 from app.gate import NoRoute
+from generation.errors import InvalidOutput
 from generation.types import AnswerOptions, Delta, Turn
 
 router = APIRouter(prefix="/v1", tags=["compatibility"])
@@ -63,12 +65,6 @@ class StreamOptions(Closed):
 
     include_usage: bool = False
     include_obfuscation: bool = False
-
-
-class ResponseFormat(Closed):
-    """Only text is written."""
-
-    type: Literal["text"]
 
 
 Short = Annotated[Text, Field(max_length=_SHORT)] | None
@@ -137,7 +133,7 @@ class ChatRequest(Closed):
     def options(self) -> AnswerOptions:
         """What is honoured of the sampling parameters."""
         most = self.max_completion_tokens or self.max_tokens
-        given = AnswerOptions(temperature=self.temperature or 0.0)
+        given = AnswerOptions(temperature=self.temperature or 0.0, schema=schema_of(self.response_format))
         return given if most is None else replace(given, max_tokens=min(most, _TOKENS_MOST))
 
 
@@ -166,7 +162,7 @@ async def complete(
     ask = Ask(chat.question(), scope, chat.history(), chat.options())
     told = begin(app, key, ask)
     if not chat.stream:
-        return _completion(await while_connected(request, lambda: whole(told)), str(request.base_url))
+        return _completion(await while_connected(request, lambda: whole(told)), ask, str(request.base_url))
     usage = chat.stream_options is not None and chat.stream_options.include_usage
     request_id = request_id_of(request.scope)
 
@@ -191,9 +187,11 @@ async def _chunks(
     yield chunk({"role": "assistant", "content": ""})
     async with aclosing(told):
         async for each in told:
-            if isinstance(each, Delta):
+            if isinstance(each, Delta) and ask.options.schema is None:
                 yield chunk({"content": each.text})
             elif isinstance(each, AnswerBody):
+                if ask.options.schema is not None:
+                    yield chunk(_structured(each))
                 yield chunk({"annotations": _annotations(each, base_url)}, "stop", openbook=_beside(each))
                 if usage:
                     head = _head(ask.id, "chat.completion.chunk", created)
@@ -201,16 +199,21 @@ async def _chunks(
     yield ServerSentEvent(raw_data="[DONE]")
 
 
-def _completion(body: AnswerBody, base_url: str) -> dict[str, Any]:
-    message = {
-        "role": "assistant",
-        "content": body.answer,
-        "refusal": None,
-        "annotations": _annotations(body, base_url),
-    }
+def _completion(body: AnswerBody, ask: Ask, base_url: str) -> dict[str, Any]:
+    said = _structured(body) if ask.options.schema is not None else {"content": body.answer, "refusal": None}
+    message = {"role": "assistant", **said, "annotations": _annotations(body, base_url)}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     head = _head(body.id, "chat.completion", int(time.time()))
     return {**head, "choices": [choice], "usage": _usage(body), "openbook": _beside(body)}
+
+
+def _structured(body: AnswerBody) -> dict[str, Any]:
+    """Only JSON is content here: an abstention is a refusal, and extracts in a model's place are none at all."""
+    if body.abstained:
+        return {"content": None, "refusal": body.answer}
+    if not body.structured_values:
+        raise InvalidOutput("the model gave nothing that fits the schema")
+    return {"content": json.dumps(body.structured, ensure_ascii=False), "refusal": None}
 
 
 def _head(id: str, kind: str, created: int) -> dict[str, Any]:
@@ -218,7 +221,10 @@ def _head(id: str, kind: str, created: int) -> dict[str, Any]:
 
 
 def _annotations(body: AnswerBody, base_url: str) -> list[dict[str, Any]]:
-    """One per sentence and citation, with the sentence's span; `openbook` holds what OpenAI's form has no place for."""
+    """One per sentence and citation, with the sentence's span; `openbook` holds what OpenAI's form has no place for.
+
+    Where the content is JSON the spans are those of the answer's text, which has a line per value.
+    """
     return [
         {
             "type": "url_citation",

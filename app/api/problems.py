@@ -106,6 +106,11 @@ SHAPES: Mapping[type[BaseException], Shape] = {
     retrieval.NoRoomForIndex: Shape(507, "storage_full", "The disk is full", retry_after=30),
     retrieval.RetrievalError: Shape(503, "search_unavailable", "Search is not available", _BUSY, _RETRY_SECONDS),
     generation.UnknownGenerator: Shape(422, "unknown_generator", "There is no such generator"),
+    generation.GeneratorNeeded: Shape(422, "generator_needed", "A language model is needed"),
+    generation.InvalidSchema: Shape(422, "invalid_schema", "The JSON schema cannot be used"),
+    generation.InvalidOutput: Shape(
+        503, "invalid_output", "The answer does not fit", "The model did not keep to the schema; try again.", 2
+    ),
     generation.GenerationError: Shape(503, "generator_unavailable", "No answer can be written", _BUSY, _RETRY_SECONDS),
     db.Conflict: Shape(409, "conflict", "This does not go together with what is there"),
     db.InvalidCursor: Shape(422, "invalid_cursor", "The cursor makes no sense"),

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from generation.answer_schema import AnswerSchema
 from generation.chat_stream import ChatEvent, ChatReader
 from generation.errors import GeneratorUnavailable
 from generation.ports import Completer, Generator
 from generation.prompts import Message, answer_messages, neutralise, new_marker
+from generation.structured import reply_schema
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from retrieval.breaker import Breaker
 
@@ -75,7 +77,7 @@ class VllmGenerator(Generator, Completer):
         usage: Usage | None = None
         pieces = 0
         messages = answer_messages(request, marker)
-        async with aclosing(self._events(messages, request.temperature, request.max_tokens)) as events:
+        async with aclosing(self._events(messages, request.temperature, request.max_tokens, request.schema)) as events:
             async for event in events:
                 if isinstance(event, Usage):
                     usage = event
@@ -97,14 +99,14 @@ class VllmGenerator(Generator, Completer):
         await self._client.aclose()
 
     async def _events(
-        self, messages: Sequence[Message], temperature: float, max_tokens: int
+        self, messages: Sequence[Message], temperature: float, max_tokens: int, schema: AnswerSchema | None = None
     ) -> AsyncGenerator[ChatEvent, None]:
         """One guarded call: its outcome counts for the breaker, unless it is given up by whoever reads."""
         if not self._breaker.admits():
             raise GeneratorUnavailable(f"{self._model} failed repeatedly and rests")
         try:
             async with (
-                self._opened(self._body(messages, temperature, max_tokens)) as call,
+                self._opened(self._body(messages, temperature, max_tokens, schema)) as call,
                 aclosing(call.events(max_tokens)) as events,
             ):
                 async for event in events:
@@ -121,9 +123,11 @@ class VllmGenerator(Generator, Completer):
             raise
         self._breaker.succeeded()
 
-    def _body(self, messages: Sequence[Message], temperature: float, max_tokens: int) -> dict[str, object]:
+    def _body(
+        self, messages: Sequence[Message], temperature: float, max_tokens: int, schema: AnswerSchema | None
+    ) -> dict[str, object]:
         """All that is ever sent: what an asker chose is mapped into it, nothing is passed on."""
-        return {
+        return _form(schema) | {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "temperature": temperature,
@@ -146,6 +150,14 @@ class VllmGenerator(Generator, Completer):
             yield _Call(response.aiter_raw(), self._timeouts, began)
         finally:
             await response.aclose()
+
+
+def _form(schema: AnswerSchema | None) -> dict[str, object]:
+    """What holds the model's words to a schema, if there is one."""
+    if schema is None:
+        return {}
+    held = {"name": "answer", "schema": reply_schema(schema), "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": held}}
 
 
 class _Refused(GeneratorUnavailable):
