@@ -171,55 +171,6 @@ def test_a_plan_that_cannot_be_made_says_what_is_expected(arguments: tuple[str, 
     assert words in " ".join(run("models", "plan", *arguments, fails=True).split())
 
 
-def test_a_folder_that_is_no_dataset_is_told_what_one_holds(tmp_path: Path) -> None:
-    words = f"{tmp_path / 'corpus.jsonl'} is not there: a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or"
-    assert words in " ".join(run("evaluate", str(tmp_path), fails=True).split())
-
-
-def test_an_evaluation_by_pages_says_what_became_of_each_question(tmp_path: Path) -> None:
-    folder = tmp_path / "metals"
-    folder.mkdir()
-    pages = [PdfPage(lines(f"{metal} melts at {heat} degrees.")) for metal, heat in (("Gallium", 30), ("Tin", 232))]
-    (folder / "melting.pdf").write_bytes(pdf(*pages))
-    (folder / "boiling.md").write_text("Mercury boils at 357 degrees.")
-    rows = [
-        {"question": question, "doc_name": document, "evidence": [{"evidence_page_num": page}]}
-        for question, document, page in (("When melts tin?", "melting", 1), ("Boils mercury?", "boiling", 0))
-    ]
-    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
-
-    output = run("evaluate", str(folder))
-
-    assert [cell.strip() for cell in output.partition("When melts tin?")[0].splitlines()[-1].split("│")[1:5]] == [
-        "melting",
-        "2",
-        "yes",
-        "1",
-    ]
-    assert [cell.strip() for cell in output.partition("Boils mercury?")[0].splitlines()[-1].split("│")[1:5]] == [
-        "boiling",
-        "1",
-        "yes",
-        "-",
-    ]
-    assert "right document first" in output
-
-
-def test_an_evaluation_reports_each_mode(tmp_path: Path) -> None:
-    folder = tmp_path / "metals"
-    folder.mkdir()
-    texts = {"1": ("Gallium", "It melts at 29.8 degrees."), "2": ("Tin", "It melts at 231.9 degrees.")}
-    rows = [{"_id": key, "title": title, "text": text} for key, (title, text) in texts.items()]
-    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "gallium"}))
-    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\t1\t1\n")
-
-    table = run("evaluate", str(folder))
-
-    (row,) = [line for line in table.splitlines() if "nDCG@10" in line]
-    assert row.count("1.000") == 3
-
-
 @pytest.mark.parametrize("command", [("ask", "x"), ("search", "x"), ("keys", "list")])
 def test_every_command_names_a_service_that_does_not_answer(command: tuple[str, ...]) -> None:
     assert "http://127.0.0.1:9 does not answer" in run(*command, "--url", "http://127.0.0.1:9", fails=True)

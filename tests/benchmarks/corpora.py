@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation.datasets import CorpusDocument, Dataset, load
+from app.evaluation.datasets import load
+from app.evaluation.types import CorpusDocument, Dataset, Question
 
 WORDS = 50_000
 WORDS_PER_TEXT = 120
@@ -22,7 +23,7 @@ def scifact_or_made(documents: int = 5183, queries: int = 300) -> Dataset:
         return load(folder)
     corpus = tuple(CorpusDocument(f"made-{i}", f"Text {i}", text) for i, text in enumerate(zipf_texts(documents)))
     asked = queries_from([each.text for each in corpus], queries)
-    return Dataset(MADE, corpus, {f"q{i}": query for i, query in enumerate(asked)}, {})
+    return Dataset(MADE, corpus, tuple(Question(f"q{i}", query) for i, query in enumerate(asked)))
 
 
 def zipf_texts(count: int, seed: int = 1) -> Iterator[str]:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import corpora
-from app.evaluation.datasets import Dataset
+from app.evaluation.types import CorpusDocument, Dataset
 from measure import Table, p50, p95
-from retrieval.metrics import ndcg
-from scifact import filled, search_row
+from scifact import filled, ndcg_at_10, search_row
 from service import running
 
 PEERS = ("langchain", "txtai")
@@ -51,14 +50,14 @@ def run() -> list[Table]:
 
 
 def _row(peer: Peer, own: float, dataset: Dataset) -> tuple[str, ...]:
-    quality = f"{ndcg(peer.ranked, dataset.qrels, 10):.3f}" if dataset.qrels else "no judgements"
+    quality = f"{ndcg_at_10(dataset, peer.ranked):.3f}" if dataset.qrels else "no judgements"
     median = p50(peer.milliseconds)
     rate = f"{len(dataset.corpus) / peer.seconds:.0f}"
     return (peer.name, f"{median:.1f}", f"{p95(peer.milliseconds):.1f}", f"{median / own:.1f}x", quality, rate)
 
 
 def _measured(dataset: Dataset) -> Iterator[Peer]:
-    corpus = [(each.id, f"{each.title}\n{each.text}") for each in dataset.corpus]
+    corpus = [(each.id, f"{each.title}\n{each.text}") for each in dataset.corpus if isinstance(each, CorpusDocument)]
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump({"corpus": corpus, "queries": dict(dataset.queries)}, file)
         file.flush()

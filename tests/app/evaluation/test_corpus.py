@@ -1,0 +1,31 @@
+"""A corpus reaches the product unchanged, under a name that tells what is in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.evaluation.corpus import collection_of, markdown
+from app.evaluation.types import CorpusDocument, CorpusFile, Dataset
+from ingestion.parsers.markdown.parser import MarkdownParser
+
+
+@given(st.text(alphabet="ab1 *_`#<>[]|~^$&\\.-+(){}!'\"\n", min_size=1, max_size=60))
+def test_a_text_comes_through_markdown_unchanged(text: str) -> None:
+    parsed = MarkdownParser().parse(markdown(CorpusDocument("d", "", f"Text {text}")).encode())
+
+    assert "".join("".join(block.text.split()) for block in parsed.blocks) == "Text" + "".join(text.split())
+
+
+def test_a_collections_name_follows_from_what_the_corpus_holds(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("first")
+    dataset = Dataset("metals: a set with a name that goes on and on and on and on", (CorpusFile("a", path),), ())
+    name = collection_of(dataset)
+
+    assert name.startswith("evaluation-metals-a-set")
+    assert len(name) <= 64
+    assert collection_of(replace(dataset, corpus=(CorpusFile("other id", path),))) == name
+    path.write_text("second")
+    assert collection_of(dataset) != name

@@ -1,0 +1,205 @@
+"""`openbook evaluate` from folders to tables, pages and stored summaries."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import cli
+from app.client import Client
+from app.serve import own_service
+from app.settings import Settings
+from tests.ingestion.files import PdfPage, lines, pdf
+
+METALS = {"1": ("Gallium", "It melts at 29.8 degrees."), "2": ("Tin", "It melts at 231.9 degrees.")}
+QUERIES: list[dict[str, Any]] = [
+    {"_id": "q", "text": "At how many degrees does gallium melt?", "answers": ["29.8 degrees"]},
+    {"_id": "r", "text": "At how many degrees does tin <melt>?", "answers": ["231.9"]},
+    {"_id": "s", "text": "Who painted the ceiling?", "answerable": False},
+]
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
+    for name, value in (("DATA_DIR", str(folder)), ("EMBEDDER", "hashing"), ("PARSE_PROCESSES", "1")):
+        monkeypatch.setenv(f"OPENBOOK_{name}", value)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def metals(tmp_path: Path) -> Path:
+    folder = tmp_path / "metals"
+    folder.mkdir()
+    rows = [{"_id": key, "title": title, "text": text} for key, (title, text) in METALS.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, QUERIES)))
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\t1\t1\nr\t2\t1\n")
+    return folder
+
+
+def evaluate(*arguments: str | Path, fails: bool = False) -> str:
+    result = CliRunner().invoke(cli, ["evaluate", *map(str, arguments)])
+    assert (result.exit_code != 0) == fails, result.output + repr(result.exception)
+    return result.output
+
+
+def cells(output: str, first: str) -> list[str]:
+    """What stands beside a measure's name."""
+    (line,) = [line for line in output.splitlines() if re.match(rf"│ {re.escape(first)} +│", line)]
+    return [cell.strip() for cell in line.split("│")[2:-1]]
+
+
+def test_a_folder_that_is_no_dataset_is_told_what_one_holds(tmp_path: Path) -> None:
+    words = f"{tmp_path / 'corpus.jsonl'} is not there: a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or"
+    assert words in " ".join(evaluate(tmp_path, fails=True).split())
+    assert "there is nothing to ask: give a dataset" in evaluate(fails=True)
+
+
+def test_a_run_tells_its_figures_and_is_kept(metals: Path, tmp_path: Path) -> None:
+    output = evaluate(metals, "--json", tmp_path / "run.json")
+
+    assert cells(output, "nDCG@10") == ["1.000 [1.000, 1.000] (2)"]
+    assert cells(output, "abstention recall")[0].endswith("(1)")
+    with own_service(Settings()) as client:
+        (kept,) = client.get("/v1/admin/evaluations")["items"]
+    (run,) = json.loads((tmp_path / "run.json").read_text())["runs"]
+    assert kept["figures"] == run["summary"]["figures"]
+    assert [row["kind"] for row in run["rows"]] == ["answerable", "answerable", "unanswerable"]
+    assert all(0 <= row["evidence"] <= 1 for row in run["rows"])
+
+
+def test_what_was_brought_in_once_is_not_brought_in_again(metals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    upload = Client.upload
+
+    def counted(self: Client, paths: list[Path], collection: str) -> Any:
+        sent.append(len(paths))
+        return upload(self, paths, collection)
+
+    monkeypatch.setattr(Client, "upload", counted)
+    for _ in range(2):
+        evaluate(metals)
+    with (metals / "corpus.jsonl").open("a") as file:
+        file.write("\n" + json.dumps({"_id": "3", "title": "Zinc", "text": "It melts at 419.5 degrees."}))
+    evaluate(metals)
+
+    assert sent == [2, 0, 3]
+
+
+def test_questions_of_another_set_are_foreign(metals: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "corpus.jsonl").write_text(json.dumps({"_id": "1", "text": "x"}))
+    (other / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "Who composed the ninth symphony?"}))
+
+    output = evaluate(metals, "--foreign", other)
+
+    assert cells(output, "foreign refused") == ["1.000 [1.000, 1.000] (1)"]
+
+
+def test_two_configurations_are_compared_question_by_question(metals: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    output = evaluate(
+        metals, "--compare", "terms=mode:lexical,answers:false", "none=mode:dense,answers:false", "--html", report
+    )
+
+    first, second, apart, p, questions = cells(output.partition("difference, 95 %")[2], "nDCG@10")
+    assert (float(first), int(questions)) == (1.0, 2)
+    assert float(second) - float(first) == pytest.approx(float(apart.split()[0]), abs=0.0011)
+    assert 0 < float(p) <= 1
+    assert "answer contained" not in output
+    assert "none against terms" in report.read_text()
+
+
+def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        evaluate(metals, "-c", name, "--json", tmp_path / f"{name}.json")
+
+    output = evaluate("--compare", tmp_path / "a.json", tmp_path / "b.json")
+
+    assert cells(output.partition("difference, 95 %")[2], "token F1")[2:4] == ["+0.000 [+0.000, +0.000]", "1.0000"]
+    assert "no runs that `openbook evaluate --json` wrote" in " ".join(
+        evaluate("--compare", metals / "corpus.jsonl", tmp_path / "b.json", fails=True).split()
+    )
+
+
+class Tags(HTMLParser):
+    """Which elements a page opens, and which of its attributes lead elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.open: list[str] = []
+        self.led: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.led += [f"{name}={value}" for name, value in attrs if name in {"src", "href", "data", "onload"}]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else(metals: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    evaluate(metals, "--html", report)
+    tags = Tags()
+    tags.feed(report.read_text())
+
+    assert (tags.open, tags.led) == ([], [])
+    assert not {"script", "link", "img", "iframe", "melt"} & set(tags.names)
+    assert tags.names.count("svg") == 3
+    assert "polyline" in tags.names
+
+
+def test_pages_of_files_are_looked_for_and_cited(tmp_path: Path) -> None:
+    folder = tmp_path / "melting"
+    folder.mkdir()
+    pages = [PdfPage(lines(f"{metal} melts at {heat} degrees.")) for metal, heat in (("Gallium", 30), ("Tin", 232))]
+    (folder / "points.pdf").write_bytes(pdf(*pages))
+    row = {"question": "When melts tin?", "doc_name": "points", "evidence": [{"evidence_page_num": 1}], "answer": "232"}
+    (folder / "questions.jsonl").write_text(json.dumps(row))
+
+    output = evaluate(folder)
+
+    for measure in ("right document first", "evidence page in the top 1", "evidence page cited", "answer contained"):
+        assert cells(output, measure) == ["1.000 [1.000, 1.000] (1)"]
+
+
+def test_a_teams_own_questions_are_asked_of_its_collection(metals: Path, tmp_path: Path) -> None:
+    table = tmp_path / "ours.csv"
+    table.write_text("question,answer,document\nAt how many degrees does tin melt?,231.9 degrees,tin.md\n")
+    (tmp_path / "tin.md").write_text("# Tin\n\nTin melts at 231.9 degrees.\n")
+    CliRunner().invoke(cli, ["ingest", str(tmp_path / "tin.md"), "--collection", "ours"])
+
+    output = evaluate(table, "--collection", "ours")
+
+    assert cells(output, "nDCG@10") == cells(output, "answer contained") == ["1.000 [1.000, 1.000] (1)"]
+    table.write_text("question,answer,document\nWhen?,,zinc.md\n")
+    assert "ours holds no document zinc.md" in evaluate(table, "--collection", "ours", fails=True)
+    assert "say by --collection what its questions are about" in " ".join(evaluate(table, fails=True).split())
+
+
+def test_a_set_may_be_asked_in_the_words_of_another(metals: Path, tmp_path: Path) -> None:
+    twin = tmp_path / "twin"
+    twin.mkdir()
+    (twin / "corpus.jsonl").write_text("")
+    (twin / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "镓在多少度熔化?"}, ensure_ascii=False))
+
+    evaluate(metals, "--questions-of", twin, "--json", tmp_path / "run.json")
+
+    (run,) = json.loads((tmp_path / "run.json").read_text())["runs"]
+    assert [row["question"] for row in run["rows"]] == ["镓在多少度熔化?"]
+    assert run["summary"]["dataset"] == "metals asked by twin"
