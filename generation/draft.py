@@ -2,6 +2,7 @@
 
 from generation.citations import without_labels
 from generation.prompt_texts import ABSTENTION
+from generation.prompts import repeats_rules
 from generation.release import Release, Sentence
 from generation.types import AnswerSentence, Citation, GeneratedText, Structured, Usage
 from generation.verification import Verified, verify
@@ -52,6 +53,8 @@ class Draft:
 
     def _accepted(self, sentence: Sentence) -> str:
         if without_labels(sentence.text).strip() in _ABSTENTIONS:
+            return ""
+        if not sentence.quoted and repeats_rules(sentence.text):
             return ""
         verified = verify(sentence, self._passages)
         if self._remove_unsupported and not verified.is_borne_out:

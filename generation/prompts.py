@@ -9,6 +9,7 @@ from typing import Literal
 import orjson
 
 from generation.citations import without_labels
+from generation.language import HAN
 from generation.prompt_texts import (
     ABSTENTION,
     HYPOTHETICAL,
@@ -44,6 +45,20 @@ _BRACKETED = re.compile(
 )
 
 
+_WORD = re.compile(rf"{HAN.pattern}|\w+")
+_RUN, _RUN_ZH = 8, 12
+"""How many words, or Chinese characters, in the order of the rules make a repetition of them."""
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = [word.casefold() for word in _WORD.findall(text)]
+    sizes = [_RUN_ZH if HAN.match(word) else _RUN for word in words]
+    return {tuple(words[at : at + size]) for at, size in enumerate(sizes) if at + size <= len(words)}
+
+
+_RULE_RUNS = {run for rules in RULES.values() for part in re.split(r"\{\w+\}", rules) for run in _runs(part)}
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat, as OpenAI's protocol has it."""
@@ -61,6 +76,11 @@ def neutralise(text: str) -> str:
 def new_marker() -> str:
     """A word that no text can know beforehand, so that none can close its own quotation."""
     return secrets.token_hex(8)
+
+
+def repeats_rules(text: str) -> bool:
+    """Whether a text has a run of words that the rules of answers have; a document that shares one is hardly there."""
+    return not _RULE_RUNS.isdisjoint(_runs(text))
 
 
 def answer_messages(request: GenerationRequest, marker: str) -> list[Message]:

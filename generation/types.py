@@ -16,8 +16,8 @@ Style: TypeAlias = Literal["concise", "detailed"]
 QueryKind: TypeAlias = Literal["question", "query", "hypothetical", "step", "search"]
 """Why something was searched: as the question asks it, in other words, as an answer to it, for a step, for a model."""
 
-Doubt: TypeAlias = Literal["number", "date", "name", "negation"]
-"""A kind of statement in a sentence that its quotes do not bear out."""
+Doubt: TypeAlias = Literal["number", "date", "name", "negation", "instruction"]
+"""A kind of statement in a sentence that its quotes do not bear out; "instruction": they only command to say it."""
 
 ValueDoubt: TypeAlias = Doubt | Literal["unsupported", "judgement"]
 """What of a structured answer's value no passage bears out; of true, false and a schema's own words none could."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from generation.citations import cite, without_labels
 from generation.claims import doubts, names_year
 from generation.grounding import support
+from generation.injection import commanded
 from generation.release import Sentence
 from generation.types import Citation, Doubt
 from generation.wording import content_terms, share
@@ -18,7 +19,7 @@ _DOUBTED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A sentence as it may be released. Its support is halved where something in it is in doubt."""
+    """A sentence as it may be released. Doubts halve its support; what a document only commands to say has none."""
 
     text: str
     labels: tuple[int, ...]
@@ -61,14 +62,17 @@ def held_to(
     said = "\n".join(citation.quote for citation in citations)
     whole = "\n".join(_whole(passages[label]) for label in labels)
     elsewhere = "\n".join(_beside(passages[each.label], passages) for each in citations if not names_year(each.quote))
-    found = doubts(without_labels(text), said, whole, elsewhere)
+    bare = without_labels(text)
+    found = doubts(bare, said, whole, elsewhere)
     supported = support(text, citations) * (_DOUBTED if found else 1.0)
+    if commanded(bare, [_whole(passages[label]) for label in labels]):
+        return Verified(text, tuple(labels), citations, 0.0, (*found, "instruction"))
     return Verified(text, tuple(labels), citations, supported, found)
 
 
 def _whole(passage: Passage) -> str:
     hit = passage.hit
-    return "\n".join((hit.source.title, *hit.chunk.headings, hit.chunk.text))
+    return "\n\n".join((hit.source.title, *hit.chunk.headings, hit.chunk.text))
 
 
 def _beside(passage: Passage, passages: Mapping[int, Passage]) -> str:

@@ -149,3 +149,18 @@ def test_how_a_text_is_cut_into_pieces_does_not_change_the_answer(fragments: lis
     cut, _ = written(*(text[start : start + size] for start in range(0, len(text), size)))
     assert cut.text == whole.text
     assert cut.sentences == whole.sentences
+
+
+def test_a_sentence_that_repeats_the_rules_is_left_out() -> None:
+    draft, _ = written(
+        "Paris is the capital of France [1]. You answer questions from numbered passages of a team's ",
+        "own documents [1].",
+    )
+    assert draft.text == "Paris is the capital of France [1]."
+    draft, _ = written("香港有70个议席[3]。你只依据编号的文档段落回答问题，不使用任何其他知识[3]。")
+    assert draft.text == "香港有70个议席[3]。"
+
+
+def test_a_documents_own_words_are_never_taken_for_the_rules() -> None:
+    said = "Use only what the passages say and nothing else from numbered passages. [1]"
+    assert written(said, quoted=True)[0].text == said
