@@ -39,6 +39,7 @@ from app.api import (
     reindexes,
     search,
     session,
+    suggestions,
     uploads,
     versions,
 )
@@ -89,6 +90,7 @@ _ROUTERS = (
     keys,
     search,
     answers,
+    suggestions,
     conversations,
     evaluations,
     openai,

@@ -3,39 +3,41 @@
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.sse import ServerSentEvent
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from app import auth
+from app.api.answer_bodies import AnswerBody, answer_body, context_body
 from app.api.answer_options import Options
-from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, ServicesGiven, while_connected
+from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, Readable, ServicesGiven, while_connected
 from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
-from app.api.search import Collections, Filter, PlaceBody, Question, place_body
-from app.db.errors import StorageFull
+from app.api.rendering import Node, rendered, rendered_body
+from app.api.search import Collections, Filter, Question
+from app.db.errors import StorageFull, UnknownAnswer
 from app.db.ids import new_id
-from app.db.types import AnswerId, ConversationId, KeyRecord
+from app.db.types import AnswerId, ConversationId, KeyRecord, MessageRecord
+from app.wiring import Services
 from generation.errors import GeneratorUnavailable
 from generation.types import (
     Answer,
     Answered,
     AnswerEvent,
     AnswerOptions,
-    Citation,
     ContextReady,
     Delta,
-    Doubt,
-    QueryKind,
     Turn,
-    ValueDoubt,
 )
-from retrieval.types import Context, Passage, Scope
+from ingestion.errors import UnknownDocument
+from ingestion.types import DocumentId
+from retrieval.types import Scope
 
 router = APIRouter(prefix="/v1/answers", tags=["answers"])
 
@@ -54,124 +56,20 @@ class Asked(Closed):
     options: Options = Options()
 
 
+class SharedAnswer(Reply):
+    """An answer's whole body, and its text as a tree; `own` says that the asker asked it."""
+
+    answer: Mapping[str, Any]
+    rendered: list[Node]
+    own: bool
+    created_at: datetime
+
+
 class Feedback(Closed):
     """What the asker thinks of an answer; the last word counts."""
 
     rating: Literal[1, -1]
     comment: Annotated[Text, Field(max_length=2000)] | None = None
-
-
-class CitedDocument(Reply):
-    """The document that a passage or a quote stands in."""
-
-    id: str
-    name: str
-    title: str
-
-
-class CitationBody(Reply):
-    """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1].
-
-    `page_label` is what is printed on the page where that is not just its number. `places` are where else the same text
-    stands, or nearly the same, as far as the asker may read.
-    """
-
-    label: int
-    document: CitedDocument
-    version: int
-    chunk_id: str
-    page: int | None
-    page_label: str | None
-    quote: str
-    boxes: list[tuple[int, float, float, float, float]]
-    places: list[PlaceBody]
-
-
-class SentenceBody(Reply):
-    """A sentence of the answer by code points, its labels, how well its quotes support it, what they do not say."""
-
-    start: int
-    end: int
-    labels: list[int]
-    support: float
-    doubts: list[Doubt]
-
-
-class UsageBody(Reply):
-    """What the answer took, in tokens."""
-
-    context_tokens: int
-    context_tokens_uncompressed: int
-    prompt_tokens: int
-    completion_tokens: int
-
-
-class SearchedBody(Reply):
-    """What was searched for an answer: the question, other words for it, a step, or what the model asked for.
-
-    `after_ms` counts from the question on. `answer` is what a step's passages say, where a later step needs it.
-    """
-
-    kind: QueryKind
-    query: str
-    hits: int
-    after_ms: float
-    took_ms: float
-    answer: str
-
-
-class ValueBody(Reply):
-    """A value of a structured answer: its JSON pointer, its labels, how well they support it, what they do not say.
-
-    True, false and the schema's own words are a `judgement`: nothing in a passage could bear them out.
-    """
-
-    path: str
-    labels: list[int]
-    support: float
-    doubts: list[ValueDoubt]
-
-
-class AnswerBody(Reply):
-    """An answer whose every label has its citation; an abstention has none.
-
-    `structured` fits the schema that was asked with, if any, with a check of each value in it in `structured_values`.
-    `evidence` is how likely what was found answers the question, 0..1: below the service's threshold it abstains.
-    """
-
-    id: str
-    question: str
-    answer: str
-    abstained: bool
-    evidence: float
-    citations: list[CitationBody]
-    support: float
-    sentences: list[SentenceBody]
-    generator: str
-    degraded: list[str]
-    usage: UsageBody
-    timings_ms: Mapping[str, float]
-    trace: list[SearchedBody]
-    structured: JsonValue
-    structured_values: list[ValueBody]
-
-
-class PassageBody(Reply):
-    """A passage as the answer will be made from it."""
-
-    label: int
-    document: CitedDocument
-    chunk_id: str
-    headings: list[str]
-    pages: list[int]
-    text: str
-
-
-class ContextBody(Reply):
-    """The passages, numbered, with what they take."""
-
-    passages: list[PassageBody]
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +103,34 @@ async def answer(
 def rate(id: Id, feedback: Feedback, key: KeyGiven, services: ServicesGiven) -> None:
     """Rate one's own answer."""
     services.conversations.rate(key.id, AnswerId(id), feedback.rating, feedback.comment)
+
+
+@router.post("/{id}/share", status_code=204)
+def share(id: Id, key: KeyGiven, services: ServicesGiven) -> None:
+    """Let everybody read one's own answer who may read all that it cites."""
+    services.conversations.share(key.id, AnswerId(id))
+
+
+@router.get("/{id}")
+def read(id: Id, key: KeyGiven, scope: Readable, services: ServicesGiven) -> SharedAnswer:
+    """One's own answer, or a shared one whose every cited document one may read now."""
+    record, own = services.conversations.answer(key.id, AnswerId(id))
+    if not own:
+        _require_readable(services, scope, record)
+    return SharedAnswer(
+        answer=record.answer, rendered=rendered_body(record.answer), own=own, created_at=record.created_at
+    )
+
+
+def _require_readable(services: Services, scope: Scope, record: MessageRecord) -> None:
+    """Raises UnknownAnswer, for an answer that cites nothing too: nothing tells who may read it."""
+    cited = {DocumentId(citation["document"]["id"]) for citation in record.answer["citations"]}
+    try:
+        readable = [services.documents.get(document, scope) for document in cited]
+    except UnknownDocument as error:
+        raise UnknownAnswer(f"{record.id} cites what this key may not read") from error
+    if not readable:
+        raise UnknownAnswer(f"{record.id} cites nothing")
 
 
 def begin(app: App, key: KeyRecord, ask: Ask) -> AsyncGenerator[Told, None]:
@@ -245,15 +171,24 @@ async def whole(told: AsyncGenerator[Told, None]) -> AnswerBody:
 
 
 async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[ServerSentEvent, None]:
+    """As the contract has them; `rendered` is the tree of all the text so far."""
+    text, labels = "", frozenset[int]()
     async with aclosing(told):
         async for each in told:
             match each:
                 case ContextReady():
+                    labels = frozenset(passage.label for passage in each.context.passages)
                     yield event("context", context_body(each.context).model_dump(mode="json"))
                 case Delta():
-                    yield event("delta", {"text": each.text})
+                    text += each.text
+                    yield event("delta", {"text": each.text, "rendered": _dumped(rendered(text, labels))})
                 case AnswerBody():
-                    yield event("answer", each.model_dump(mode="json"))
+                    body = each.model_dump(mode="json")
+                    yield event("answer", {**body, "rendered": _dumped(rendered_body(body))})
+
+
+def _dumped(tree: list[Node]) -> list[dict[str, Any]]:
+    return [node.model_dump() for node in tree]
 
 
 def ask_of(app: App, key: KeyRecord, asked: Asked) -> Ask:
@@ -280,71 +215,3 @@ def _kept(app: App, key: KeyRecord, ask: Ask, answer: Answer) -> AnswerBody:
     app.metrics.answers.labels("abstained" if answer.abstained else "answered", answer.generator).inc()
     app.metrics.count_degraded(body.degraded)
     return body
-
-
-def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
-    """An answer as clients see it."""
-    structured = answer.structured
-    return AnswerBody(
-        id=id,
-        question=answer.question,
-        answer=answer.text,
-        abstained=answer.abstained,
-        evidence=answer.evidence,
-        citations=[_citation(citation) for citation in answer.citations],
-        support=answer.support,
-        sentences=[
-            SentenceBody(
-                start=each.start,
-                end=each.end,
-                labels=list(each.labels),
-                support=each.support,
-                doubts=list(each.doubts),
-            )
-            for each in answer.sentences
-        ],
-        generator=answer.generator,
-        degraded=list(answer.degraded),
-        usage=UsageBody(
-            context_tokens=answer.context.tokens,
-            context_tokens_uncompressed=answer.context.tokens_uncompressed,
-            prompt_tokens=answer.usage.prompt_tokens,
-            completion_tokens=answer.usage.completion_tokens,
-        ),
-        timings_ms=dict(answer.timings_ms),
-        structured=cast("JsonValue", structured.value) if structured else None,
-        structured_values=[ValueBody(**asdict(each)) for each in (structured.values if structured else ())],
-        trace=[SearchedBody(**asdict(each)) for each in answer.trace],
-    )
-
-
-def context_body(context: Context) -> ContextBody:
-    """The context as clients see it."""
-    return ContextBody(passages=[_passage(passage) for passage in context.passages], tokens=context.tokens)
-
-
-def _citation(citation: Citation) -> CitationBody:
-    source = citation.source
-    return CitationBody(
-        label=citation.label,
-        document=CitedDocument(id=source.id, name=source.name, title=source.title),
-        version=citation.version,
-        chunk_id=str(citation.chunk_id),
-        page=citation.page,
-        page_label=citation.page_label,
-        quote=citation.quote,
-        boxes=[(page, *box) for page, box in citation.boxes],
-        places=[place_body(place) for place in citation.places],
-    )
-
-
-def _passage(passage: Passage) -> PassageBody:
-    source = passage.hit.source
-    return PassageBody(
-        label=passage.label,
-        document=CitedDocument(id=source.id, name=source.name, title=source.title),
-        chunk_id=str(passage.hit.chunk.id),
-        headings=list(passage.hit.chunk.headings),
-        pages=list(passage.hit.placement.pages),
-        text=passage.text,
-    )

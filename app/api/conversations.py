@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from app.api.dependencies import KeyGiven, ServicesGiven
 from app.api.models import Closed, Cursor, Id, Limit, Page, Reply, Text, page
+from app.api.rendering import Node, rendered_body
 from app.db.types import ConversationId, ConversationRecord, MessageRecord
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
@@ -18,6 +19,12 @@ class NewConversation(Closed):
     """A conversation to be begun."""
 
     title: Annotated[Text, Field(max_length=200)] = ""
+
+
+class Renaming(Closed):
+    """A conversation's new title."""
+
+    title: Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 UNTITLED = NewConversation()
@@ -33,11 +40,12 @@ class Conversation(Reply):
 
 
 class Message(Reply):
-    """A question with the whole body of its answer."""
+    """A question with the whole body of its answer, and the answer's text as a tree."""
 
     id: str
     question: str
     answer: Mapping[str, Any]
+    rendered: list[Node]
     rating: int | None
     created_at: datetime
 
@@ -56,10 +64,14 @@ def begin(key: KeyGiven, services: ServicesGiven, new: NewConversation = UNTITLE
 
 @router.get("")
 def list_conversations(
-    key: KeyGiven, services: ServicesGiven, limit: Limit = 50, cursor: Cursor = None
+    key: KeyGiven,
+    services: ServicesGiven,
+    q: Annotated[Text | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Page[Conversation]:
-    """One's own conversations, the latest first."""
-    return page(services.conversations.page(key.id, limit, cursor), _head)
+    """One's own conversations, the latest first; `q` looks into titles and questions."""
+    return page(services.conversations.page(key.id, limit, cursor, q), _head)
 
 
 @router.get("/{id}")
@@ -67,6 +79,12 @@ def read(id: Id, key: KeyGiven, services: ServicesGiven) -> WholeConversation:
     """One's own conversation with its messages."""
     record, messages = services.conversations.get(key.id, ConversationId(id))
     return WholeConversation(**_head(record).model_dump(), messages=[_message(message) for message in messages])
+
+
+@router.patch("/{id}")
+def rename(id: Id, renaming: Renaming, key: KeyGiven, services: ServicesGiven) -> Conversation:
+    """Give one's own conversation another title."""
+    return _head(services.conversations.rename(key.id, ConversationId(id), renaming.title))
 
 
 @router.delete("/{id}", status_code=204)
@@ -84,6 +102,7 @@ def _message(record: MessageRecord) -> Message:
         id=record.id,
         question=record.question,
         answer=record.answer,
+        rendered=rendered_body(record.answer),
         rating=record.rating,
         created_at=record.created_at,
     )

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.api.answers import AnswerBody, Asked, ask_of, begin, whole
+from app.api.answer_bodies import AnswerBody
+from app.api.answers import Asked, ask_of, begin, whole
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.problems import problem, request_id_of
 from app.api.search import Found, SearchQuery, find

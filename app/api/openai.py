@@ -13,8 +13,9 @@ from fastapi.sse import ServerSentEvent
 from pydantic import Field, JsonValue
 
 from app import auth
+from app.api.answer_bodies import AnswerBody
 from app.api.answer_options import ResponseFormat, schema_of
-from app.api.answers import HISTORY_TURNS, STREAM_SECONDS, AnswerBody, Ask, Told, begin, whole
+from app.api.answers import HISTORY_TURNS, STREAM_SECONDS, Ask, Told, begin, whole
 from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
 from app.api.models import Closed, Text

@@ -13,7 +13,7 @@ from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld
 from app.api.models import Closed, CollectionName, Reply, Text
 from app.db.types import KeyRecord
 from app.wiring import Services
-from retrieval.types import Condition, Hit, MetadataValue, Operator, Place, SearchMode, SearchResult, Source
+from retrieval.types import Condition, Hit, MetadataValue, Operator, Place, Scores, SearchMode, SearchResult, Source
 from retrieval.types import Filter as Conditions
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -180,14 +180,7 @@ def _shown(hit: Hit) -> FoundChunk:
     return FoundChunk(
         rank=hit.rank,
         score=scores.final,
-        scores=ScoresOfHit(
-            lexical=scores.lexical,
-            dense=scores.dense,
-            fused=scores.fused,
-            reranked=scores.reranked,
-            recency=scores.recency,
-            spread=scores.spread,
-        ),
+        scores=scores_of(scores),
         document=document_of(hit.source),
         chunk=ChunkOfHit(
             id=str(hit.chunk.id),
@@ -197,6 +190,18 @@ def _shown(hit: Hit) -> FoundChunk:
             page_labels=list(hit.placement.page_labels),
         ),
         places=[place_body(place) for place in hit.places],
+    )
+
+
+def scores_of(scores: Scores) -> ScoresOfHit:
+    """Scores as clients see them."""
+    return ScoresOfHit(
+        lexical=scores.lexical,
+        dense=scores.dense,
+        fused=scores.fused,
+        reranked=scores.reranked,
+        recency=scores.recency,
+        spread=scores.spread,
     )
 
 

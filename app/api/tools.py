@@ -24,7 +24,8 @@ from pydantic import Field, ValidationError
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
-from app.api.answers import AnswerBody, Asked
+from app.api.answer_bodies import AnswerBody
+from app.api.answers import Asked
 from app.api.models import Closed, Reply
 from app.api.search import Collections, Found, Question, SearchQuery
 

@@ -8,7 +8,8 @@ import typer
 from anyio.to_thread import run_sync
 from pydantic import BaseModel
 
-from app.api.answers import AnswerBody, Asked
+from app.api.answer_bodies import AnswerBody
+from app.api.answers import Asked
 from app.api.search import Found, SearchQuery
 from app.cli.terminal import Key, Url, connected
 from app.client import Client, Json

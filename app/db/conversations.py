@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import models
@@ -34,9 +34,15 @@ class ConversationStore:
             insert_all(session, models.Conversation, [row])
         return record
 
-    def page(self, key: KeyId, limit: int, cursor: str | None) -> Paged[ConversationRecord]:
-        """Newest first."""
+    def page(self, key: KeyId, limit: int, cursor: str | None, q: str | None = None) -> Paged[ConversationRecord]:
+        """Newest first; `q` is looked for in titles and questions, capitals or not."""
         statement = select(models.Conversation).where(models.Conversation.key_id == key)
+        if q:
+            asked = exists().where(
+                models.Message.conversation_id == models.Conversation.id,
+                models.Message.question.icontains(q, autoescape=True),
+            )
+            statement = statement.where(or_(models.Conversation.title.icontains(q, autoescape=True), asked))
         if cursor is not None:
             statement = statement.where(models.Conversation.id < cursor)
         with self.db.read() as session:
@@ -63,6 +69,13 @@ class ConversationStore:
                 .limit(MESSAGES)
             ).all()
         return record, [_message(row) for row in reversed(rows)]
+
+    def rename(self, key: KeyId, id: ConversationId, title: str) -> ConversationRecord:
+        """Raises UnknownConversation."""
+        with self.db.write() as session:
+            row = _owned(session, key, id)
+            row.title = storable(title)
+            return _conversation(row)
 
     def delete(self, key: KeyId, id: ConversationId) -> None:
         """Raises UnknownConversation."""
@@ -99,6 +112,24 @@ class ConversationStore:
                 )
             insert_all(session, models.Message, [row])
         return record
+
+    def share(self, key: KeyId, answer_id: AnswerId) -> None:
+        """Let others read one's own answer. Raises UnknownAnswer."""
+        mine = (models.Message.id == answer_id, models.Message.key_id == key)
+        with self.db.write() as session:
+            if changed(session.execute(update(models.Message).where(*mine).values(shared=True))) != 1:
+                raise UnknownAnswer(f"there is no answer {answer_id}")
+
+    def answer(self, key: KeyId, answer_id: AnswerId) -> tuple[MessageRecord, bool]:
+        """An answer that is one's own or shared, and whether it is one's own. Raises UnknownAnswer."""
+        seen = or_(models.Message.key_id == key, models.Message.shared)
+        statement = select(models.Message).where(models.Message.id == answer_id, seen)
+        with self.db.read() as session:
+            row = session.scalars(statement).one_or_none()
+            if row is None:
+                raise UnknownAnswer(f"there is no answer {answer_id}")
+            record = MessageRecord(answer_id, None, row.question, row.answer, None, row.created_at)
+            return record, row.key_id == key
 
     def rate(self, key: KeyId, answer_id: AnswerId, rating: int, comment: str | None) -> None:
         """The last word counts. Raises UnknownAnswer."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -376,7 +377,10 @@ class Conversation(Base):
 
 
 class Message(Base):
-    """A question with its answer's whole body; `conversation_id` is empty for a question asked on its own."""
+    """A question with its answer's whole body; `conversation_id` is empty for a question asked on its own.
+
+    A shared one may be read by every key that may read all that it cites.
+    """
 
     __tablename__ = "messages"
 
@@ -385,6 +389,7 @@ class Message(Base):
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
     question: Mapped[str]
     answer: Mapped[dict[str, Any]] = mapped_column(JSON)
+    shared: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
 
 

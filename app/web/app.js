@@ -42,6 +42,7 @@ async function route() {
   const turn = ++visit;
   try {
     if (!opened.has(wanted.name)) {
+      if (wanted.style) await styled(wanted.style);
       const view = (await wanted.load()).open(context);
       if (!opened.has(wanted.name)) opened.set(wanted.name, view);
     }
@@ -56,6 +57,15 @@ async function route() {
   } catch (problem) {
     context.fail(problem);
   }
+}
+
+/** Loads a stylesheet that the first view does without. */
+function styled(name) {
+  const href = `/static/style/${name}.css`;
+  if (document.querySelector(`link[href="${href}"]`)) return null;
+  return new Promise((resolve) => {
+    document.head.append(el("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }));
+  });
 }
 
 function skipLink() {
@@ -93,10 +103,7 @@ function menu(session, fail) {
 }
 
 function languageButton(extra) {
-  const turn = () => {
-    switchLanguage();
-    respeak();
-  };
+  const turn = () => switchLanguage().then(respeak, unreachable);
   return el("button", { type: "button", class: `quiet language ${extra}`, t: "language", "t-title": "language.label", onclick: turn });
 }
 

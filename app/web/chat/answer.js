@@ -1,96 +1,84 @@
-/** Shows an answer: text with citation marks, weak sentences visibly weaker, its sources, or an abstention. */
+/** Shows an answer: its text with marks, weak sentences with their doubts in words, its sources; or an abstention. */
 
+import { path, request } from "../core/api.js";
 import { el, say } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { known, t } from "../core/strings.js";
-
-/** Below this support a sentence is shown as weak. */
-const WEAK = 0.5;
-const MARK = /\[(\d{1,3})\]/g;
-
-/** Text whose labels [n] that `sources` knows are buttons; all else stays text. */
-export function citedText(text, sources, open) {
-  const nodes = [];
-  let end = 0;
-  for (const found of text.matchAll(MARK)) {
-    const source = sources.get(Number(found[1]));
-    if (!source) continue;
-    nodes.push(text.slice(end, found.index).replace(/ +$/, "\u202f"), citeMark(source, open));
-    end = found.index + found[0].length;
-  }
-  return [...nodes, text.slice(end)].filter((node) => node !== "");
-}
-
-function citeMark(source, open) {
-  const words = ["answer.cite", { label: source.label, title: source.document.title || source.document.name }];
-  const props = { type: "button", class: "cite", "data-label": source.label, "t-aria-label": words, title: source.quotes[0] ?? "" };
-  return el("button", { ...props, onclick: (event) => open(source, event.currentTarget) }, String(source.label));
-}
+import { duration, known, t } from "../core/strings.js";
+import { built, WEAK } from "./rendering.js";
 
 /** One source per label, from an answer's citations: {label, document, chunk_id, page, quotes, boxes}. */
 export function sourcesOf(citations) {
   const sources = new Map();
-  for (const { label, document, chunk_id, page, quote, boxes } of citations) {
-    const source = sources.get(label) ?? { label, document, chunk_id, page, quotes: [], boxes: [] };
+  for (const { label, document, chunk_id, page, page_label, quote, boxes } of citations) {
+    const source = sources.get(label) ?? { label, document, chunk_id, page, page_label, quotes: [], boxes: [] };
     source.quotes.push(quote);
     source.boxes.push(...boxes);
     sources.set(label, source);
   }
+  return together(sources);
+}
+
+/** Lets each source know the others, in order. */
+function together(sources) {
+  for (const source of sources.values()) source.siblings = [...sources.values()];
   return sources;
 }
 
 /** One source per passage of the `context` event; it has a text, and no quotes yet. */
 export function passagesOf(context) {
-  const source = ({ pages, ...passage }) => ({ ...passage, page: pages[0] ?? null, quotes: [], boxes: [] });
-  return new Map(context.passages.map((passage) => [passage.label, source(passage)]));
+  return together(new Map(context.passages.map((passage) => [passage.label, passageSource(passage, passage.label)])));
 }
 
-/** The whole answer; `passages` are offered where the documents do not tell. */
-export function answerBody(answer, passages, open) {
-  if (answer.abstained) return abstention(answer, passages, open);
+/** A passage as a source: {label, document, chunk_id, page, text} without quotes. */
+function passageSource({ document, chunk_id, pages, text }, label) {
+  return { label, document, chunk_id, page: pages[0] ?? null, text, quotes: [], boxes: [] };
+}
+
+/** The whole answer of {answer, rendered}; `asked` is what was asked and where, `look(source, from)` opens a source. */
+export function answerBody({ answer, rendered }, asked, look) {
+  if (answer.abstained) return abstention(answer, asked, look);
   const sources = sourcesOf(answer.citations);
-  const weak = answer.sentences.some((sentence) => sentence.support < WEAK);
   return [
-    el("div", { class: "answer-text" }, sentences(answer, sources, open)),
-    weak && el("p", { class: "hint legend", t: "answer.weak-legend" }),
-    sources.size > 0 && sourceList("answer.sources", [...sources.values()], open),
+    el("div", { class: "answer-text" }, built(rendered, sources, answer.sentences, look)),
+    doubts(answer),
+    sources.size > 0 && sourceList("answer.sources", [...sources.values()], look),
     facts(answer),
   ].filter(Boolean);
 }
 
-function sentences(answer, sources, open) {
-  const points = Array.from(answer.answer); // offsets count code points, JavaScript counts UTF-16 units
-  const nodes = [];
-  let end = 0;
-  for (const sentence of answer.sentences) {
-    nodes.push(...citedText(points.slice(end, sentence.start).join(""), sources, open));
-    const content = citedText(points.slice(sentence.start, sentence.end).join(""), sources, open);
-    if (sentence.support < WEAK) nodes.push(el("span", { class: "weak", "t-title": "answer.weak" }, content));
-    else nodes.push(...content);
-    end = sentence.end;
-  }
-  return [...nodes, ...citedText(points.slice(end).join(""), sources, open)];
+/** What the weak sentences say that their sources do not. */
+function doubts(answer) {
+  const weak = answer.sentences.filter((sentence) => sentence.support < WEAK);
+  if (!weak.length) return null;
+  const kinds = [...new Set(answer.sentences.flatMap((sentence) => sentence.doubts))].filter((kind) => known(`doubt.${kind}`));
+  return el("div", { class: "doubts hint", role: "note" }, el("p", { t: "answer.weak-legend" }),
+    kinds.length > 0 && el("ul", {}, kinds.map((kind) => el("li", { t: `doubt.${kind}` }))));
 }
 
-function abstention(answer, passages, open) {
-  const nearest = [...passages.values()].slice(0, 3);
+function abstention(answer, asked, look) {
+  const near = el("div", {});
+  nearest(asked, answer.question).then((sources) => sources.length && near.append(sourceList("answer.nearest", sources, look)), () => {}); // an extra: its lack is no failure
   return [
     el("div", { class: "abstained" },
       el("p", { class: "abstained-title" }, icon("shut"), el("strong", { t: "answer.abstained" })),
-      el("p", {}, answer.answer)),
-    nearest.length > 0 && sourceList("answer.nearest", nearest, open),
+      el("p", {}, answer.answer), el("p", { class: "hint", t: "answer.abstained-next" })),
+    near,
     facts(answer),
-  ].filter(Boolean);
+  ];
 }
 
-function sourceList(title, sources, open) {
+async function nearest({ collections, filter }, question) {
+  const { hits } = await request("POST", "/v1/search", { query: question, collections, filter, k: 3 });
+  const sources = hits.map(({ rank, document, chunk }) => [rank, passageSource({ document, chunk_id: chunk.id, pages: chunk.pages, text: chunk.text }, rank)]);
+  return [...together(new Map(sources)).values()];
+}
+
+function sourceList(title, sources, look) {
   const card = (source) => {
-    const name = source.document.title || source.document.name;
-    const where = source.page !== null && el("span", { class: "page", t: ["answer.page", { page: source.page }] });
-    const quote = el("q", {}, source.quotes[0] ?? source.text);
-    return el("li", {}, el("button", { type: "button", class: "source-card", onclick: (event) => open(source, event.currentTarget) },
-      el("span", { class: "source-head" }, el("span", { class: "number" }, String(source.label)), el("span", { class: "name" }, name), where),
-      quote));
+    const where = source.page !== null && el("span", { class: "page", t: ["answer.page", { page: source.page_label ?? source.page }] });
+    return el("li", {}, el("button", { type: "button", class: "source-card", onclick: (event) => look(source, event.currentTarget) },
+      el("span", { class: "source-head" }, el("span", { class: "number" }, String(source.label)), el("span", { class: "name" }, source.document.title || source.document.name), where),
+      el("q", {}, source.quotes[0] ?? source.text)));
   };
   return el("section", { class: "sources" }, el("h3", { t: title }), el("ul", {}, sources.map(card)));
 }
@@ -99,8 +87,7 @@ function facts(answer) {
   const line = el("p", { class: "facts" });
   const by = answer.generator === "extractive" ? "answer.extractive" : ["answer.generated", { generator: answer.generator }];
   if (!answer.abstained) line.append(el("span", { t: by }));
-  const total = answer.timings_ms?.total;
-  if (total !== undefined) line.append(el("span", { t: ["answer.seconds", { seconds: (total / 1000).toFixed(total < 100 ? 2 : 1) }] }));
+  if (answer.timings_ms?.total !== undefined) line.append(el("span", {}, duration(answer.timings_ms.total)));
   if (answer.degraded.length) {
     const parts = answer.degraded.map((part) => (known(`degraded.${part}`) ? t(`degraded.${part}`) : part)).join(", ");
     line.append(el("span", { class: "degraded", t: ["answer.degraded", { parts }] }));
@@ -115,4 +102,15 @@ export function brokenOff(words, retry) {
   else say(note, words);
   return el("div", { class: "broken", role: "alert" }, note,
     el("button", { type: "button", class: "quiet", onclick: retry }, icon("retry"), el("span", { t: "retry" })));
+}
+
+/** The answer as Markdown with its citations below it, to be pasted elsewhere. */
+export function withCitations({ question, answer, citations }, heading = "") {
+  const notes = citations.map(({ label, document, page, quote }) => `[${label}] ${document.title || document.name}${page === null ? "" : `, ${t("answer.page", { page })}`}: “${quote.replaceAll(/\s+/g, " ")}”`);
+  return [...(heading ? [`${heading} ${question}`] : []), answer, ...(notes.length ? [notes.join("\n")] : [])].join("\n\n");
+}
+
+/** Keeps a thumb's word on an answer. */
+export function rate(id, rating, comment) {
+  return request("POST", path`/v1/answers/${id}/feedback`, comment ? { rating, comment } : { rating });
 }

@@ -1,17 +1,25 @@
-/** The source panel: the passage that an answer quotes, with the quoted words marked, and its page where it has one. */
+/** The source panel: where a quote stands, on its page or among its neighbours, and the way to the other quotes. */
 
-import { pages, path } from "../core/api.js";
-import { el, iconButton } from "../core/dom.js";
+import { pages, path, request } from "../core/api.js";
+import { el, iconButton, say, sayAs } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+
+const ZOOMS = [1, 1.5, 2, 3];
+const BOXES = 100;
 
 /** The panel. `changed(open)` is called when it opens or closes. */
 export function sourcePanel(changed) {
   const heading = el("h2", { id: "source-title", tabindex: "-1" });
-  const content = el("div", { class: "source-content" });
-  const shut = iconButton("close", "close", () => panel.close());
-  const node = el("aside", { class: "source", "aria-labelledby": "source-title", hidden: true }, el("header", {}, heading, shut), content);
+  const content = el("div", { class: "source-content", tabindex: 0, role: "region", "aria-labelledby": "source-title" });
+  const count = el("span", { class: "hint" });
+  const step = (by) => panel.open(among.at((among.indexOf(current) + by) % among.length), opener);
+  const steps = el("div", { class: "row steps" }, iconButton("back", "source.previous", () => step(-1)), count, iconButton("forward", "source.next", () => step(1)));
+  const node = el("aside", { class: "source", "aria-labelledby": "source-title", hidden: true },
+    el("header", {}, heading, steps, iconButton("close", "close", () => panel.close())), content);
   node.addEventListener("keydown", (event) => event.key === "Escape" && panel.close());
   let opener = null;
+  let current = null;
+  let among = [];
   let shown = 0;
 
   const panel = {
@@ -19,17 +27,23 @@ export function sourcePanel(changed) {
     /** Shows a source; focus comes here and returns to `from` on closing. */
     async open(source, from) {
       opener = from;
+      current = source;
+      among = source.siblings ?? [source];
       const turn = ++shown;
       heading.replaceChildren(el("span", { class: "number", "t-aria-label": ["source.of", { label: source.label }] }, String(source.label)),
         source.document.title || source.document.name);
+      steps.hidden = among.length < 2;
+      say(count, ["source.count", { number: among.indexOf(source) + 1, all: among.length }]);
       content.replaceChildren(el("p", { class: "hint", t: "loading" }));
       node.hidden = false;
       changed(true);
-      heading.focus({ preventScroll: true });
-      const chunk = await findChunk(source.document.id, source.chunk_id);
+      if (!steps.contains(document.activeElement)) heading.focus({ preventScroll: true });
+      const [document_, found] = await Promise.all([readDocument(source.document.id), findChunk(source)]);
       if (turn !== shown) return; // another source was opened meanwhile
-      content.replaceChildren(...body(source, chunk));
-      content.querySelector("mark")?.scrollIntoView({ block: "nearest" });
+      content.replaceChildren(...body(source, document_, found));
+      content.scrollTop = 0;
+      content.querySelector("mark")?.scrollIntoView({ block: "center" });
+      if (source.page !== null) content.scrollTop = 0;
     },
     close() {
       if (node.hidden) return;
@@ -42,30 +56,48 @@ export function sourcePanel(changed) {
   return panel;
 }
 
-/** The chunk as the document has it now, or null where it has gone. */
-async function findChunk(documentId, chunkId) {
+/** What `work` gives, or null for what is not there any more. */
+async function orGone(work) {
   try {
-    for await (const chunks of pages(path`/v1/documents/${documentId}/chunks`)) {
-      const chunk = chunks.find(({ id }) => String(id) === String(chunkId));
-      if (chunk) return chunk;
-    }
+    return await work;
   } catch (problem) {
     if (problem.status !== 404) throw problem;
+    return null;
   }
-  return null;
 }
 
-function body(source, chunk) {
-  const { document, page, quotes } = source;
-  const names = el("p", { class: "source-file" }, document.name);
-  if (page !== null) names.append(el("span", { t: ["source.page", { page }] }));
-  if (!chunk) return [names, el("p", { class: "hint", t: "source.gone" }), ...quotes.map((quote) => el("blockquote", {}, el("mark", {}, quote)))];
+function readDocument(id) {
+  return orGone(request("GET", path`/v1/documents/${id}`));
+}
+
+/** The chunk as the document has it now with its neighbours, {before, chunk, after}, or null where it has gone. */
+function findChunk({ document, chunk_id }) {
+  return orGone((async () => {
+    let before = null;
+    let chunk = null;
+    for await (const chunks of pages(path`/v1/documents/${document.id}/chunks`)) {
+      for (const each of chunks) {
+        if (chunk) return { before, chunk, after: each };
+        if (String(each.id) === String(chunk_id)) chunk = each;
+        else before = each;
+      }
+    }
+    return chunk && { before, chunk, after: null };
+  })());
+}
+
+function body(source, document, found) {
+  const names = el("p", { class: "source-file" }, el("span", {}, source.document.name));
+  if (!document || !found) return [names, el("p", { class: "hint", t: "source.gone" }), ...source.quotes.map((quote) => el("blockquote", {}, el("mark", {}, quote)))];
+  names.append(el("a", { href: path`/v1/documents/${document.id}/file`, download: "" }, icon("download"), el("span", { t: "source.original" })));
+  const { before, chunk, after } = found;
+  const paged = source.page !== null && document.media_type === "application/pdf";
+  const near = (other) => other && el("p", { class: "near" }, other.text);
   return [
     names,
     chunk.headings.length > 0 && el("p", { class: "headings" }, chunk.headings.map((heading) => el("span", {}, heading))),
-    el("blockquote", { class: "passage", "t-aria-label": "source.passage" }, marked(chunk.text, quotes)),
-    page !== null && pageImage(source),
-    el("p", {}, el("a", { class: "button", href: path`/v1/documents/${document.id}/file`, download: "" }, icon("download"), el("span", { t: "source.original" }))),
+    paged && pageView(source, document.pages),
+    el("div", { class: "passage" }, !paged && near(before), el("blockquote", { "t-aria-label": "source.passage" }, marked(chunk.text, source.quotes)), !paged && near(after)),
   ].filter(Boolean);
 }
 
@@ -84,14 +116,43 @@ function marked(text, quotes) {
   return [...nodes, text.slice(end)];
 }
 
-/** The page as a picture; without boxes of the quotes, the whole passage is marked on it. */
-function pageImage({ document, chunk_id, page, boxes }) {
-  const words = ["source.image", { page, title: document.title || document.name }];
-  const marks = boxes.filter(([on]) => on === page).slice(0, 100).map(([, ...box]) => ["box", box.map((points) => Math.max(0, points).toFixed(2))]);
-  const query = new URLSearchParams(marks.length ? marks : { chunk: chunk_id });
-  const address = `${path`/v1/documents/${document.id}/pages/${page}.png`}?${query}`;
-  const image = el("img", { src: address, "t-alt": words, loading: "lazy" });
-  const figure = el("figure", { class: "page-image" }, el("a", { href: address, target: "_blank", rel: "noopener" }, image));
-  image.addEventListener("error", () => figure.replaceWith(el("p", { class: "hint", t: "source.no-image" })));
-  return figure;
+/** The page as a picture, to be turned and zoomed; without boxes of the quotes, the whole passage is marked on its page. */
+function pageView(source, last) {
+  const { document, chunk_id, boxes } = source;
+  let page = source.page;
+  let zoom = 0;
+  const image = el("img", {});
+  const figure = el("div", { class: "page-image", tabindex: 0, role: "group", "t-aria-label": "source.picture" }, image);
+  const trouble = el("p", { class: "hint", t: "source.no-image", hidden: true });
+  const number = el("span", { class: "page-number", role: "status" });
+  const turn = (by) => show(page + by);
+  const scale = (by) => {
+    zoom += by;
+    image.style.width = `${ZOOMS[zoom] * 100}%`;
+    smaller.disabled = zoom === 0;
+    larger.disabled = zoom === ZOOMS.length - 1;
+  };
+  const previous = iconButton("back", "source.page-before", () => turn(-1));
+  const next = iconButton("forward", "source.page-after", () => turn(1));
+  const smaller = iconButton("minus", "source.smaller", () => scale(-1));
+  const larger = iconButton("new", "source.larger", () => scale(1));
+  const show = (wanted) => {
+    page = wanted;
+    const marks = boxes.filter(([on]) => on === page).slice(0, BOXES).map(([, ...box]) => ["box", box.map((points) => Math.max(0, points).toFixed(2))]);
+    const query = new URLSearchParams(marks.length ? marks : { chunk: chunk_id });
+    trouble.hidden = true;
+    figure.hidden = false;
+    image.src = `${path`/v1/documents/${document.id}/pages/${page}.png`}?${query}`;
+    sayAs(image, "alt", ["source.image", { page, title: document.title || document.name }]);
+    say(number, ["source.page-of", { page, last: last ?? "?" }]);
+    previous.disabled = page <= 1;
+    next.disabled = last !== null && page >= last;
+  };
+  image.addEventListener("error", () => {
+    trouble.hidden = false;
+    figure.hidden = true;
+  });
+  scale(0);
+  show(page);
+  return el("div", { class: "page-view" }, el("div", { class: "row" }, previous, number, next, el("span", { class: "gap" }), smaller, larger), figure, trouble);
 }

@@ -1,9 +1,9 @@
 /** Which view an address names: #/, #/c/ID, #/documents?status=failed; each view is loaded when it is first visited. */
 
-/** In the order of the navigation. `paths` are the first parts of the addresses; the chat's first part may be empty. */
+/** In the order of the navigation. `paths` are the first parts of the addresses; the chat's first part may be empty; `style` is loaded with it. */
 export const VIEWS = [
   { name: "chat", paths: ["", "c", "a"], words: "nav.chat", load: () => import("../chat/view.js") },
-  { name: "documents", paths: ["documents"], words: "nav.documents", admin: true, load: () => import("../admin/documents.js") },
+  { name: "documents", paths: ["documents"], words: "nav.documents", admin: true, style: "admin", load: () => import("../admin/documents.js") },
 ];
 
 /** The views that a role may see. */

@@ -10,6 +10,7 @@ const KEYS = new Map([
   ["n", ["shortcuts.new", () => go("")]],
   ["/", ["shortcuts.ask", () => document.getElementById("question")?.focus()]],
 ]);
+const KEPT = "openbook.letters"; // "off" for those whom single letters disturb
 const SAID = [["Enter", "shortcuts.send"], ["Shift Enter", "shortcuts.line"], ["Esc", "shortcuts.close"]];
 
 /** Adds a key that works while the view that adds it is on the page. */
@@ -21,7 +22,7 @@ export function addShortcut(key, words, act) {
 export function shortcutKeys(event) {
   const typing = event.target.closest?.("input, textarea, select, dialog, [contenteditable]");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const found = KEYS.get(event.key);
+  const found = localStorage.getItem(KEPT) === "off" ? undefined : KEYS.get(event.key);
   if (!found || !document.querySelector(".top")) return;
   event.preventDefault();
   found[1]();
@@ -31,5 +32,7 @@ export function shortcutKeys(event) {
 export function shortcutsDialog() {
   const rows = [...[...KEYS].map(([key, [words]]) => [key, words]), ...SAID];
   const keys = (names) => names.split(" ").map((name) => el("kbd", {}, name));
-  return shown("shortcuts", el("dl", { class: "shortcuts" }, rows.map(([key, words]) => el("div", {}, el("dt", {}, keys(key)), el("dd", { t: words })))));
+  const turn = (event) => localStorage.setItem(KEPT, event.target.checked ? "on" : "off");
+  const letters = el("input", { type: "checkbox", checked: localStorage.getItem(KEPT) !== "off", onchange: turn });
+  return shown("shortcuts", el("label", { class: "row" }, letters, el("span", { t: "shortcuts.letters" })), el("dl", { class: "shortcuts" }, rows.map(([key, words]) => el("div", {}, el("dt", {}, keys(key)), el("dd", { t: words })))));
 }

@@ -1,22 +1,20 @@
 /** The page's words in the language that is chosen, and dates and sizes as it writes them. */
 
-import en from "../strings/en.js";
-import zh from "../strings/zh.js";
-
-const LANGUAGES = { en, "zh-CN": zh };
+const LANGUAGES = { en: () => import("../strings/en.js"), "zh-CN": () => import("../strings/zh.js") };
 const KEPT = "openbook.language";
 let current = localStorage.getItem(KEPT);
 if (!(current in LANGUAGES)) current = navigator.language.startsWith("zh") ? "zh-CN" : "en";
 document.documentElement.lang = current;
+let words = (await LANGUAGES[current]()).default;
 
 /** The words of a key, its {values} filled in. */
 export function t(key, values = {}) {
-  return LANGUAGES[current][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 /** Whether there are words for a key. */
 export function known(key) {
-  return key in en;
+  return key in words;
 }
 
 /** The language that the page speaks now. */
@@ -25,8 +23,10 @@ export function language() {
 }
 
 /** Turns to the other language and remembers it in this browser. */
-export function switchLanguage() {
-  current = current === "en" ? "zh-CN" : "en";
+export async function switchLanguage() {
+  const other = current === "en" ? "zh-CN" : "en";
+  words = (await LANGUAGES[other]()).default;
+  current = other;
   localStorage.setItem(KEPT, current);
   document.documentElement.lang = current;
 }

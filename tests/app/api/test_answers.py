@@ -85,6 +85,7 @@ def test_the_stream_shows_the_passages_then_sentences_then_the_answer(asker: htt
     assert (passage["label"], passage["document"]["name"]) == (1, "gallium.txt")
     assert passage["text"] in TEXT
     answer = told[-1][1]
+    assert [len(body["rendered"][0]["children"]) for name, body in told if name == "delta"] == [3, 7]
     assert "".join(body["text"] for name, body in told if name == "delta") == answer["answer"]
     assert (answer["generator"], answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]) == (
         "scripted",
@@ -100,7 +101,8 @@ def test_an_answer_is_kept_before_anybody_hears_of_it(asker: httpx.Client, write
         for line in lines:
             if line == "event: answer":
                 kept = asker.get(f"/v1/conversations/{conversation}").json()["messages"]
-                assert kept[0]["answer"] == json.loads(next(lines).removeprefix("data: "))
+                told = json.loads(next(lines).removeprefix("data: "))
+                assert (kept[0]["rendered"], kept[0]["answer"]) == (told.pop("rendered"), told)
                 break
         else:
             pytest.fail("no answer came")

@@ -64,3 +64,40 @@ def test_a_session_sees_its_keys_conversations(service: Running) -> None:
 @pytest.mark.parametrize("body", [{"title": "a" * 201}, {"title": 1}, {"id": "con_1"}, {"title": "a\0"}])
 def test_a_conversation_out_of_bounds_is_refused(body: dict[str, object], own: httpx.Client) -> None:
     assert own.post(CONVERSATIONS, json=body).status_code == 422
+
+
+def test_a_conversation_is_renamed_by_its_owner_alone(own: httpx.Client, admin: httpx.Client) -> None:
+    conversation = own.post(CONVERSATIONS, json={"title": "Metals"}).json()["id"]
+    renamed = own.patch(f"{CONVERSATIONS}/{conversation}", json={"title": "Gallium"})
+    assert (renamed.status_code, renamed.json()["title"]) == (200, "Gallium")
+    assert admin.patch(f"{CONVERSATIONS}/{conversation}", json={"title": "Mine"}).status_code == 404
+    assert own.patch(f"{CONVERSATIONS}/{conversation}", json={"title": ""}).status_code == 422
+    assert own.get(f"{CONVERSATIONS}/{conversation}").json()["title"] == "Gallium"
+
+
+def test_conversations_are_found_by_title_and_question(own: httpx.Client) -> None:
+    for title, question in (("Metals", "At what temperature does gallium melt?"), ("100% sure", "Who discovered it?")):
+        conversation = own.post(CONVERSATIONS, json={"title": title}).json()["id"]
+        own.post("/v1/answers", json={"question": question, "conversation_id": conversation}).raise_for_status()
+    found = {
+        words: [item["title"] for item in own.get(CONVERSATIONS, params={"q": words}).json()["items"]]
+        for words in ("METAL", "gallium", "discovered", "100%", "%", "nothing")
+    }
+    assert found == {
+        "METAL": ["Metals"],
+        "gallium": ["Metals"],
+        "discovered": ["100% sure"],
+        "100%": ["100% sure"],
+        "%": ["100% sure"],
+        "nothing": [],
+    }
+
+
+def test_messages_carry_their_answers_as_trees(own: httpx.Client) -> None:
+    conversation = own.post(CONVERSATIONS).json()["id"]
+    body = {"question": "At what temperature does gallium melt?", "conversation_id": conversation}
+    own.post("/v1/answers", json=body).raise_for_status()
+    (message,) = own.get(f"{CONVERSATIONS}/{conversation}").json()["messages"]
+    leaves = [leaf for block in message["rendered"] for leaf in block["children"]]
+    labels = {citation["label"] for citation in message["answer"]["citations"]}
+    assert {leaf["label"] for leaf in leaves if leaf["kind"] == "citation"} == labels != set()

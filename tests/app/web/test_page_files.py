@@ -9,6 +9,7 @@ import pytest
 WEB = Path("app/web")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 BYTES_MAX = 120_000
+"""What the first view may weigh, unpacked."""
 WORDS = re.compile(r'^  ("[^"]+"): ("(?:[^"\\]|\\.)*"),$', re.MULTILINE)
 TEXT_ON = (
     ("ink", "paper sheet sunk marker"),
@@ -83,11 +84,17 @@ def test_text_has_the_contrast_that_wcag_asks_for(theme: int) -> None:
     assert {ground: round(value, 2) for ground, value in edges.items() if value < 3} == {}
 
 
+def first_view() -> set[str]:
+    """The files that the first view loads, beside the words of one language."""
+    return {"index.html", *re.findall(r'(?:src|href)="/static/([^"]+)"', (WEB / "index.html").read_text())}
+
+
 def test_the_first_view_names_each_of_its_files() -> None:
-    named = set(re.findall(r'(?:src|href)="/static/([^"]+)"', (WEB / "index.html").read_text()))
-    mine = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.is_file() and path.name != "index.html"}
-    assert named == {path for path in mine if not path.startswith("admin/")}
+    mine = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*") if path.is_file()}
+    assert first_view() == {path for path in mine if not re.search(r"\badmin\b|^strings/", path)}
 
 
-def test_the_page_is_light() -> None:
-    assert sum(path.stat().st_size for path in WEB.rglob("*") if path.is_file()) <= BYTES_MAX
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_first_view_is_light(language: str) -> None:
+    files = {*first_view(), f"strings/{language}.js"}
+    assert sum((WEB / path).stat().st_size for path in files) <= BYTES_MAX

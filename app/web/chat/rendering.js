@@ -1,0 +1,119 @@
+/** Builds elements from an answer's tree: a closed set of kinds, their words as text nodes. What it does not know is left out. */
+
+import { announce, el, iconButton } from "../core/dom.js";
+import { t } from "../core/strings.js";
+
+/** Below this support a sentence is shown as weak. */
+export const WEAK = 0.5;
+
+const CONTAINERS = { paragraph: "p", item: "li", quote: "blockquote", row: "tr", head: "th", cell: "td", strong: "strong", emphasis: "em" };
+
+/** What the leaves need to know: sources by label, sentences with their support, and what a click on a mark does. */
+export function built(tree, sources, sentences, look) {
+  return tree.map((node) => element(node, { sources, sentences, look }));
+}
+
+/** Sets a place's blocks to a new tree's and leaves those that are the same as they are: nothing jumps. */
+export function grow(place, tree, sources, look) {
+  const kept = place.tree ?? [];
+  let same = 0;
+  while (same < kept.length && JSON.stringify(kept[same]) === JSON.stringify(tree[same])) same += 1;
+  while (place.childElementCount > same) place.lastElementChild.remove();
+  place.append(...built(tree.slice(same), sources, [], look));
+  place.tree = tree;
+}
+
+function element(node, context) {
+  const { kind, text = "", children = [] } = node;
+  if (kind === "heading") return el(`h${Math.min(6, node.level + 2)}`, {}, leaves(children, context));
+  if (kind === "list") return el(node.start === undefined ? "ul" : "ol", node.start > 1 ? { start: node.start } : {}, inside(children, context));
+  if (kind === "table") return el("div", { class: "table", tabindex: 0, role: "region", "t-aria-label": "answer.table" }, el("table", {}, inside(children, context)));
+  if (kind === "code") return el("div", { class: "code" }, el("pre", { tabindex: 0 }, el("code", {}, text)), copyButton(() => text, "answer.copy-code"));
+  if (kind === "rule") return el("hr");
+  if (kind === "break") return el("br");
+  if (kind === "code_span") return el("code", {}, text);
+  if (kind === "formula") return el("code", { class: "formula" }, text);
+  if (kind === "text") return document.createTextNode(text);
+  if (kind === "citation") return citation(node.label, context);
+  if (kind === "paragraph" || kind === "cell" || kind === "head") return el(CONTAINERS[kind], {}, leaves(children, context));
+  return kind in CONTAINERS ? el(CONTAINERS[kind], {}, inside(children, context)) : null;
+}
+
+function inside(children, context) {
+  return children.map((child) => element(child, context));
+}
+
+/** Leaves, those of one weak sentence together in one element that says so. */
+function leaves(children, context) {
+  const nodes = [];
+  let weak = null;
+  for (const child of children) {
+    const number = sentenceOf(child);
+    const sentence = context.sentences[number];
+    if (!sentence || sentence.support >= WEAK) {
+      nodes.push(element(child, context));
+      weak = null;
+    } else if (weak?.number === number) weak.node.append(element(child, context));
+    else {
+      weak = { number, node: el("span", { class: "weak", "t-title": "answer.weak" }, element(child, context)) };
+      nodes.push(weak.node);
+    }
+  }
+  return nodes;
+}
+
+function sentenceOf(node) {
+  return node.sentence ?? (node.children ?? []).map(sentenceOf).find((number) => number !== undefined);
+}
+
+function citation(label, { sources, look }) {
+  const source = sources.get(label);
+  if (!source) return document.createTextNode(`[${label}]`);
+  const words = ["answer.cite", { label, title: source.document.title || source.document.name }];
+  const mark = el("button", { type: "button", class: "cite", "data-label": label, "t-aria-label": words }, String(label));
+  mark.addEventListener("click", () => look(source, mark));
+  for (const kind of ["pointerenter", "focus"]) mark.addEventListener(kind, () => peek(mark, source));
+  return mark;
+}
+
+let card = null;
+
+/** Shows the quote beside its mark until the pointer or the focus leaves; Escape takes it away. */
+function peek(mark, source) {
+  const quote = source.quotes[0] ?? source.text;
+  if (!quote) return;
+  card?.remove();
+  const where = source.page === null ? "" : t("answer.page", { page: source.page });
+  const mine = el("div", { class: "peek", id: "peek", role: "tooltip", popover: "manual" },
+    el("p", { class: "peek-head" }, el("span", { class: "name" }, source.document.title || source.document.name), el("span", {}, where)),
+    el("q", {}, quote));
+  card = mine;
+  document.body.append(mine);
+  mine.showPopover();
+  const { left, top, bottom } = mark.getBoundingClientRect();
+  mine.style.left = `${Math.max(8, Math.min(left, innerWidth - mine.offsetWidth - 8))}px`;
+  mine.style.top = `${bottom + mine.offsetHeight + 12 > innerHeight ? Math.max(8, top - mine.offsetHeight - 6) : bottom + 6}px`;
+  mark.setAttribute("aria-describedby", "peek");
+  const stop = new AbortController();
+  const hide = () => {
+    stop.abort();
+    mine.remove();
+    mark.removeAttribute("aria-describedby");
+  };
+  for (const kind of ["pointerleave", "blur", "click"]) mark.addEventListener(kind, hide, { signal: stop.signal });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { signal: stop.signal });
+  document.addEventListener("scroll", hide, { signal: stop.signal, capture: true });
+}
+
+/** A button that copies what `words()` gives, and says so. */
+export function copyButton(words, label) {
+  const copy = async () => {
+    await navigator.clipboard.writeText(words());
+    announce(t("copied"));
+    button.replaceWith(copied);
+    setTimeout(() => copied.replaceWith(button), 1500);
+  };
+  const button = iconButton("copy", label, copy);
+  const copied = iconButton("ok", "copied", undefined, { class: "icon-button done" });
+  return button;
+}
