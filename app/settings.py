@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     embedder: str = "packaged-minilm"
     embedder_url: str | None = None
     embedder_api_key: SecretStr | None = None
+    embedder_query_prompt: str = Field(default="", max_length=96, pattern=r"^[^|]*$")
+    embedder_document_prompt: str = Field(default="", max_length=96, pattern=r"^[^|]*$")
     vector_device: Literal["cpu", "gpu"] = "cpu"
     lexical_index: Literal["tantivy", "rank_bm25"] = "tantivy"
     reranker: str = Field(default="sentence", pattern=r"^(sentence|none|cross-encoder:.+|http:.+)$")
@@ -77,6 +79,11 @@ class Settings(BaseSettings):
             raise ValueError("OPENBOOK_BLOB_STORE=s3 needs OPENBOOK_S3_BUCKET")
         if self.embedder.startswith("openai:") and not self.embedder_url:
             raise ValueError("OPENBOOK_EMBEDDER=openai:MODEL needs OPENBOOK_EMBEDDER_URL")
+        if not self.embedder.startswith("openai:") and (self.embedder_query_prompt or self.embedder_document_prompt):
+            raise ValueError(
+                "OPENBOOK_EMBEDDER_QUERY_PROMPT and _DOCUMENT_PROMPT are for OPENBOOK_EMBEDDER=openai:MODEL; any other "
+                "model has its prompts in its own config_sentence_transformers.json"
+            )
         if self.reranker.startswith("http:") and not self.reranker_url:
             raise ValueError("OPENBOOK_RERANKER=http:MODEL needs OPENBOOK_RERANKER_URL")
         if self.generator_url and not self.generator_model:

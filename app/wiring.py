@@ -47,7 +47,7 @@ from ingestion.ports import BlobStore
 from ingestion.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
-from retrieval.embedders.openai import OpenAIEmbedder
+from retrieval.embedders.openai import OpenAIEmbedder, Prompts, prompts_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.lexical_indexes.tantivy import TantivyIndex
@@ -172,7 +172,9 @@ def _embedder(settings: Settings, record: EmbedderRecord) -> Embedder:
         case ("openai", _, model):
             ours = record.url == settings.embedder_url  # the key is for that server and for no other
             key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key and ours else None
-            return OpenAIEmbedder(record.url or "", model, key, record.dim)
+            set_now = Prompts(settings.embedder_query_prompt, settings.embedder_document_prompt)
+            prompts = prompts_of(record.fingerprint) if record.fingerprint else set_now
+            return OpenAIEmbedder(record.url or "", model, key, record.dim, prompts)
         case _:
             return SentenceTransformerEmbedder(record.model)
 

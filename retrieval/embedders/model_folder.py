@@ -19,6 +19,7 @@ PACKAGED = "packaged-minilm"
 SAMPLES, SAMPLE_BYTES = 64, 16_384  # of each file of weights: training moves them all
 CONFIGS = ("config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
 COUNTED = 4096  # texts at a time: a tokenizer tells of each token a hundred times what is asked
+PROMPT_SHOWN = 64  # characters: a fingerprint has 255
 NEVER_CUT = 1_000_000  # a larger model_max_length means none
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -127,7 +128,8 @@ def _read(model: str, path: Path) -> ModelFolder:
     head, tail = _special(tokenizer)
     window = _length(root, config, settings) - len(head) - len(tail)
     name = model if not Path(model).is_dir() else Path(model).name
-    parts = [name, _digest(path, [folder for _, folder in modules]), "+".join(modes), str(window), query, passage]
+    shown = [prompt[:PROMPT_SHOWN] for prompt in (query, passage)]  # in full in the digest
+    parts = [name, _digest(path, [folder for _, folder in modules]), "+".join(modes), str(window), *shown]
     return ModelFolder(
         path=path,
         root=root,

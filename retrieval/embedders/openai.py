@@ -1,13 +1,16 @@
 """Vectors by any server that speaks OpenAI's /v1/embeddings: vLLM, text-embeddings-inference, a cloud.
 
-It gives no token embeddings, so each sentence is a text of its own. Retries answer what passes (429, 5xx, a broken
-connection) and nothing else. What it does not know is the server's tokenizer: tokens are estimated, on the high side.
+It gives no token embeddings, so each sentence is a text of its own. The protocol knows no prompts: a model that wants
+one before a query, or before a document, gets it with the text, and the fingerprint spells both out. Retries answer
+what passes (429, 5xx, a broken connection) and nothing else. What it does not know is the server's tokenizer: tokens
+are estimated, on the high side.
 """
 
 import random
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import httpx
 import numpy as np
@@ -36,6 +39,26 @@ class _Reply(BaseModel):
     data: list[_Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What a model wants before a query and before a document; neither has the `|` that parts a fingerprint."""
+
+    query: str = ""
+    document: str = ""
+
+    def __str__(self) -> str:
+        return f"|{self.query}|{self.document}" if self.query or self.document else ""
+
+
+def prompts_of(fingerprint: str) -> Prompts:
+    """Those of an embedder that was set before, from its fingerprint."""
+    parts = fingerprint.split("|")
+    return Prompts(*parts[2:]) if len(parts) == 4 else NO_PROMPTS
+
+
+NO_PROMPTS = Prompts()
+
+
 class OpenAIEmbedder(Embedder):
     """`url` is the server's base, with or without /v1; `dim` is asked of the server when it is not given."""
 
@@ -45,6 +68,7 @@ class OpenAIEmbedder(Embedder):
         model: str,
         api_key: str | None = None,
         dim: int | None = None,
+        prompts: Prompts = NO_PROMPTS,
         window: int = 512,
         languages: frozenset[str] = frozenset(),
         timeout_seconds: float = 30.0,
@@ -52,6 +76,7 @@ class OpenAIEmbedder(Embedder):
     ) -> None:
         self._model = model
         self._dim = dim
+        self._prompts = prompts
         self._window = window
         self._languages = languages
         self._wait_seconds = wait_seconds
@@ -61,7 +86,7 @@ class OpenAIEmbedder(Embedder):
 
     @property
     def fingerprint(self) -> str:
-        return f"openai:{self._model}|{self._window}"
+        return f"openai:{self._model}|{self._window}{self._prompts}"
 
     @property
     def dim(self) -> int:
@@ -71,7 +96,7 @@ class OpenAIEmbedder(Embedder):
 
     @property
     def window(self) -> int:
-        return self._window
+        return self._window - self.count_tokens([self._prompts.document])[0]
 
     @property
     def languages(self) -> frozenset[str]:
@@ -81,16 +106,20 @@ class OpenAIEmbedder(Embedder):
         return [sum(-(-len(word) // SPELLED) for word in _WORDS.findall(text)) for text in texts]
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
+        return self._embed(texts, self._prompts.query)
+
+    def _embed(self, texts: Sequence[str], prompt: str) -> Matrix:
         vectors = np.zeros((len(texts), self.dim), np.float32)
         asked = [row for row, text in enumerate(texts) if text.strip()]  # servers refuse an empty text
         for rows in _batches(asked):
-            vectors[rows] = self._ask([texts[row].encode("utf-8", "replace").decode() for row in rows])
+            vectors[rows] = self._ask([prompt + texts[row].encode("utf-8", "replace").decode() for row in rows])
         return vectors
 
     def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageEmbedding]:
         whole = [passage.prefix + passage.text for passage in passages]
         sentences = [passage.text[start:end] for passage in passages for start, end in passage.sentences]
-        return parted(self.embed_queries([*whole, *sentences]), [len(passage.sentences) for passage in passages])
+        vectors = self._embed([*whole, *sentences], self._prompts.document)
+        return parted(vectors, [len(passage.sentences) for passage in passages])
 
     def close(self) -> None:
         self._client.close()

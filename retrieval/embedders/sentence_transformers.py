@@ -56,7 +56,8 @@ class SentenceTransformerEmbedder(Embedder):
 
     @property
     def window(self) -> int:
-        return self._opened().window
+        folder = self._opened()
+        return folder.window - folder.count([folder.passage_prompt])[0]
 
     @property
     def languages(self) -> frozenset[str]:

@@ -31,12 +31,29 @@ def test_a_reranker_is_chosen_by_its_kind(tmp_path: Path, reranker: str, kind: t
 @pytest.mark.parametrize(
     ("given", "why"),
     [
+        ({"embedder_query_prompt": "query: "}, "config_sentence_transformers.json"),
         ({"reranker": "cross_encoder:x"}, "reranker"),
         ({"reranker": "http:"}, "reranker"),
         ({"reranker": "http:x"}, "needs OPENBOOK_RERANKER_URL"),
         ({"reranker": "http:x", "reranker_url": "127.0.0.1:8001"}, "reranker_url"),
     ],
 )
-def test_a_reranker_that_cannot_work_refuses_to_start(given: dict[str, str], why: str) -> None:
+def test_what_cannot_work_refuses_to_start(given: dict[str, str], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Settings.model_validate(given)
+
+
+def test_a_collection_keeps_the_prompts_that_it_was_embedded_with(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/v1"
+    services = build(
+        Settings(data_dir=tmp_path, embedder="openai:m", embedder_url=url, embedder_query_prompt="query: ")
+    )
+    services.db.migrate()
+    services.embedders.remember()
+
+    before = "openai:m|512|ask: |say: "
+    assert services.embedder.fingerprint == "openai:m|512|query: |"
+    assert services.embedders.of(services.embedder.fingerprint) is services.embedder
+    assert services.embedders.of(before).fingerprint == before
+    assert services.embedders.of("openai:m|512").fingerprint == "openai:m|512"
+    close(services)

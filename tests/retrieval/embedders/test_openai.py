@@ -11,9 +11,9 @@ import pytest
 
 from retrieval.embedders import openai
 from retrieval.embedders.hashing import HashingEmbedder
-from retrieval.embedders.openai import OpenAIEmbedder
+from retrieval.embedders.openai import OpenAIEmbedder, Prompts, prompts_of
 from retrieval.errors import ModelUnavailable
-from tests.contracts.embedder import EmbedderContract
+from tests.contracts.embedder import CATS, EmbedderContract, passage
 
 HASHING = HashingEmbedder(64)
 
@@ -82,6 +82,28 @@ def test_the_server_is_asked_for_the_model_with_the_key(served: Served, embedder
 
     assert served.asked[-1] == {"model": "small", "input": ["a cat", "a dog"], "encoding_format": "float"}
     assert served.keys[-1] == "Bearer secret"
+
+
+def test_prompts_go_before_queries_and_before_documents(served: Served) -> None:
+    prompts = Prompts("query: ", "text: ")
+    embedder = OpenAIEmbedder(served.url, "small", dim=64, prompts=prompts)
+
+    embedder.embed_queries(["a cat", " "])
+    embedder.embed_passages([passage(CATS, prefix="Animals\n")])
+    embedder.close()
+
+    assert [body["input"] for body in served.asked] == [["query: a cat"], [f"text: Animals\n{CATS}", f"text: {CATS}"]]
+    assert embedder.window < OpenAIEmbedder(served.url, "small").window
+
+
+def test_the_fingerprint_tells_the_prompts(served: Served) -> None:
+    prints = [
+        OpenAIEmbedder(served.url, "small", prompts=each).fingerprint
+        for each in (Prompts(), Prompts("query: "), Prompts("", "query: "))
+    ]
+
+    assert prints == ["openai:small|512", "openai:small|512|query: |", "openai:small|512||query: "]
+    assert [prompts_of(each) for each in prints] == [Prompts(), Prompts("query: "), Prompts("", "query: ")]
 
 
 def test_many_texts_are_asked_in_batches(served: Served) -> None:
