@@ -102,6 +102,7 @@ def build(settings: Settings) -> Services:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(settings.database)
     chunks, changes = ChunkStore(db), ChangeStore(db)
+    collections = CollectionStore(db, PIPELINE)
     documents = DocumentStore(
         db, settings.queue_max_jobs, settings.job_max_attempts, settings.queue_max_mebibytes * MEBIBYTE
     )
@@ -131,7 +132,7 @@ def build(settings: Settings) -> Services:
     return Services(
         settings=settings,
         db=db,
-        collections=CollectionStore(db, PIPELINE),
+        collections=collections,
         documents=documents,
         publications=publications,
         jobs=jobs,
@@ -150,7 +151,7 @@ def build(settings: Settings) -> Services:
         reindexes=ReindexStore(db, PIPELINE, settings.job_max_attempts),
         replica=replica,
         retriever=retriever,
-        answerer=_answerer(settings, retriever, embedder),
+        answerer=_answerer(settings, retriever, embedder, collections),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
         pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, _ocr(settings, sandbox), embedders),
         sandbox=sandbox,
@@ -223,7 +224,7 @@ def _reading(settings: Settings) -> str:
     return f"{PARSER_VERSION}.{crc32(languages.encode()):08x}" if languages else PARSER_VERSION
 
 
-def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> Answerer:
+def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder, collections: CollectionStore) -> Answerer:
     extractive = ExtractiveGenerator(embedder.count_tokens)
     generators: dict[str, Generator] = {extractive.name: extractive}
     completer: Completer | None = None
@@ -247,6 +248,7 @@ def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder) -> A
         abstain_below=settings.abstain_below,
         context_tokens=settings.context_tokens,
         remove_unsupported=settings.unsupported == "remove",
+        adapter_of=collections.adapter_of,
     )
 
 

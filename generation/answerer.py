@@ -1,13 +1,11 @@
 """A question → a cited answer or an honest abstention: retrieve, weigh, pack, generate, check, cite."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from generation.draft import Draft
-from generation.errors import GeneratorNeeded, GeneratorUnavailable, UnknownGenerator
+from generation.errors import GeneratorNeeded, GeneratorUnavailable, UnknownAdapter, UnknownGenerator
 from generation.grounding import evidence
 from generation.inquiry import Findings, Inquiry
 from generation.language import reply_language
@@ -15,7 +13,6 @@ from generation.lookup import Finding, Lookup, merged
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
-from generation.structured import StructuredDraft
 from generation.types import (
     Answer,
     Answered,
@@ -24,11 +21,10 @@ from generation.types import (
     ContextReady,
     Delta,
     GenerationRequest,
-    Language,
     Searched,
     Turn,
-    Usage,
 )
+from generation.writing import Stopwatch, Writing
 from retrieval.context import pack
 from retrieval.types import Context, Scope
 
@@ -53,6 +49,8 @@ class Answerer:
     context_tokens: int
     remove_unsupported: bool = False
     k: int = 10
+    adapter_of: Callable[[Scope], str | None] = lambda _: None
+    """The adapter that the collections in scope agree on; blocks, so it is called from a thread."""
 
     def stream(
         self, question: str, scope: Scope, history: tuple[Turn, ...] = (), options: AnswerOptions = NO_OPTIONS
@@ -79,6 +77,12 @@ class Answerer:
                     return event.answer
         raise GeneratorUnavailable("the answer ended before it was whole")
 
+    async def check_adapter(self, adapter: str) -> None:
+        """Raises UnknownAdapter where the model's server has none of that name, naming those that it has."""
+        there = await self.generators[self.default_generator].adapters()
+        if adapter not in there:
+            raise UnknownAdapter(f"{adapter}: the model's server has {', '.join(there) or 'none loaded'}")
+
     async def aclose(self) -> None:
         """The service stops: its generators let go of what they hold."""
         for generator in self.generators.values():
@@ -87,7 +91,7 @@ class Answerer:
     async def _events(
         self, question: str, scope: Scope, history: tuple[Turn, ...], options: AnswerOptions, generator: Generator
     ) -> AsyncGenerator[AnswerEvent, None]:
-        watch = _Stopwatch()
+        watch = Stopwatch()
         language = options.language or reply_language(question)
         asked = await self.rewriter.rewrite(question, history)
         watch.lap("rewrite")
@@ -96,31 +100,27 @@ class Answerer:
         watch.lap("retrieve")
         grounds = await asyncio.to_thread(self._grounds, asked, lookup, findings, options)
         watch.lap("pack")
-        yield ContextReady(grounds.context)
-        writing = _Writing(Draft(grounds.context, remove_unsupported=self.remove_unsupported), generator)
+        writing = Writing(generator, grounds.adapter, self.fallback, remove_unsupported=self.remove_unsupported)
+        request = GenerationRequest(
+            asked,
+            grounds.context,
+            history,
+            language,
+            options.temperature,
+            options.max_tokens,
+            options.style,
+            options.schema,
+        )
         if grounds.context.passages:
-            request = GenerationRequest(
-                asked,
-                grounds.context,
-                history,
-                language,
-                options.temperature,
-                options.max_tokens,
-                options.style,
-                options.schema,
-            )
-            writing.draft = self._new_draft(request)
-            async with aclosing(self._written(request, writing, watch)) as texts:
+            request = await writing.fitted(request)
+        yield ContextReady(request.context)
+        if request.context.passages:
+            async with aclosing(writing.released(request, watch)) as texts:
                 async for text in texts:
                     yield Delta(text)
         if not writing.draft.text:
             yield Delta(ABSTENTION[language])
-        yield Answered(_answer(question, language, grounds, writing, watch))
-
-    def _new_draft(self, request: GenerationRequest) -> Draft:
-        if request.schema is None:
-            return Draft(request.context, remove_unsupported=self.remove_unsupported)
-        return StructuredDraft(request, request.schema, remove_unsupported=self.remove_unsupported)
+        yield Answered(_answer(question, request, grounds, writing, watch))
 
     def _grounds(self, asked: str, lookup: Lookup, findings: Findings, options: AnswerOptions) -> "_Grounds":
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
@@ -128,7 +128,8 @@ class Answerer:
         borne = max(evidence(each.query, each.result.hits) for each in weighed)
         weak = borne < self.abstain_below
         context = _NOTHING if weak else self._packed(findings.searched, asked, lookup, options)
-        return _Grounds(findings, context, borne)
+        adapter = self.adapter_of(lookup.scope) if context.passages else None
+        return _Grounds(findings, context, borne, adapter)
 
     def _packed(self, searched: Sequence[Finding], asked: str, lookup: Lookup, options: AnswerOptions) -> Context:
         """A context of `k` passages; where half of the hits say the same, what stands behind them is looked at too."""
@@ -141,26 +142,6 @@ class Answerer:
             hits = merged(lookup.deeper(searched, depth), depth)
             context = pack(hits, asked, budget, options.compress, self.count_tokens, k)
         return context
-
-    async def _written(
-        self, request: GenerationRequest, writing: "_Writing", watch: "_Stopwatch"
-    ) -> AsyncGenerator[str, None]:
-        """Released text of the generator, or of the fallback if it fails with nothing released."""
-        try:
-            async with aclosing(_released(request, writing, watch)) as texts:
-                async for text in texts:
-                    yield text
-        except GeneratorUnavailable:
-            if writing.draft.text or writing.generator is self.fallback:
-                raise
-            writing.degraded = ("generator", "structured") if request.schema else ("generator",)
-            writing.generator = self.fallback
-            writing.draft = Draft(request.context, remove_unsupported=self.remove_unsupported)
-        else:
-            return
-        async with aclosing(_released(request, writing, watch)) as texts:
-            async for text in texts:
-                yield text
 
 
 def _has_others(context: Context, k: int) -> bool:
@@ -175,58 +156,17 @@ class _Grounds:
     findings: Findings
     context: Context
     evidence: float
+    adapter: str | None
 
 
-@dataclass(slots=True)
-class _Writing:
-    """Who writes, and how far the draft has come."""
-
-    draft: Draft
-    generator: Generator
-    degraded: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Stopwatch:
-    """When the question came, and how many milliseconds each stage took."""
-
-    start: float = field(default_factory=time.perf_counter)
-    timings: dict[str, float] = field(default_factory=dict[str, float])
-
-    def since(self, moment: float) -> float:
-        return (time.perf_counter() - moment) * 1000
-
-    def lap(self, stage: str) -> None:
-        """The stage has ended; it began where the one before did, or when the question came."""
-        self.timings[stage] = self.since(self.start) - sum(self.timings.values())
-
-
-async def _released(request: GenerationRequest, writing: _Writing, watch: _Stopwatch) -> AsyncGenerator[str, None]:
-    """Checked text as it comes; what never ends is cut."""
-    draft = writing.draft
-    start = time.perf_counter()
-    async with aclosing(writing.generator.stream(request)) as events:
-        async for event in events:
-            watch.timings.setdefault("first_token", watch.since(start))
-            if isinstance(event, Usage):
-                draft.usage = event
-            elif text := draft.add(event):
-                yield text
-            if draft.overflows:
-                break
-    if text := await asyncio.to_thread(draft.finish):
-        yield text
-    watch.timings["generate"] = watch.since(start)
-
-
-def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writing, watch: _Stopwatch) -> Answer:
+def _answer(question: str, request: GenerationRequest, grounds: _Grounds, writing: Writing, watch: Stopwatch) -> Answer:
     draft = writing.draft
     searched = grounds.findings.searched
     failed = sorted({stage for each in searched for stage in each.result.degraded})
     timings = {"first_token": 0.0, "generate": 0.0} | watch.timings
     return Answer(
         question=question,
-        text=draft.text or ABSTENTION[language],
+        text=draft.text or ABSTENTION[request.language],
         abstained=not draft.text,
         evidence=grounds.evidence,
         citations=draft.citations,
@@ -234,7 +174,7 @@ def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writ
         support=draft.support,
         generator=writing.generator.name,
         degraded=(*failed, *grounds.findings.skipped, *writing.degraded),
-        context=grounds.context,
+        context=request.context,
         usage=draft.usage,
         timings_ms=timings | {"total": watch.since(watch.start)},
         structured=draft.structured,
@@ -242,7 +182,7 @@ def _answer(question: str, language: Language, grounds: _Grounds, writing: _Writ
     )
 
 
-def _searched(finding: Finding, watch: _Stopwatch) -> Searched:
+def _searched(finding: Finding, watch: Stopwatch) -> Searched:
     return Searched(
         finding.kind,
         finding.query,

@@ -2,7 +2,8 @@
 
 GenerationError
 ├── GeneratorUnavailable   the model server is down, slow, refuses, sends garbage or stops midway (transient)
-│   └── InvalidOutput      it answered, but not in the form that was asked for
+│   ├── InvalidOutput      it answered, but not in the form that was asked for
+│   └── UnknownAdapter     the model server has not loaded what a collection asks for
 ├── UnknownGenerator       no generator of that name
 ├── GeneratorNeeded        what was asked for takes a language model, and there is none
 ├── InvalidSchema          a JSON schema that is none, or not one that values may be held to
@@ -20,6 +21,10 @@ class GeneratorUnavailable(GenerationError):
 
 class InvalidOutput(GeneratorUnavailable):
     """The model answered, but not in the form that was asked for."""
+
+
+class UnknownAdapter(GeneratorUnavailable):
+    """The model server has not loaded an adapter of that name; the message lists those that it has."""
 
 
 class GeneratorNeeded(GenerationError):

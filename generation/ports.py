@@ -23,6 +23,22 @@ class Generator(Protocol):
         """Pieces of text in order, then one Usage."""
         ...
 
+    def adapted(self, adapter: str) -> "Generator":
+        """The same with an adapter's weights, under its name; itself where there are none.
+
+        The stream of one that is not there raises UnknownAdapter before any text.
+        """
+        del adapter
+        return self
+
+    async def adapters(self) -> list[str]:
+        """The names that `adapted` may be given, asked of whatever has them now."""
+        return []
+
+    async def fitted(self, request: GenerationRequest) -> GenerationRequest:
+        """The request as it will be read: where it is too long, without its oldest turns and then its last passages."""
+        return request
+
     async def aclose(self) -> None:
         """The service stops: let go of what is held, in the event loop that used it."""
 

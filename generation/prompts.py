@@ -66,6 +66,10 @@ class Message:
     role: Literal["system", "user"]
     content: str
 
+    def body(self) -> dict[str, str]:
+        """As the server is sent it."""
+        return {"role": self.role, "content": self.content}
+
 
 def neutralise(text: str) -> str:
     """The same text, with a space inside whatever a chat template would take for one of its special tokens."""

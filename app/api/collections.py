@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from app.api.dependencies import Readable, ServicesGiven, audit
-from app.api.models import Closed, CollectionName, Cursor, Limit, Page, Reply, page
+from app.api.models import Closed, CollectionName, Cursor, Limit, Page, Reply, Text, page
 from app.api.reindexes import Reindex, shown
 from app.db.collections import pipeline_of
 from app.db.types import CollectionRecord
 from app.wiring import Services
 from ingestion.types import PersonalKind
+from retrieval.errors import UnknownCollection
 
 
 def _each_once(kinds: tuple[PersonalKind, ...]) -> tuple[PersonalKind, ...]:
@@ -32,9 +34,20 @@ class NewCollection(Closed):
 
 
 class CollectionChange(Closed):
-    """What is to be different about a collection from now on."""
+    """What is to be different about a collection from now on; what is not named stays.
 
-    redact: Redact
+    `adapter` names a LoRA adapter that the model's server has loaded; answers over collections that agree on it are
+    written with it. Null: with the model alone.
+    """
+
+    redact: Redact = ()
+    adapter: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name what to change: redact or adapter")
+        return self
 
 
 class Collection(Reply):
@@ -46,6 +59,7 @@ class Collection(Reply):
     name: str
     documents: int
     redact: list[PersonalKind]
+    adapter: str | None
     embedder: str
     outdated: list[Literal["embedder", "pipeline"]]
     reindexing: Reindex | None
@@ -76,15 +90,16 @@ def make_collection(new: NewCollection, request: Request, services: ServicesGive
 
 
 @router.patch("/{name}")
-def change_collection(
+async def change_collection(
     name: str, change: CollectionChange, request: Request, services: ServicesGiven
 ) -> ChangedCollection:
-    """Change what is blackened in files that are read from now on; a re-index reads those again that are there."""
-    before = services.collections.by_name(name)
-    record = services.collections.update(name, change.redact)
-    audit(request, "collection.change", name[:255])
-    is_other = before is not None and before.redact != record.redact
-    return ChangedCollection(**_view(services)(record).model_dump(), reindex_needed=is_other and record.documents > 0)
+    """Change what is blackened in files that are read from now on, and which adapter writes the answers.
+
+    A re-index reads those files again that are there. An adapter that the model's server does not have is refused.
+    """
+    if change.adapter is not None:
+        await services.answerer.check_adapter(change.adapter)
+    return await run_sync(_changed, name, change, request, services)
 
 
 @router.delete("/{name}", status_code=204)
@@ -93,6 +108,24 @@ def delete_collection(name: str, request: Request, services: ServicesGiven) -> N
     for blob in services.collections.delete(name):
         services.blobs.delete(blob)
     audit(request, "collection.delete", name[:255])
+
+
+def _changed(name: str, change: CollectionChange, request: Request, services: Services) -> ChangedCollection:
+    before = record = _known(services, name)
+    if "adapter" in change.model_fields_set:
+        record = services.collections.adapt(name, change.adapter)
+    if "redact" in change.model_fields_set:
+        record = services.collections.update(name, change.redact)
+    audit(request, "collection.change", name[:255])
+    reindex_needed = before.redact != record.redact and record.documents > 0
+    return ChangedCollection(**_view(services)(record).model_dump(), reindex_needed=reindex_needed)
+
+
+def _known(services: Services, name: str) -> CollectionRecord:
+    record = services.collections.by_name(name)
+    if record is None:
+        raise UnknownCollection(f"there is no collection named {name!r}")
+    return record
 
 
 def _view(services: Services) -> Callable[[CollectionRecord], Collection]:
@@ -110,6 +143,7 @@ def _view(services: Services) -> Callable[[CollectionRecord], Collection]:
             name=record.name,
             documents=record.documents,
             redact=list(record.redact),
+            adapter=record.adapter,
             embedder=record.fingerprint.partition("|")[0],
             outdated=outdated,
             reindexing=shown(under_way[record.name]) if record.name in under_way else None,

@@ -105,6 +105,7 @@ SHAPES: Mapping[type[BaseException], Shape] = {
     retrieval.InvalidFilter: Shape(422, "invalid_filter", "The filter makes no sense"),
     retrieval.NoRoomForIndex: Shape(507, "storage_full", "The disk is full", retry_after=30),
     retrieval.RetrievalError: Shape(503, "search_unavailable", "Search is not available", _BUSY, _RETRY_SECONDS),
+    generation.UnknownAdapter: Shape(422, "unknown_adapter", "There is no such adapter"),
     generation.UnknownGenerator: Shape(422, "unknown_generator", "There is no such generator"),
     generation.GeneratorNeeded: Shape(422, "generator_needed", "A language model is needed"),
     generation.InvalidSchema: Shape(422, "invalid_schema", "The JSON schema cannot be used"),

@@ -17,7 +17,7 @@ from app.db.sql import among, byte_order, changed, insert_if_new
 from app.db.types import CollectionRecord, Paged
 from ingestion.types import BlobKey, PersonalKind
 from retrieval.errors import UnknownCollection
-from retrieval.types import CollectionId
+from retrieval.types import CollectionId, Scope
 
 IN_COLLECTION = (
     models.Chunk,
@@ -107,6 +107,23 @@ class CollectionStore:
             raise UnknownCollection(f"there is no collection named {name!r}")
         return _record(row)
 
+    def adapt(self, name: str, adapter: str | None) -> CollectionRecord:
+        """Answers over it are written with this adapter of the served model from now on. Raises UnknownCollection."""
+        mine = models.Collection.name == name
+        with self.db.write() as session:
+            session.execute(update(models.Collection).where(mine).values(adapter=adapter))
+            row = session.execute(_records().where(mine)).first()
+        if row is None:
+            raise UnknownCollection(f"there is no collection named {name!r}")
+        return _record(row)
+
+    def adapter_of(self, scope: Scope) -> str | None:
+        """The adapter that all collections in scope agree on; None where they differ or have none."""
+        statement = select(models.Collection.adapter).where(among(models.Collection.id, scope.collections)).distinct()
+        with self.db.read() as session:
+            adapters = session.scalars(statement).all()
+        return adapters[0] if len(adapters) == 1 else None
+
     def delete(self, name: str) -> "list[BlobKey]":
         """Delete it with everything in it; gives the blobs left without a reference. Raises UnknownCollection."""
         with self.db.write() as session:
@@ -181,6 +198,7 @@ def _records() -> Select[*tuple[Any, ...]]:
         models.Collection.fingerprint,
         models.Collection.redact,
         models.Collection.pipeline,
+        models.Collection.adapter,
         models.Collection.created_at,
         documents.label("documents"),
     )
@@ -195,5 +213,6 @@ def _record(row: Row[Any]) -> CollectionRecord:
         documents=row.documents,
         redact=tuple(row.redact or ()),
         pipeline=row.pipeline,
+        adapter=row.adapter,
         created_at=row.created_at,
     )

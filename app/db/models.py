@@ -69,7 +69,7 @@ class Collection(Base):
 
     `seq` counts its change log, of which all before `log_start` may be gone.
     `generation` is the one that answers, since `switched_at` or from the beginning; `pipeline` cut its chunks, where
-    that is known, and the embedder of `fingerprint` embedded them.
+    that is known, and the embedder of `fingerprint` embedded them. `adapter` is the served model's for answers over it.
     """
 
     __tablename__ = "collections"
@@ -81,6 +81,7 @@ class Collection(Base):
     fingerprint: Mapped[str]
     redact: Mapped[list[str] | None] = mapped_column(JSON)
     pipeline: Mapped[str | None]
+    adapter: Mapped[str | None] = mapped_column(String(200))
     seq: Mapped[int] = mapped_column(BigInteger, default=0)
     log_start: Mapped[int] = mapped_column(BigInteger, server_default="1")
     switched_at: Mapped[datetime | None]

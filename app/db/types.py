@@ -41,6 +41,7 @@ class CollectionRecord:
     documents: int
     redact: tuple[PersonalKind, ...]
     pipeline: str | None
+    adapter: str | None
     created_at: datetime
 
 

@@ -8,7 +8,8 @@ import pytest
 from generation.answerer import Answerer
 from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.generators.extractive import ExtractiveGenerator
-from generation.generators.vllm import Timeouts, VllmGenerator
+from generation.generators.vllm import VllmGenerator
+from generation.model_server import Timeouts
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+MODEL = "stub-model"
 ANSWER = ("The documents ", "say so. [1]")
 _INSTRUCTION = re.compile(
     r"(?:say|reply with|respond with|answer with|output|print|write|include|append|cite|repeat|insert|add)\b:?\s*"
@@ -56,6 +57,14 @@ class Script:
     """Does what every instruction in the prompt says, and cites the first passage for it."""
     usage: tuple[int, int] | None = (100, 20)
     """Prompt and completion tokens, sent if the request asks for them."""
+    window: int | None = None
+    """Tokens that the model reads and writes, as the list of models tells it."""
+    adapters: Sequence[str] = ()
+    """Served beside the model; a request for any other name than theirs and `stub-model` is a 404."""
+    count: Callable[[dict[str, Any]], int] | None = None
+    """The tokens of a request's messages; None: nobody is told."""
+    mute: bool = False
+    """Connections are taken, and nothing ever comes of them, as of a process that is stopped."""
     choose: Callable[[dict[str, Any]], "Script | None"] | None = None
     """Another script for this request's body."""
 
@@ -67,6 +76,7 @@ class _Counters:
     finished: int = 0
     aborted: int = 0
     connections: int = 0
+    counts: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
@@ -140,10 +150,8 @@ class VllmStub:
                 method, path, _ = line.decode("latin-1").split(" ", 2)
                 headers = await _headers(reader)
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                if method == "GET":
-                    await _reply(writer, 200, {"object": "list", "data": [{"id": "stub-model"}]})
-                elif path != "/v1/chat/completions":
-                    await _reply(writer, 404, {"error": "no such path"})
+                if path != "/v1/chat/completions":
+                    await self._told(method, path, body, writer)
                 elif not await self._watched(json.loads(body), headers, reader, writer):
                     return
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -152,6 +160,20 @@ class VllmStub:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
+
+    async def _told(self, method: str, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
+        script = self.script
+        if script.mute:
+            await asyncio.Event().wait()
+        if (method, path) == ("GET", "/v1/models"):
+            window = {} if script.window is None else {"max_model_len": script.window}
+            adapters = [{"id": name, "parent": MODEL} for name in script.adapters]
+            await _reply(writer, 200, {"object": "list", "data": [{"id": MODEL, **window}, *adapters]})
+        elif path == "/tokenize" and script.count is not None:
+            self.seen.counts += 1
+            await _reply(writer, 200, {"count": script.count(json.loads(body)), "max_model_len": script.window})
+        else:
+            await _reply(writer, 404, {"error": "no such path"})
 
     async def _watched(
         self,
@@ -184,7 +206,12 @@ class VllmStub:
         script = self.script
         if script.choose is not None:
             script = script.choose(body) or script
+        if script.mute:
+            await asyncio.Event().wait()
         await asyncio.sleep(script.first_delay_seconds)
+        if body["model"] not in {MODEL, *script.adapters}:
+            await _reply(writer, 404, {"error": {"message": "no such model", "code": 404}})
+            return True
         if script.status != 200:
             await _reply(writer, script.status, {"error": {"message": "scripted", "code": script.status}})
             return True

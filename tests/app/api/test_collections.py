@@ -77,7 +77,9 @@ def test_a_change_of_what_is_blackened_counts_from_the_next_file_on(service: Run
     assert texts == ["Write to before@example.org.", "Write to [EMAIL]."]
 
 
-@pytest.mark.parametrize("change", [{}, {"redact": ["name"]}, {"redact": "email"}, {"redact": None}, {"x": 1}])
+@pytest.mark.parametrize(
+    "change", [{}, {"redact": ["name"]}, {"redact": "email"}, {"redact": None}, {"x": 1}, {"adapter": ""}]
+)
 def test_a_change_that_makes_no_sense_is_refused(change: object, admin: httpx.Client) -> None:
     assert admin.patch(f"{COLLECTIONS}/default", json=change).status_code == 422
 

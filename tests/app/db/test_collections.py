@@ -5,6 +5,7 @@ from app.db.errors import Conflict, InvalidCursor
 from app.db.models import Base
 from ingestion.types import BlobKey
 from retrieval.errors import UnknownCollection
+from retrieval.types import Scope
 from tests.app.db.builders import World, at_once, sha, upload
 
 
@@ -45,6 +46,24 @@ def test_pages_of_collections_go_by_name_through_those_that_may_be_seen(here: Wo
     assert third.next_cursor is None
     with pytest.raises(InvalidCursor):
         here.collections.page(None, 2, "x-x")
+
+
+def test_collections_agree_on_an_adapter_or_have_none(here: World) -> None:
+    def adapter_of(*names: str) -> str | None:
+        ids = here.collections.ids()
+        return here.collections.adapter_of(Scope(frozenset(ids[name] for name in names)))
+
+    for name in ("a", "b"):
+        here.collections.create(name, "f")
+    assert here.collections.adapt("a", "legal").adapter == "legal"
+    assert (adapter_of(), adapter_of("b"), adapter_of("a"), adapter_of("a", "b")) == (None, None, "legal", None)
+    here.collections.adapt("b", "legal")
+    assert adapter_of("a", "b") == "legal"
+    here.collections.adapt("b", "medical")
+    assert adapter_of("a", "b") is None
+    assert here.collections.adapt("a", None).adapter is None
+    with pytest.raises(UnknownCollection):
+        here.collections.adapt("nowhere", "legal")
 
 
 def test_a_deleted_collection_takes_everything_with_it_and_no_other(here: World) -> None:

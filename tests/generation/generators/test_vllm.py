@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from generation.errors import GeneratorUnavailable
-from generation.generators.vllm import ANSWER_BYTES, Timeouts, VllmGenerator
+from generation.errors import GeneratorUnavailable, UnknownAdapter
+from generation.generators.vllm import VllmGenerator
+from generation.model_server import ANSWER_BYTES, Timeouts, windows_in
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.breaker import Breaker
 from tests.contracts.generator import GeneratorContract
-from tests.generation.given import request
+from tests.generation.given import hit, request
 from tests.stubs.vllm import Script, VllmStub, prompt_of
 
 PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
@@ -213,7 +214,7 @@ def test_a_connection_is_used_again() -> None:
 
 def test_no_more_connections_than_allowed_and_the_rest_is_refused() -> None:
     async def crowd() -> list[object]:
-        generator = VllmGenerator(stub.base_url, "stub-model", connections=2, timeouts=replace(PATIENT, connect=0.1))
+        generator = VllmGenerator(stub.base_url, "stub-model", connections=2, timeouts=replace(PATIENT, queue=0.1))
 
         async def one() -> list[GeneratorEvent]:
             return [event async for event in generator.stream(request())]
@@ -290,3 +291,86 @@ def test_it_completes_a_short_rewriting() -> None:
 def test_an_address_that_is_not_http_is_refused_at_once(address: str) -> None:
     with pytest.raises(ValueError, match="http"):
         VllmGenerator(address, "stub-model")
+
+
+def fitted(stub: VllmStub, asked: GenerationRequest, breaker: Breaker | None = None) -> GenerationRequest:
+    return with_generator(stub, lambda generator: generator.fitted(asked), breaker=breaker)
+
+
+def words(body: dict[str, Any]) -> int:
+    return len(prompt_of(body).split())
+
+
+def long_request() -> GenerationRequest:
+    return request("What is it?", *(hit("Paris is the capital of France. " * 50, rank) for rank in range(1, 6)))
+
+
+def test_a_request_is_shortened_until_the_servers_own_count_fits_its_window() -> None:
+    with VllmStub(Script(window=1800, count=words)) as stub:
+        asked = fitted(stub, long_request())
+        counts = stub.seen.counts
+        ask(stub, asked)
+    (body,) = stub.seen.bodies
+    assert 0 < len(asked.context.passages) < 5
+    assert words(body) + body["max_tokens"] <= 1800
+    assert counts <= 4
+
+
+def test_a_short_request_is_not_counted_at_all() -> None:
+    with VllmStub(Script(window=8192, count=words)) as stub:
+        assert len(fitted(stub, request()).context.passages) == 1
+    assert stub.seen.counts == 0
+
+
+def test_a_server_that_does_not_count_is_asked_once_and_gets_less() -> None:
+    with VllmStub(Script(window=4000)) as stub:
+        assert 0 < len(fitted(stub, long_request()).context.passages) < 5
+    assert stub.seen.counts == 0
+
+
+def test_a_server_that_tells_no_window_gets_everything() -> None:
+    with VllmStub() as stub:
+        assert len(fitted(stub, long_request()).context.passages) == 5
+
+
+def test_a_server_that_failed_repeatedly_is_not_asked_for_its_window() -> None:
+    breaker = Breaker(failures_to_open=1)
+    breaker.failed()
+    with VllmStub(Script(window=100)) as stub:
+        assert len(fitted(stub, long_request(), breaker).context.passages) == 5
+    assert stub.seen.connections == 0
+
+
+def test_a_process_that_is_stopped_is_noticed_before_anything_is_written() -> None:
+    async def use(generator: VllmGenerator) -> None:
+        with pytest.raises(GeneratorUnavailable):
+            await generator.fitted(long_request())
+        with pytest.raises(GeneratorUnavailable):
+            _ = [event async for event in generator.stream(request())]
+
+    breaker = Breaker(failures_to_open=2)
+    with VllmStub(Script(mute=True)) as stub:
+        with_generator(stub, use, replace(PATIENT, head=0.3), breaker)
+    assert breaker.is_open
+
+
+def test_an_adapter_is_asked_for_by_its_name_and_one_that_is_gone_is_told_apart() -> None:
+    async def use(generator: VllmGenerator) -> tuple[str, list[str]]:
+        adapted = generator.adapted("legal")
+        assert [event async for event in adapted.stream(request())]
+        with pytest.raises(UnknownAdapter):
+            await generator.adapted("gone").fitted(request())
+        with pytest.raises(UnknownAdapter):
+            _ = [event async for event in generator.adapted("gone").stream(request())]
+        return adapted.name, await generator.adapters()
+
+    breaker = Breaker(failures_to_open=1)
+    with VllmStub(Script(adapters=("medical", "legal"))) as stub:
+        assert with_generator(stub, use, breaker=breaker) == ("legal", ["legal", "medical"])
+    assert [body["model"] for body in stub.seen.bodies] == ["legal", "gone"]
+    assert not breaker.is_open
+
+
+@pytest.mark.parametrize("data", [None, 7, [7], [{"id": 7}], [{"id": "stub-model", "max_model_len": "x"}]])
+def test_a_list_of_models_that_makes_no_sense_tells_nothing(data: object) -> None:
+    assert windows_in({"data": data}) in ({}, {"stub-model": None})

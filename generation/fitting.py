@@ -1,0 +1,73 @@
+"""A request within the window of the model that will read it: history and passages left out until it fits."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from generation.errors import GeneratorUnavailable
+from generation.prompts import answer_messages
+from generation.types import GenerationRequest
+
+CountTokens: TypeAlias = Callable[[GenerationRequest], Awaitable[int | None]]
+
+_TEMPLATE_TOKENS = 256  # more than any chat template adds to two messages
+_BYTES_A_TOKEN = 2  # an estimate on the high side: English has four, Chinese two or three
+_MARKER = "0" * 16  # as long as those that are sent
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """`count` gives the tokens of the whole prompt, or None where the server does not count."""
+
+    window: int
+    count: CountTokens
+
+    async def fitted(self, request: GenerationRequest) -> GenerationRequest:
+        """The longest form of the request that fits beside its answer, to which half of the window goes at most.
+
+        The oldest turns go first, then the last passages; raises GeneratorUnavailable when one passage is too many.
+        """
+        answer = min(request.max_tokens, self.window // 2)
+        request = replace(request, max_tokens=answer)
+        if await self._fits(request):
+            return request
+        shorter = _shorter(request)
+        low, high = 0, len(shorter)  # all before `low` are too long; from `high` on they fit
+        while low < high:
+            middle = (low + high) // 2
+            if await self._fits(shorter[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        if low == len(shorter):
+            raise GeneratorUnavailable(f"not even one passage fits the {self.window} tokens that the model reads")
+        return shorter[low]
+
+    async def _fits(self, request: GenerationRequest) -> bool:
+        room = self.window - request.max_tokens
+        size = sum(len(message.content.encode()) for message in answer_messages(request, _MARKER))
+        if size + _TEMPLATE_TOKENS <= room:  # a token stands for a byte at least
+            return True
+        counted = await self.count(request)
+        return (size // _BYTES_A_TOKEN + _TEMPLATE_TOKENS if counted is None else counted) <= room
+
+
+def _shorter(request: GenerationRequest) -> list[GenerationRequest]:
+    """Every shorter form, the longest first: fewer turns, then fewer passages."""
+    turns = [replace(request, history=request.history[left:]) for left in range(1, len(request.history) + 1)]
+    bare = turns[-1] if turns else request
+    return [*turns, *(_with_passages(bare, kept) for kept in range(len(request.context.passages) - 1, 0, -1))]
+
+
+def _with_passages(request: GenerationRequest, kept: int) -> GenerationRequest:
+    """The first of the passages; their tokens are estimated by their share of the text."""
+    context = request.context
+    first = context.passages[:kept]
+    share = sum(len(each.text) for each in first) / max(1, sum(len(each.text) for each in context.passages))
+    shorter = replace(
+        context,
+        passages=first,
+        tokens=round(context.tokens * share),
+        tokens_uncompressed=round(context.tokens_uncompressed * share),
+    )
+    return replace(request, context=shorter)
