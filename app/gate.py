@@ -92,6 +92,7 @@ RULES = (
     Rule("GET", "/v1/admin/keys", "admin"),
     Rule("POST", "/v1/admin/keys", "admin"),
     Rule("DELETE", "/v1/admin/keys/{id}", "admin"),
+    Rule("GET", "/v1/admin/feedback", "admin"),
     Rule("GET", "/v1/admin/evaluations", "admin"),
     Rule("POST", "/v1/admin/evaluations", "admin"),
     Rule("GET", "/v1/admin/evaluations/{id}", "admin"),

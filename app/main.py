@@ -28,6 +28,7 @@ from app.api import (
     documents,
     evaluations,
     exchange,
+    feedback,
     health,
     jobs,
     keys,
@@ -93,6 +94,7 @@ _ROUTERS = (
     suggestions,
     conversations,
     evaluations,
+    feedback,
     openai,
     mcp,
 )

@@ -32,6 +32,9 @@ def evaluate(
     collection: Annotated[
         str | None, typer.Option("--collection", help="Ask this collection; nothing is brought in.")
     ] = None,
+    from_feedback: Annotated[
+        bool, typer.Option("--from-feedback", help="Ask the collection what askers rated the answers to.")
+    ] = False,
     questions_of: Annotated[
         Path | None,
         typer.Option(help="Ask in the words of this dataset's questions of the same ids.", exists=True),
@@ -55,6 +58,7 @@ def evaluate(
     wanted = measuring.Wanted(
         datasets=tuple(datasets or ()),
         collection=collection,
+        from_feedback=from_feedback,
         questions_of=questions_of,
         foreign=tuple(foreign or ()),
         limit=limit,
@@ -62,7 +66,7 @@ def evaluate(
     )
     with measuring.in_words():
         configurations = compare or ((configuration,) if configuration else ())
-        if compare is not None and not wanted.datasets:
+        if compare is not None and not (wanted.datasets or from_feedback):
             runs = measuring.stored(*compare)
         else:
             runs = measuring.measured(wanted, configurations, url, key)

@@ -15,7 +15,7 @@ from app.evaluation.comparison import Comparison, NothingInCommon, compare
 from app.evaluation.configurations import DEFAULT, InvalidConfiguration, configuration
 from app.evaluation.corpus import CorpusIds, UnknownDocuments, prepare, standing
 from app.evaluation.datasets import NoDataset, load
-from app.evaluation.own_questions import load_table
+from app.evaluation.own_questions import load_table, of_feedback
 from app.evaluation.report import page, told
 from app.evaluation.runs import Plan, Run, Runs, read_runs, run
 from app.evaluation.types import Dataset, Question, Split, sample
@@ -30,6 +30,7 @@ class Wanted:
 
     datasets: tuple[Path, ...]
     collection: str | None
+    from_feedback: bool
     questions_of: Path | None
     foreign: tuple[Path, ...]
     limit: int | None
@@ -55,10 +56,12 @@ def measured(wanted: Wanted, configurations: Sequence[str], url: str | None, key
     chosen = [configuration(each) for each in configurations] or [DEFAULT]
     datasets = [_loaded(path, wanted) for path in wanted.datasets]
     foreign = tuple(_foreign(path) for path in wanted.foreign)
-    if not datasets:
-        raise NoDataset("there is nothing to ask: give a dataset")
+    if not (datasets or wanted.from_feedback):
+        raise NoDataset("there is nothing to ask: give a dataset, or --from-feedback")
     runs: list[Run] = []
     with connected(url, key) as client:
+        if wanted.from_feedback:
+            datasets.append(_rated(client, wanted))
         for given in datasets:
             dataset, collection, ids = _placed(client, given, wanted.collection)
             for each in chosen:
@@ -93,6 +96,20 @@ def _comparisons(runs: Sequence[Run]) -> list[Comparison]:
     return [compare(*pair) for pair in by_dataset.values()]
 
 
+def _rated(client: Client, wanted: Wanted) -> Dataset:
+    if wanted.collection is None:
+        raise NoDataset("say by --collection which documents the feedback is about")
+    documents = {str(each["id"]) for each in client.listed("/v1/documents", collection=wanted.collection)}
+    return _drawn(of_feedback(client.listed("/v1/admin/feedback"), documents), wanted)
+
+
+def _drawn(dataset: Dataset, wanted: Wanted) -> Dataset:
+    questions = sample(dataset.questions, wanted.limit, wanted.split)
+    if not questions:
+        raise NoDataset(f"{dataset.name}: there are no questions")
+    return replace(dataset, questions=questions)
+
+
 def _loaded(path: Path, wanted: Wanted) -> Dataset:
     if path.is_dir():
         dataset = load(path)
@@ -107,10 +124,7 @@ def _loaded(path: Path, wanted: Wanted) -> Dataset:
             name=f"{dataset.name} asked by {wanted.questions_of.resolve().name}",
             questions=tuple(replace(each, text=words[each.id]) for each in dataset.questions if each.id in words),
         )
-    questions = sample(dataset.questions, wanted.limit, wanted.split)
-    if not questions:
-        raise NoDataset(f"{path}: there are no questions")
-    return replace(dataset, questions=questions)
+    return _drawn(dataset, wanted)
 
 
 def _foreign(path: Path) -> tuple[Question, ...]:

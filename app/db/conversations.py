@@ -13,10 +13,19 @@ from app.db.errors import UnknownAnswer, UnknownConversation
 from app.db.ids import new_id
 from app.db.session import Database
 from app.db.sql import changed, insert_all, storable
-from app.db.types import AnswerId, ConversationId, ConversationRecord, KeyId, MessageRecord, Paged
+from app.db.types import AnswerId, ConversationId, ConversationRecord, KeyId, MessageRecord, Paged, RatedRecord
 
 MESSAGES: Final = 1000
 """How many messages of one conversation are given, the last ones."""
+
+_MESSAGE = (
+    models.Message.id,
+    models.Message.conversation_id,
+    models.Message.question,
+    models.Message.answer,
+    models.Message.created_at,
+    models.Feedback.rating,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +64,7 @@ class ConversationStore:
         with self.db.read() as session:
             record = _conversation(_owned(session, key, id))
             rows = session.execute(
-                select(
-                    models.Message.id,
-                    models.Message.conversation_id,
-                    models.Message.question,
-                    models.Message.answer,
-                    models.Message.created_at,
-                    models.Feedback.rating,
-                )
+                select(*_MESSAGE)
                 .outerjoin(models.Feedback, models.Feedback.message_id == models.Message.id)
                 .where(models.Message.conversation_id == id)
                 .order_by(models.Message.id.desc())
@@ -130,6 +132,17 @@ class ConversationStore:
                 raise UnknownAnswer(f"there is no answer {answer_id}")
             record = MessageRecord(answer_id, None, row.question, row.answer, None, row.created_at)
             return record, row.key_id == key
+
+    def rated(self, limit: int, cursor: str | None) -> Paged[RatedRecord]:
+        """Every asker's rated answers, the newest answers first."""
+        columns = [*_MESSAGE, models.Feedback.comment]
+        statement = select(*columns).join(models.Feedback, models.Feedback.message_id == models.Message.id)
+        if cursor is not None:
+            statement = statement.where(models.Message.id < cursor)
+        with self.db.read() as session:
+            rows = session.execute(statement.order_by(models.Message.id.desc()).limit(limit + 1)).all()
+        records = tuple(RatedRecord(_message(row), row.comment) for row in rows[:limit])
+        return Paged(records, records[-1].message.id if len(rows) > limit else None)
 
     def rate(self, key: KeyId, answer_id: AnswerId, rating: int, comment: str | None) -> None:
         """The last word counts. Raises UnknownAnswer."""

@@ -239,6 +239,14 @@ class MessageRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RatedRecord:
+    """A question and its answer with what the asker thought of it."""
+
+    message: MessageRecord
+    comment: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationRecord:
     """The summary of a finished evaluation."""
 

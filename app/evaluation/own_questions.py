@@ -1,7 +1,7 @@
 """A team's own questions about a collection that is there: from a table, or from what askers thought of answers."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from app.client import Json
@@ -34,18 +34,19 @@ def _of_rows(question: str, rows: list[Mapping[str, str]]) -> Question:
     return Question(question, question, bool(wordings or documents), documents, (wordings,) if wordings else ())
 
 
-def of_feedback(rated: Iterable[Json]) -> Dataset:
-    """Questions whose answers askers rated, as `GET /v1/admin/feedback` lists them, the newest rating of each first.
+def of_feedback(rated: Iterable[Json], documents: Container[str]) -> Dataset:
+    """Questions whose answers askers rated, as `GET /v1/admin/feedback` lists them, about these documents.
 
     What an answer that was liked cites is right. An abstention that was liked was right to tell nothing, and one that
-    was not should have told something. Of other answers that were not liked nothing is known: they are left out.
+    was not should have told something. Of other answers that were not liked nothing is known: they are left out. Of a
+    question that was asked more than once the first row counts, which is its newest.
     """
     questions: dict[str, Question] = {}
     for each in rated:
         text, answer, liked = str(each["question"]), each["answer"], each["rating"] > 0
-        if text in questions or not (liked or answer["abstained"]):
-            continue
         cited = {str(citation["document"]["id"]): 1 for citation in answer["citations"]}
-        answerable = not answer["abstained"] if liked else True
-        questions[text] = Question(text, text, answerable, cited if liked else {})
+        known = {document: grade for document, grade in cited.items() if document in documents}
+        tells = answer["abstained"] or (liked and bool(known))
+        if text not in questions and tells:
+            questions[text] = Question(text, text, answer["abstained"] != liked, known)
     return Dataset("feedback", (), tuple(questions.values()))

@@ -59,7 +59,7 @@ def cells(output: str, first: str) -> list[str]:
 def test_a_folder_that_is_no_dataset_is_told_what_one_holds(tmp_path: Path) -> None:
     words = f"{tmp_path / 'corpus.jsonl'} is not there: a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or"
     assert words in " ".join(evaluate(tmp_path, fails=True).split())
-    assert "there is nothing to ask: give a dataset" in evaluate(fails=True)
+    assert "there is nothing to ask: give a dataset, or --from-feedback" in evaluate(fails=True)
 
 
 def test_a_run_tells_its_figures_and_is_kept(metals: Path, tmp_path: Path) -> None:
@@ -190,6 +190,21 @@ def test_a_teams_own_questions_are_asked_of_its_collection(metals: Path, tmp_pat
     table.write_text("question,answer,document\nWhen?,,zinc.md\n")
     assert "ours holds no document zinc.md" in evaluate(table, "--collection", "ours", fails=True)
     assert "say by --collection what its questions are about" in " ".join(evaluate(table, fails=True).split())
+
+
+def test_what_askers_rated_is_asked_again(tmp_path: Path) -> None:
+    (tmp_path / "tin.md").write_text("# Tin\n\nTin melts at 231.9 degrees.\n")
+    CliRunner().invoke(cli, ["ingest", str(tmp_path / "tin.md"), "--collection", "ours"])
+    with own_service(Settings()) as client:
+        answer = client.post("/v1/answers", {"question": "At how many degrees does tin melt?"})
+        client.http.post(f"/v1/answers/{answer['id']}/feedback", json={"rating": 1, "comment": "right"})
+        (rated,) = client.get("/v1/admin/feedback")["items"]
+    assert (rated["answer"], rated["rating"], rated["comment"]) == (answer, 1, "right")
+
+    output = evaluate("--from-feedback", "--collection", "ours")
+
+    assert cells(output, "nDCG@10") == cells(output, "right documents cited") == ["1.000 [1.000, 1.000] (1)"]
+    assert "say by --collection which documents" in " ".join(evaluate("--from-feedback", fails=True).split())
 
 
 def test_a_set_may_be_asked_in_the_words_of_another(metals: Path, tmp_path: Path) -> None:

@@ -46,12 +46,14 @@ def rated(question: str, rating: int, *documents: str) -> dict[str, Any]:
 def test_what_askers_thought_of_answers_says_what_is_right() -> None:
     dataset = of_feedback(
         [
-            rated("good", 1, "doc_1", "doc_2"),
+            rated("good", 1, "doc_1", "doc_2", "doc_9"),
             rated("good", -1, "doc_3"),
             rated("bad", -1, "doc_1"),
             rated("rightly refused", 1),
             rated("wrongly refused", -1),
-        ]
+            rated("of another collection", 1, "doc_9"),
+        ],
+        {"doc_1", "doc_2", "doc_3"},
     )
 
     assert dataset.questions == (
