@@ -53,6 +53,10 @@ class Client:
         """The body of a POST's reply."""
         return self._json("POST", path, json=body)
 
+    def put(self, path: str, body: Json) -> Json:
+        """The body of a PUT's reply."""
+        return self._json("PUT", path, json=body)
+
     def patch(self, path: str, body: Json) -> Json:
         """The body of a PATCH's reply."""
         return self._json("PATCH", path, json=body)

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import (
     answers,
+    calibration,
     collections,
     conversations,
     documents,
@@ -94,6 +95,7 @@ _ROUTERS = (
     suggestions,
     conversations,
     evaluations,
+    calibration,
     feedback,
     openai,
     mcp,

@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         """The SQLAlchemy address of the database: as set, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'openbook.db'}"
 
+    @property
+    def sets_threshold(self) -> bool:
+        """Whether the threshold of abstention was set by somebody: then no calibration goes before it."""
+        return "abstain_below" in self.model_fields_set
+
     @model_validator(mode="after")
     def _combinations(self) -> Self:
         if self.blob_store == "s3" and not self.s3_bucket:

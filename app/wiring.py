@@ -7,6 +7,7 @@ from pathlib import Path
 from zlib import crc32
 
 from app.db.audit import AuditStore
+from app.db.calibrations import CalibrationStore
 from app.db.changes import ChangeStore
 from app.db.chunks import ChunkStore
 from app.db.collections import CollectionStore
@@ -32,6 +33,7 @@ from generation.decomposition import Decomposition
 from generation.expansion import Expansion
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import VllmGenerator
+from generation.grounding import SCALE
 from generation.inquiry import Inquiry
 from generation.ports import Completer, Generator
 from generation.query import StandaloneQuestion
@@ -81,6 +83,7 @@ class Services:
     keys: KeyStore
     conversations: ConversationStore
     evaluations: EvaluationStore
+    calibrations: CalibrationStore
     audit: AuditStore
     idempotency: IdempotencyStore
     pins: PinStore
@@ -114,6 +117,7 @@ def build(settings: Settings) -> Services:
         settings.embedder, settings.embedder_url, EmbedderStore(db), partial(_embedder, settings)
     )
     embedder = embedders.configured
+    calibrations = CalibrationStore(db, SCALE)
     sandbox = Sandbox(
         settings.parse_processes,
         settings.parse_timeout_seconds,
@@ -142,6 +146,7 @@ def build(settings: Settings) -> Services:
         keys=KeyStore(db),
         conversations=ConversationStore(db),
         evaluations=EvaluationStore(db),
+        calibrations=calibrations,
         audit=AuditStore(db),
         idempotency=IdempotencyStore(db),
         pins=pins,
@@ -151,7 +156,7 @@ def build(settings: Settings) -> Services:
         reindexes=ReindexStore(db, PIPELINE, settings.job_max_attempts),
         replica=replica,
         retriever=retriever,
-        answerer=_answerer(settings, retriever, embedder, collections),
+        answerer=_answerer(settings, retriever, embedder, collections, calibrations),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
         pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, _ocr(settings, sandbox), embedders),
         sandbox=sandbox,
@@ -224,7 +229,13 @@ def _reading(settings: Settings) -> str:
     return f"{PARSER_VERSION}.{crc32(languages.encode()):08x}" if languages else PARSER_VERSION
 
 
-def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder, collections: CollectionStore) -> Answerer:
+def _answerer(
+    settings: Settings,
+    retriever: Retriever,
+    embedder: Embedder,
+    collections: CollectionStore,
+    calibrations: CalibrationStore,
+) -> Answerer:
     extractive = ExtractiveGenerator(embedder.count_tokens)
     generators: dict[str, Generator] = {extractive.name: extractive}
     completer: Completer | None = None
@@ -249,9 +260,15 @@ def _answerer(settings: Settings, retriever: Retriever, embedder: Embedder, coll
         context_tokens=settings.context_tokens,
         remove_unsupported=settings.unsupported == "remove",
         adapter_of=collections.adapter_of,
+        calibrated=lambda: None if settings.sets_threshold else _threshold(calibrations, embedder),
     )
 
 
 def _vllm(settings: Settings, url: str, model: str) -> VllmGenerator:
     key = settings.generator_api_key.get_secret_value() if settings.generator_api_key else None
     return VllmGenerator(url, model, key, settings.generator_timeout_seconds, settings.generator_connections)
+
+
+def _threshold(calibrations: CalibrationStore, embedder: Embedder) -> float | None:
+    found = calibrations.get(embedder.fingerprint)
+    return None if found is None else found.abstain_below

@@ -14,6 +14,9 @@ _DENSE_WEIGHT = 0.6
 # refused, and of the foreign .54-.98, .86 in the mean.
 _TERMS_ALONE = 1.2
 
+SCALE = 1
+"""Of the evidence: it counts up when the score changes, so that thresholds found before are not used."""
+
 
 def evidence(question: str, hits: Sequence[Hit]) -> float:
     """How likely the hits answer the question, 0..1: the best sentence's similarity and the best share of its terms.

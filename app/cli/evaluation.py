@@ -47,6 +47,14 @@ def evaluate(
     split: Annotated[
         Split | None, typer.Option(help="One half of the questions: tune on the one, report on the other.")
     ] = None,
+    calibrate: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Find and keep the threshold of abstention that refuses this share of what is answerable.",
+        ),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the runs, question by question.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a page with plots.")] = None,
     url: Url = None,
@@ -69,5 +77,5 @@ def evaluate(
         if compare is not None and not (wanted.datasets or from_feedback):
             runs = measuring.stored(*compare)
         else:
-            runs = measuring.measured(wanted, configurations, url, key)
+            runs = measuring.measured(wanted, configurations, calibrate, url, key)
         measuring.report(runs, json_file, html_file, compared=compare is not None)

@@ -11,6 +11,7 @@ from rich.table import Table
 from app.cli.terminal import connected, console, fail
 from app.client import Client, Refused
 from app.evaluation.asking import Asker
+from app.evaluation.calibration import TooFewQuestions, calibrate
 from app.evaluation.comparison import Comparison, NothingInCommon, compare
 from app.evaluation.configurations import DEFAULT, InvalidConfiguration, configuration
 from app.evaluation.corpus import CorpusIds, UnknownDocuments, prepare, standing
@@ -42,7 +43,7 @@ def in_words() -> Generator[None]:
     """Turn what is wrong with what was given into one line of words."""
     try:
         yield
-    except (NoDataset, UnknownDocuments, InvalidConfiguration, NothingInCommon) as error:
+    except (NoDataset, UnknownDocuments, InvalidConfiguration, NothingInCommon, TooFewQuestions) as error:
         fail(str(error))
 
 
@@ -51,8 +52,10 @@ def stored(*paths: str) -> list[Run]:
     return [each for path in paths for each in read_runs(Path(path))]
 
 
-def measured(wanted: Wanted, configurations: Sequence[str], url: str | None, key: str | None) -> list[Run]:
-    """Every dataset under every configuration; an admin's service keeps the summaries."""
+def measured(
+    wanted: Wanted, configurations: Sequence[str], false_refusals: float | None, url: str | None, key: str | None
+) -> list[Run]:
+    """Every dataset under every configuration; an admin's service keeps the summaries, and a threshold if told to."""
     chosen = [configuration(each) for each in configurations] or [DEFAULT]
     datasets = [_loaded(path, wanted) for path in wanted.datasets]
     foreign = tuple(_foreign(path) for path in wanted.foreign)
@@ -68,6 +71,8 @@ def measured(wanted: Wanted, configurations: Sequence[str], url: str | None, key
                 asker = Asker(client, collection, ids, each)
                 runs.append(_run(asker, Plan(dataset, tuple(question for other in foreign for question in other))))
                 _keep(client, runs[-1])
+        if false_refusals is not None:
+            _calibrate(client, runs, false_refusals)
     return runs
 
 
@@ -154,6 +159,19 @@ def _keep(client: Client, finished: Run) -> None:
     except Refused as refusal:
         if refusal.problem["status"] != _FORBIDDEN:  # a reader's runs are the reader's own
             raise
+
+
+def _calibrate(client: Client, runs: Sequence[Run], false_refusals: float) -> None:
+    found = calibrate(runs, false_refusals)
+    body = {"abstain_below": found.abstain_below, "false_refusals": found.false_refusals}
+    in_force = client.put("/v1/admin/calibration", {**body, "answerable": found.answerable})
+    foreign = "" if found.foreign_refused is None else f", and {found.foreign_refused:.3f} of the foreign ones"
+    console.print(
+        f"Below {found.abstain_below:.3f} the service abstains: of {found.answerable} questions that the documents "
+        f"answer it refuses {found.false_refusals:.3f}{foreign}."
+    )
+    if in_force["source"] == "setting":
+        console.print(f"OPENBOOK_ABSTAIN_BELOW is set, and goes before it: {in_force['abstain_below']:.3f}.")
 
 
 def _figures(runs: Sequence[Run]) -> Table:

@@ -79,6 +79,7 @@ KEPT: Final[Mapping[str, Kept]] = {
     "messages": Kept(),
     "feedback": Kept(),
     "evaluations": Kept(),
+    "calibrations": Kept(),
     "audit": Kept(),
 }
 LEFT_OUT: Final[Mapping[str, str]] = {

@@ -405,6 +405,19 @@ class Feedback(Base):
     created_at: Mapped[datetime]
 
 
+class Calibration(Base):
+    """Below which evidence to abstain, found with an embedder's vectors on this scale of evidence."""
+
+    __tablename__ = "calibrations"
+
+    fingerprint: Mapped[str] = mapped_column(String(255), primary_key=True)
+    scale: Mapped[int]
+    abstain_below: Mapped[float] = mapped_column(Float(53))
+    false_refusals: Mapped[float] = mapped_column(Float(53))
+    answerable: Mapped[int]
+    created_at: Mapped[datetime]
+
+
 class Evaluation(Base):
     """The summary of a finished evaluation, as it was given."""
 

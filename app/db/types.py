@@ -247,6 +247,16 @@ class RatedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """A threshold that refuses this share of so many questions that the documents answer, and when it was found."""
+
+    abstain_below: float
+    false_refusals: float
+    answerable: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationRecord:
     """The summary of a finished evaluation."""
 
