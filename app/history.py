@@ -25,7 +25,18 @@ Counts: TypeAlias = Mapping[tuple[str, Outcome], int]
 Buckets: TypeAlias = Mapping[float, float]
 """How many took at most so many seconds, by the bucket's upper bound; the last is infinite."""
 
-_WATCHING = frozenset({"/", "/static/{path}", "/livez", "/readyz", "/metrics", "/v1/admin/health", "/v1/session"})
+_WATCHING = frozenset(
+    {
+        "/",
+        "/static/{path}",
+        "/static/{folder}/{path}",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/v1/admin/health",
+        "/v1/session",
+    }
+)
 """Routes that say more of who looks than of who works."""
 
 

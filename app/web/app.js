@@ -28,7 +28,7 @@ async function enter(reason) {
   const opened = new Map();
   const changed = () => opened.forEach((view) => view.refresh?.());
   shell = { session, stage, opened, context: { session, fail, changed } };
-  root.replaceChildren(skipLink(), topBar(session, fail), trouble, stage);
+  root.replaceChildren(topBar(session, fail), trouble, stage);
   await route();
 }
 
@@ -80,7 +80,7 @@ function skipLink() {
 
 function topBar(session, fail) {
   const link = (view) => el("a", { href: `#/${view.paths[0]}`, "data-view": view.name, t: view.words });
-  return el("header", { class: "top" },
+  return el("header", { class: "top" }, skipLink(),
     el("a", { class: "brand", href: "#/", "aria-label": "Openbook" }, el("img", { src: "/static/logo.svg", alt: "", width: 28, height: 28 }), el("span", {}, "Openbook")),
     el("nav", { "t-aria-label": "nav" }, viewsFor(session.role).map(link)),
     iconButton("settings", "menu", undefined, { popovertarget: "menu", class: "icon-button" }),

@@ -80,24 +80,30 @@ function take(frame, line) {
   if (field === "data") frame.data.push(value);
 }
 
-/** Uploads one file and gives its document; `progress` hears the share of the bytes that were sent, 0..1. */
-export function upload(file, collection, password, progress) {
-  const form = new FormData();
-  form.append("collection", collection);
-  if (password) form.append("password", password);
-  form.append("file", file, file.name);
+/** Sends a body and gives the reply's JSON; `progress` hears the share of the bytes that were sent, 0..1. */
+export function sendFile(method, address, body, progress) {
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest(); // fetch does not tell how much of a body was sent
-    call.open("POST", "/v1/admin/documents");
+    call.open(method, address);
     call.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     call.onerror = () => reject(new Problem(0));
     call.onload = () => {
-      if (call.status >= 300) return reject(refusal(call.status, call.responseText, call.getResponseHeader("Retry-After")));
-      const [entry] = JSON.parse(call.responseText).documents;
-      return entry.problem ? reject(new Problem(entry.problem.status, entry.problem)) : resolve(entry);
+      if (call.status >= 300) reject(refusal(call.status, call.responseText, call.getResponseHeader("Retry-After")));
+      else resolve(JSON.parse(call.responseText));
     };
-    call.send(form);
+    call.send(body);
   });
+}
+
+/** Uploads files into a collection, or one as a new version of the document `replaces`; gives an entry for each, in order. */
+export async function upload(files, { collection, password, folder, replaces }, progress) {
+  const form = new FormData();
+  if (collection) form.append("collection", collection);
+  if (password) form.append("password", password);
+  if (folder) form.append("metadata", JSON.stringify({ folder }));
+  for (const file of files) form.append("file", file, file.name);
+  if (replaces) return [await sendFile("PUT", path`/v1/admin/documents/${replaces}`, form, progress)];
+  return (await sendFile("POST", "/v1/admin/documents", form, progress)).documents;
 }
 
 /** Gives every row of a cursor-paged list, page by page. */

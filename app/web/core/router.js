@@ -3,8 +3,12 @@
 /** In the order of the navigation. `paths` are the first parts of the addresses; the chat's first part may be empty; `style` is loaded with it. */
 export const VIEWS = [
   { name: "chat", paths: ["", "c", "a"], words: "nav.chat", load: () => import("../chat/view.js") },
-  { name: "documents", paths: ["documents"], words: "nav.documents", admin: true, style: "admin", load: () => import("../admin/documents.js") },
+  ...["documents", "collections", "keys", "quality", "health"].map(adminView),
 ];
+
+function adminView(name) {
+  return { name, paths: [name], words: `nav.${name}`, admin: true, style: "admin", load: () => import(`../admin/${name}.js`) };
+}
 
 /** The views that a role may see. */
 export function viewsFor(role) {

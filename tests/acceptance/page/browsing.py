@@ -13,6 +13,7 @@ from tests.acceptance.conftest import Service
 WEB = Path("app/web")
 QUESTIONS = json.loads(Path("tests/samples_questions.json").read_text())
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 WATCH = """
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
@@ -79,6 +80,15 @@ def wait_for_samples(service: Service) -> None:
                 return
             time.sleep(0.2)
     pytest.fail("the samples did not become ready")
+
+
+def wait_until_read(service: Service, document: str) -> None:
+    """Return once a document has been read, however that went."""
+    deadline = time.monotonic() + 60
+    with service.client() as client:
+        while client.get(f"/v1/documents/{document}").raise_for_status().json()["status"] in ("queued", "processing"):
+            assert time.monotonic() < deadline, "the document was not read"
+            time.sleep(0.2)
 
 
 def ask(page: Page, question: str) -> None:

@@ -1,42 +1,118 @@
-"""The administrator's documents on the page."""
+"""The administrator's documents: uploads with words for what goes wrong, and the table."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.acceptance.page.browsing import PATIENCE_MS, Watched
+from tests.acceptance.conftest import Service
+from tests.acceptance.page.browsing import PATIENCE_MS, Watched, enter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-def test_an_upload_becomes_ready_and_can_be_deleted(inside: Watched) -> None:
-    page = inside.page
-    page.get_by_role("link", name="Documents").click()
-    ferry = b"# Harbour\n\nThe ferry to Skagen sails at 07:40."
-    note: FilePayload = {"name": "harbour.md", "mimeType": "text/markdown", "buffer": ferry}
-    bad: FilePayload = {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ\x90\x00\x03"}
-    page.get_by_label("choose files").set_input_files([note, bad])
-    uploads = page.get_by_role("list", name="Uploads").get_by_role("listitem")
-    expect(uploads.filter(has_text="harbour.md")).to_contain_text("Ready", timeout=PATIENCE_MS)
-    expect(uploads.filter(has_text="tool.exe")).to_contain_text("Failed: ")
+@pytest.fixture
+def documents(inside: Watched, samples: Service) -> Iterator[Watched]:
+    """A tab at the documents; whatever a test uploads is gone after it."""
+    with samples.client() as client:
+        before = {each["id"] for each in client.get("/v1/documents", params={"limit": 500}).json()["items"]}
+        enter(inside.page, samples, "#/documents")
+        yield inside
+        for each in client.get("/v1/documents", params={"limit": 500}).json()["items"]:
+            if each["id"] not in before:
+                client.delete(f"/v1/admin/documents/{each['id']}").raise_for_status()
+
+
+def uploads(page: Page) -> Locator:
+    return page.get_by_role("list", name="Uploads").get_by_role("listitem")
+
+
+def file(name: str, text: str | bytes) -> FilePayload:
+    content = text.encode() if isinstance(text, str) else text
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def test_an_upload_becomes_ready_and_can_be_deleted(documents: Watched) -> None:
+    page = documents.page
+    bad = file("tool.exe", b"MZ\x90\x00\x03")
+    page.get_by_label("choose files").set_input_files(
+        [file("harbour.md", "# Harbour\n\nThe ferry sails at 07:40."), bad]
+    )
+    expect(uploads(page).filter(has_text="harbour.md")).to_contain_text("Ready", timeout=PATIENCE_MS)
+    refused = uploads(page).filter(has_text="tool.exe")
+    expect(refused).to_contain_text("This kind of file cannot be read. Save it as PDF")
+    expect(refused.get_by_role("button", name="Try tool.exe again")).to_have_count(0)  # the same bytes would fail again
+    expect(page.get_by_text("1 of 2 ready, 1 failed").first).to_be_visible()
     row = page.get_by_role("row").filter(has_text="harbour.md")
     expect(row).to_contain_text("Ready", timeout=PATIENCE_MS)
     row.get_by_role("button", name="Delete harbour.md").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(row).to_have_count(0)
-    inside.expected("status of 415")
-    inside.assert_clean()
+    page.get_by_role("button", name="Clear finished").click()
+    expect(uploads(page)).to_have_count(0)
+    documents.assert_clean()
 
 
-def test_a_file_without_text_says_why_and_says_it_once(inside: Watched) -> None:
-    page = inside.page
-    page.get_by_role("link", name="Documents").click()
-    page.get_by_label("choose files").set_input_files(
-        {"name": "hollow.txt", "mimeType": "text/plain", "buffer": b" \n"}
-    )
+def test_a_file_without_text_says_why_and_says_it_once(documents: Watched) -> None:
+    page = documents.page
+    page.get_by_label("choose files").set_input_files(file("hollow.txt", " \n"))
+    expect(uploads(page)).to_contain_text("No text was found. A scan needs OPENBOOK_OCR_LANGUAGES", timeout=PATIENCE_MS)
     row = page.get_by_role("row").filter(has_text="hollow.txt")
     expect(row).to_contain_text("Failed", timeout=PATIENCE_MS)
     assert row.get_by_role("rowheader").inner_text().count("the file has no text") == 1
-    row.get_by_role("button", name="Delete hollow.txt").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(row).to_have_count(0)
-    inside.assert_clean()
+    row.get_by_role("link", name="hollow.txt", exact=True).click()
+    expect(page.get_by_role("region", name="What to know")).to_contain_text("upload a file with text")
+    expect(page.get_by_role("button", name="Read it again")).to_be_visible()
+    documents.assert_clean()
+
+
+def test_dropped_folders_are_walked_in_few_requests_and_followed_in_one(documents: Watched, tmp_path: Path) -> None:
+    page = documents.page
+    (tmp_path / "atlas" / "north").mkdir(parents=True)
+    for number in range(30):
+        (tmp_path / "atlas" / "north" / f"place-{number}.md").write_text(f"# Place {number}\n\nIt lies at {number}°.")
+    (tmp_path / "atlas" / "south.txt").write_text("The south is warm.")
+    (tmp_path / "atlas" / ".hidden.md").write_text("Not meant.")
+    (tmp_path / "atlas" / "photo.raw").write_bytes(b"\x00\x01")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {re.sub(r'[?].*', '', request.url)}"))
+    drop(page, [tmp_path / "atlas"])
+    expect(page.get_by_text("31 of 31 ready, 0 failed").first).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Files of other kinds that were left out: 2")).to_be_visible()
+    assert sum(each.startswith("POST") for each in asked) == 3  # twenty and ten of one folder, one of the other
+    assert [each for each in asked if each.endswith("/events")] == []
+    page.get_by_role("link", name="place-7.md", exact=True).click()
+    expect(page.get_by_role("region", name="Metadata")).to_contain_text("atlas/north")
+    documents.assert_clean()
+
+
+def drop(page: Page, paths: list[Path]) -> None:
+    """Drop files and folders from outside, as a desktop's file manager does it."""
+    box = page.locator(".drop").bounding_box()
+    assert box is not None
+    place = {"x": box["x"] + 20, "y": box["y"] + 20}
+    dragged = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "data": dragged, **place})
+
+
+def test_the_table_shows_what_its_address_asks_for(documents: Watched, samples: Service) -> None:
+    page = documents.page
+    names = page.locator("tbody .name")
+    page.get_by_role("columnheader", name="Document").get_by_role("button").click()
+    expect(page.get_by_role("columnheader", name="Document")).to_have_attribute("aria-sort", "ascending")
+    assert "sort=name" in page.url
+    expect(names.first).to_have_text("expenses-policy.pdf")
+    page.get_by_label("Search by name").fill("policy")
+    expect(names).to_have_count(2)
+    page.reload()
+    expect(names).to_have_count(2)
+    expect(page.get_by_label("Search by name")).to_have_value("policy")
+    page.get_by_role("combobox", name="Status").select_option("failed")
+    expect(page.get_by_text("No document matches.")).to_be_visible()
+    page.goto(f"{samples.url}/#/documents?status=ready&sort=-name")
+    expect(names.first).to_have_text("travel-policy-zh.md")
+    documents.assert_clean()

@@ -10,6 +10,8 @@ WEB = Path("app/web")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 BYTES_MAX = 120_000
 """What the first view may weigh, unpacked."""
+LATER_BYTES_MAX = 80_000
+"""What all of the administrator's views may weigh, which are loaded when they are visited."""
 WORDS = re.compile(r'^  ("[^"]+"): ("(?:[^"\\]|\\.)*"),$', re.MULTILINE)
 TEXT_ON = (
     ("ink", "paper sheet sunk marker"),
@@ -98,3 +100,8 @@ def test_the_first_view_names_each_of_its_files() -> None:
 def test_the_first_view_is_light(language: str) -> None:
     files = {*first_view(), f"strings/{language}.js"}
     assert sum((WEB / path).stat().st_size for path in files) <= BYTES_MAX
+
+
+def test_what_administrators_load_later_is_light() -> None:
+    later = [path for path in WEB.rglob("*") if path.is_file() and "admin" in path.relative_to(WEB).as_posix()]
+    assert sum(path.stat().st_size for path in later) <= LATER_BYTES_MAX

@@ -1,0 +1,127 @@
+"""The administrator's views for everyone: no violation that axe-core knows, narrow screens, the keyboard alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.conftest import Service
+from tests.acceptance.page.browsing import Watched, enter
+from tests.acceptance.page.test_administration import EVALUATION
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SCREENSHOTS = Path("build/screenshots")
+WIDTHS = (360, 800, 1440)
+CONTENT = {
+    "documents": "main tbody .name",
+    "documents/{id}": "main .passage-card",
+    "collections": "main .collections li",
+    "keys": "main tbody th",
+    "quality": "main figure",
+    "health": "main .verdict",
+}
+"""Each view, and what is there once it has loaded."""
+
+
+@pytest.fixture(scope="module")
+def filled(samples: Service) -> Iterator[dict[str, str]]:
+    """Something to show in each view; the addresses of the views."""
+    with samples.client() as client:
+        client.post("/v1/admin/evaluations", json=EVALUATION).raise_for_status()
+        made = (
+            client.post("/v1/admin/keys", json={"name": "kiosk", "collections": ["default"]}).raise_for_status().json()
+        )
+        client.post("/v1/admin/documents", files={"file": ("hollow.txt", b" \n")}).raise_for_status()
+        [document] = client.get("/v1/documents", params={"q": "expenses"}).json()["items"]
+        yield {view.format(id=document["id"]): content for view, content in CONTENT.items()}
+        client.delete(f"/v1/admin/keys/{made['id']}")
+        for each in client.get("/v1/documents", params={"q": "hollow"}).json()["items"]:
+            client.delete(f"/v1/admin/documents/{each['id']}")
+
+
+def visit(page: Page, service: Service, view: str, content: str) -> None:
+    page.goto(f"{service.url}/#/{view}")
+    expect(page.locator(content).first).to_be_visible()
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds: its rule and the elements, cut short."""
+    violations = cast("list[dict[str, Any]]", Axe().run(page).response["violations"])
+    return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:3]]}" for each in violations]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_no_view_has_a_barrier(
+    browser: Browser, samples: Service, filled: dict[str, str], locale: str, theme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(locale=locale, color_scheme=theme)
+    tab = Watched(context.new_page(), samples.url)
+    enter(tab.page, samples)
+    found: dict[str, list[str]] = {}
+    for view, content in filled.items():
+        visit(tab.page, samples, view, content)
+        found[view] = barriers(tab.page)
+    assert {view: each for view, each in found.items() if each} == {}
+    tab.assert_clean()
+    context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_view_fits_its_screen(browser: Browser, samples: Service, filled: dict[str, str], width: int) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(locale="en-US", viewport={"width": width, "height": 900})
+    tab = Watched(context.new_page(), samples.url)
+    enter(tab.page, samples)
+    for (view, content), name in zip(filled.items(), CONTENT, strict=True):
+        visit(tab.page, samples, view, content)
+        assert tab.page.evaluate("document.documentElement.scrollWidth") == width, view
+        inner = tab.page.locator("main").evaluate("main => main.scrollWidth - main.clientWidth")
+        assert inner == 0, view
+        tab.page.screenshot(path=SCREENSHOTS / f"{name.replace('/{id}', '-one')}-{width}.png")
+    tab.assert_clean()
+    context.close()
+
+
+def test_the_documents_are_worked_by_keyboard_alone(inside: Watched, samples: Service) -> None:
+    page = inside.page
+    enter(page, samples, "#/documents")
+    expect(page.locator("tbody .name").first).to_be_visible()
+    page.get_by_label("Search by name").focus()
+    page.keyboard.type("expenses")
+    expect(page.locator("tbody .name")).to_have_count(1)
+    for expected in ("All collections", "Any status"):
+        page.keyboard.press("Tab")
+        assert expected in page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader", name="Document")).to_have_attribute("aria-sort", "ascending")
+    for _ in range(3):
+        page.keyboard.press("Tab")  # the other two columns, then the document
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Expenses policy", level=1)).to_be_visible()
+    page.locator(".passage-card").first.focus()
+    expect(page.locator(".page-picture rect.lit").first).to_be_attached()
+    page.get_by_role("button", name="Delete").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    inside.assert_clean()
+
+
+def test_nothing_moves_where_less_motion_is_wanted(browser: Browser, samples: Service) -> None:
+    context = browser.new_context(locale="en-US", reduced_motion="reduce")
+    page = context.new_page()
+    enter(page, samples, "#/documents")
+    expect(page.locator(".drop")).to_be_visible()
+    moving = page.locator("main *").evaluate_all(
+        """all => all.map((one) => getComputedStyle(one)).filter(
+            (style) => parseFloat(style.transitionDuration) > 0 || style.animationName !== "none").length"""
+    )
+    assert moving == 0
+    context.close()
