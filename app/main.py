@@ -46,6 +46,7 @@ from app.api import (
     versions,
 )
 from app.api.dependencies import App, new_app
+from app.api.generator_figures import GeneratorFigures
 from app.db.audit import AuditStore
 from app.db.types import KeyRecord
 from app.gate import Gate, rule_for
@@ -128,6 +129,10 @@ def create_app(services: Services) -> FastAPI:
     app.mount("/static", StaticFiles(directory=WEB), name="static")
     _guard(app, state)
     state.metrics.registry.register(health.StoredFigures(services))
+    if services.settings.generator_url:
+        key = services.settings.generator_api_key
+        figures = GeneratorFigures(services.settings.generator_url, key.get_secret_value() if key else None)
+        state.metrics.registry.register(figures)
     return app
 
 

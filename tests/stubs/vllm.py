@@ -63,6 +63,8 @@ class Script:
     """Served beside the model; a request for any other name than theirs and `stub-model` is a 404."""
     count: Callable[[dict[str, Any]], int] | None = None
     """The tokens of a request's messages; None: nobody is told."""
+    figures: str | None = None
+    """What /metrics says; None: there is none."""
     mute: bool = False
     """Connections are taken, and nothing ever comes of them, as of a process that is stopped."""
     choose: Callable[[dict[str, Any]], "Script | None"] | None = None
@@ -172,6 +174,8 @@ class VllmStub:
         elif path == "/tokenize" and script.count is not None:
             self.seen.counts += 1
             await _reply(writer, 200, {"count": script.count(json.loads(body)), "max_model_len": script.window})
+        elif path == "/metrics" and script.figures is not None:
+            await _send(writer, 200, "text/plain", script.figures.encode())
         else:
             await _reply(writer, 404, {"error": "no such path"})
 
@@ -282,11 +286,12 @@ async def _gone(reader: asyncio.StreamReader) -> None:
 
 
 async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:
-    content = json.dumps(body).encode()
+    await _send(writer, status, "application/json", json.dumps(body).encode())
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, kind: str, content: bytes) -> None:
     retry = "retry-after: 1\r\n" if status == 429 else ""
-    head = (
-        f"HTTP/1.1 {status} Scripted\r\ncontent-type: application/json\r\n{retry}content-length: {len(content)}\r\n\r\n"
-    )
+    head = f"HTTP/1.1 {status} Scripted\r\ncontent-type: {kind}\r\n{retry}content-length: {len(content)}\r\n\r\n"
     writer.write(head.encode() + content)
     await writer.drain()
 
