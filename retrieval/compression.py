@@ -1,17 +1,24 @@
-"""Which sentences of a hit a question needs: by vectors that are already there and by shared terms, without a model."""
+"""Which sentences of the hits a question needs: by vectors that are already there and by shared terms, without a model.
+
+A sentence is judged against the best one of all hits, so a hit that has nothing near it is left out.
+"""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
 from retrieval.tokenizer import significant, terms
-from retrieval.types import Chunk, Hit, Span, Vector
+from retrieval.types import Chunk, ChunkId, Hit, Span, Vector
 
 TERM_WEIGHT = 0.3  # with it .882 of xquad_en's answers are among the best sentences, without it .835
-KEPT_SHARE = 0.5  # of the best sentence's score
+TERM_WEIGHT_ALONE = 1.0
+HEADING_SHARE = 0.7  # of a term that stands in the headings above a sentence, and not in it
+STANDING_WEIGHT = 0.5
+KEPT_SHARE = 0.5  # of the best sentence's weight
 GAP = " … "  # stands for the sentences left out between two that are kept
 
 
@@ -23,31 +30,90 @@ class Compressed:
     text: str
 
 
-def compress(hit: Hit, query: str) -> Compressed:
-    """The best sentence with those around it, and all that come near it; a table's row brings its header."""
-    scores = sentence_scores(hit, query)
-    if len(scores) < 2 or scores.max() <= 0:
-        return whole(hit.chunk)
-    best = int(scores.argmax())
-    kept = {int(place) for place in np.flatnonzero(scores >= KEPT_SHARE * scores[best])}
-    kept |= {max(best - 1, 0), min(best + 1, len(scores) - 1)}
-    kept |= _headers(hit.chunk, kept)
-    return excerpt(hit.chunk, kept)
+_Kind: TypeAlias = tuple[str, bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """The weight of each sentence of a hit, and the best of all hits that it can be compared with, 0 if unknown."""
+
+    hit: Hit
+    weights: Vector
+    best: float
+
+
+@dataclass(slots=True)
+class Weighing:
+    """Weighs the sentences of any hit as one of `hits`.
+
+    Weights are compared within a collection, where all vectors are one model's, and apart where no model speaks.
+    """
+
+    query: str
+    hits: Sequence[Hit]
+    _scores: dict[ChunkId, Vector] = field(default_factory=dict[ChunkId, Vector], init=False)
+    _best: dict[_Kind, float] = field(default_factory=dict[_Kind, float], init=False)
+    _first: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._first = max((hit.scores.final for hit in self.hits), default=0.0)
+        for hit in self.hits:
+            if self._scored(hit).any():
+                self._best[_kind(hit)] = max(self._best.get(_kind(hit), 0.0), float(self._weights(hit).max()))
+
+    def of(self, hit: Hit) -> Weighed:
+        """The hit may be one of the others, that the bar does not know."""
+        return Weighed(hit, self._weights(hit), self._best.get(_kind(hit), 0.0))
+
+    def _weights(self, hit: Hit) -> Vector:
+        standing = min(1.0, max(0.0, hit.scores.final) / self._first) if self._first > 0 else 0.0
+        return self._scored(hit) + np.float32(STANDING_WEIGHT * standing)
+
+    def _scored(self, hit: Hit) -> Vector:
+        known = self._scores.get(hit.chunk.id)
+        if known is None:
+            known = self._scores[hit.chunk.id] = sentence_scores(hit, self.query)
+        return known
+
+
+def _kind(hit: Hit) -> _Kind:
+    return hit.source.collection, hit.similarities is None
+
+
+def compress(weighed: Weighed, *, spare: bool = False) -> Compressed | None:
+    """All sentences that come near the best of all hits, with this hit's best and those around it.
+
+    None where no sentence comes near, unless the hit is to be spared. A table's row brings its header. Where nothing
+    tells the sentences of any hit apart, the whole hit is kept.
+    """
+    chunk, weights = weighed.hit.chunk, weighed.weights
+    if not len(weights) or weighed.best <= 0:
+        return whole(chunk)
+    kept = {int(place) for place in np.flatnonzero(weights >= KEPT_SHARE * weighed.best)}
+    if not kept and not spare:
+        return None
+    best = int(weights.argmax())
+    kept |= {max(best - 1, 0), best, min(best + 1, len(weights) - 1)}
+    kept |= _headers(chunk, kept)
+    return excerpt(chunk, kept)
 
 
 def sentence_scores(hit: Hit, query: str) -> Vector:
     """What each sentence has to do with the query: its cosine, clipped at 0, and its share of the query's terms.
 
-    Without similarities, as in languages that the embedder does not know, the terms alone decide.
+    Terms in the headings above count in part. Without similarities, as in languages that the embedder does not know,
+    the terms alone decide.
     """
     chunk = hit.chunk
     wanted, likely = _sought(query)
+    above = wanted.intersection(terms(_words(" ".join(chunk.headings), likely))) if wanted else frozenset[str]()
     sentences = [chunk.text[start:end] for start, end in chunk.sentences] if wanted else []
-    shares = [len(wanted.intersection(terms(_words(sentence, likely)))) for sentence in sentences]
-    scores = np.array(shares or [0] * len(chunk.sentences), dtype=np.float32) * (TERM_WEIGHT / max(len(wanted), 1))
-    if hit.similarities is not None and len(hit.similarities) == len(scores):
-        scores += np.maximum(hit.similarities, 0)
-    return scores
+    held = [wanted.intersection(terms(_words(sentence, likely))) for sentence in sentences]
+    shares = [len(own) + HEADING_SHARE * len(above - own) for own in held] or [0.0] * len(chunk.sentences)
+    near = hit.similarities if hit.similarities is not None and len(hit.similarities) == len(shares) else None
+    weight = (TERM_WEIGHT_ALONE if near is None else TERM_WEIGHT) / max(len(wanted), 1)
+    scores = np.array([weight * held for held in shares], dtype=np.float32)
+    return scores if near is None else scores + np.maximum(near, 0)
 
 
 def whole(chunk: Chunk) -> Compressed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from retrieval import compression
-from retrieval.compression import Compressed, excerpt, sentence_scores, whole
+from retrieval.compression import Compressed, Weighing, excerpt, whole
 from retrieval.duplicates import Said, Seen, Verdict, said
 from retrieval.types import Context, Hit, Passage, Vector
 
@@ -13,6 +13,7 @@ CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
 
 MOST = 100  # hits that anybody may ask for
 NEWCOMERS = 3  # places that variants leave to what says something else
+SPARED = 3  # passages of which compression keeps something, however far they are behind: a second view, an exception
 
 
 def pack(
@@ -25,11 +26,12 @@ def pack(
 ) -> Context:
     """As many passages as fit, `most` at most, in the order of the hits, labelled from 1; the last may be cut.
 
-    The budget counts each passage as `shown`. `tokens_uncompressed` is what the same passages would cost whole. Hits
-    past the first `most` fill up when those repeat each other: variants of what is packed wait for them.
+    The budget counts each passage as `shown`. `tokens_uncompressed` is what the same passages would cost whole, with
+    those that compression left out. Hits past the first `most` fill up when those repeat each other: variants of what
+    is packed wait for them.
     """
-    packing = _Packing(query, budget_tokens, compress, count_tokens)
     first, more = hits[:most], hits[most:]
+    packing = _Packing(Weighing(query, first), budget_tokens, compress, count_tokens)
     variants = [hit for hit in first if packing.offer(hit) == "variant"]
     left_out = len(variants) + packing.repeats
     free = most - len(packing.packed)
@@ -48,11 +50,12 @@ def pack(
 class _Packing:
     """A context under way."""
 
-    query: str
+    weighing: Weighing
     budget_tokens: int
     compress: bool
     count_tokens: CountTokens
     packed: list[Passage] = field(default_factory=list[Passage])
+    beside_the_point: list[Hit] = field(default_factory=list[Hit])
     seen: Seen = field(default_factory=Seen)
     tokens: int = 0
     repeats: int = 0
@@ -65,7 +68,10 @@ class _Packing:
         if self.seen.repeats(hit):
             self.repeats += 1
             return "repeat"
-        chosen = compression.compress(hit, self.query) if self.compress else whole(hit.chunk)
+        chosen = self._compressed(hit) if self.compress else whole(hit.chunk)
+        if chosen is None:
+            self.beside_the_point.append(hit)
+            return "new"
         text = said(chosen.text)
         verdict = self.seen.judge(hit, text)
         if verdict == "new" or (verdict == "variant" and as_variant):
@@ -78,15 +84,19 @@ class _Packing:
         passages = tuple(
             replace(passage, hit=self.seen.with_places(at, passage.hit)) for at, passage in enumerate(self.packed)
         )
-        uncut = self.count_tokens([shown(each.label, each.hit, each.hit.chunk.text) for each in passages])
+        looked_at = [*(each.hit for each in passages), *self.beside_the_point]
+        uncut = self.count_tokens([shown(label, hit, hit.chunk.text) for label, hit in enumerate(looked_at, start=1)])
         return Context(passages, self.tokens, sum(uncut), left_out)
+
+    def _compressed(self, hit: Hit) -> Compressed | None:
+        return compression.compress(self.weighing.of(hit), spare=len(self.packed) < SPARED)
 
     def _pack(self, hit: Hit, chosen: Compressed, text: Said) -> None:
         label, room = len(self.packed) + 1, self.budget_tokens - self.tokens
         cost = _cost(label, hit, chosen, self.count_tokens)
         cut = cost > room
         if cut:
-            scores = sentence_scores(hit, self.query)
+            scores = self.weighing.of(hit).weights
             shorter = _cut(hit, chosen, scores, label, room, self.count_tokens)
             if shorter is None:
                 return  # one long sentence; a later passage may still fit

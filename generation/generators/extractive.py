@@ -10,11 +10,13 @@ from generation.citations import defused_labels
 from generation.ports import Generator
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from generation.wording import content_terms, share
+from retrieval.compression import HEADING_SHARE
 from retrieval.types import Chunk, Hit, Passage
 
 _PASSAGE_WEIGHT = 0.5
 _TERM_WEIGHT = 0.3  # the prototype, with two sentences: gold in .882 of xquad_en, .835 without
 _TERM_WEIGHT_ALONE = 1.0
+_SAID_WEIGHT = 0.3  # what a further sentence loses for terms of the question that those before it have said
 _SECOND_SHARE = 0.6  # of the best sentence's score, for a second sentence
 _THIRD_SHARE = 0.9
 _CHARACTERS = 600  # a second or third sentence must fit; the first is given whole
@@ -52,19 +54,23 @@ class ExtractiveGenerator(Generator):
         yield Usage(0, sum(self.count_tokens(pieces)) if pieces else 0)
 
     def _pieces(self, request: GenerationRequest) -> list[str]:
-        chosen = _chosen(list(_extracts(request)), self.sentences)
+        chosen = _chosen(list(_extracts(request)), self.sentences, content_terms(request.question))
         return list(_written(sorted(chosen, key=lambda extract: extract.place)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Extract:
-    """A sentence, a table's row or a block of code, with its score and its place in reading order."""
+    """A sentence, a table's row or a block of code, with its score and its place in reading order.
+
+    `held` are the question's terms that it holds, or the headings above it.
+    """
 
     label: int
     text: str
     score: float
     place: tuple[int, int, int]
     lines: bool
+    held: frozenset[str]
 
 
 def _extracts(request: GenerationRequest) -> Iterator[_Extract]:
@@ -80,27 +86,30 @@ def _extracts(request: GenerationRequest) -> Iterator[_Extract]:
 
 def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset[str]) -> Iterator[_Extract]:
     chunk, similarities = passage.hit.chunk, passage.hit.similarities
+    above = wanted & content_terms("\n".join(chunk.headings))
     follows_question = 0.0
     rows: dict[int, list[_Extract]] = {}
     for first, last in _units(chunk):
         text = chunk.text[chunk.sentences[first][0] : chunk.sentences[last][1]]
         header = _header(chunk, first)
-        held = share(wanted, content_terms(text if header is None else f"{_sentence(chunk, header)} {text}"))
+        own = wanted & content_terms(text if header is None else f"{_sentence(chunk, header)} {text}")
+        told = share(wanted, own) + HEADING_SHARE * share(wanted, above - own)
         if similarities is None:
-            score = standing + _TERM_WEIGHT_ALONE * held
+            score = standing + _TERM_WEIGHT_ALONE * told
         else:
             near = (
                 similarities[first : last + 1] if header is None else similarities[[first, header]].mean(keepdims=True)
             )
-            score = standing + _TERM_WEIGHT * held + (float(near.max()) if near.size else 0.0)
+            score = standing + _TERM_WEIGHT * told + (float(near.max()) if near.size else 0.0)
         place = (order, passage.hit.placement.ordinal, first)
         if header is not None:
-            rows.setdefault(header, []).append(_Extract(passage.label, text, score, place, lines=True))
+            row = _Extract(passage.label, text, score, place, lines=True, held=own | above)
+            rows.setdefault(header, []).append(row)
             continue
         lines = last > first
         asks = _QUESTION.search(text) is not None
-        own = score + (_ASKS if asks else _BARE if _is_bare(text) and not lines else 0.0)
-        yield _Extract(passage.label, text, max(own, follows_question), place, lines)
+        alone = score + (_ASKS if asks else _BARE if _is_bare(text) and not lines else 0.0)
+        yield _Extract(passage.label, text, max(alone, follows_question), place, lines, own | above)
         follows_question = score - 0.05 if asks else 0.0
     for table in rows.values():
         yield from _of_table(table)
@@ -161,19 +170,33 @@ def _passage_score(hit: Hit) -> float:
     return max(0.0, hit.scores.final)
 
 
-def _chosen(extracts: Sequence[_Extract], most: int) -> list[_Extract]:
-    """The best, and up to two more that come near it, say something else and are short enough together."""
-    ranked = sorted(extracts, key=lambda extract: (-extract.score, extract.place))
-    chosen = ranked[:1]
-    for extract in ranked[1:]:
-        if len(chosen) == most or extract.score < chosen[0].score * (
-            _SECOND_SHARE if len(chosen) == 1 else _THIRD_SHARE
-        ):
+def _chosen(extracts: Sequence[_Extract], most: int, wanted: frozenset[str]) -> list[_Extract]:
+    """The best, and up to two more that come near it, are short enough together and say something else.
+
+    What was said of the question counts less the second time, as in maximal marginal relevance (Carbonell and
+    Goldstein, SIGIR 1998): a question about two things is answered by a sentence on each.
+    """
+    chosen = [min(extracts, key=lambda extract: (-extract.score, extract.place))] if extracts else []
+    while chosen and len(chosen) < most:
+        least = chosen[0].score * (_SECOND_SHARE if len(chosen) == 1 else _THIRD_SHARE)
+        said = frozenset[str]().union(*(other.held for other in chosen))
+        left = [
+            (_SAID_WEIGHT * share(wanted, extract.held & said) - extract.score, extract.place, extract)
+            for extract in extracts
+            if extract.score >= least and extract not in chosen
+        ]
+        ranked = (extract for _, _, extract in sorted(left, key=lambda each: each[:2]))
+        another = next((extract for extract in ranked if _adds(extract, chosen)), None)
+        if another is None:
             break
-        short = sum(len(other.text) for other in (*chosen, extract)) <= _CHARACTERS
-        if short and not any(_repeats(extract.text, other.text) for other in chosen):
-            chosen.append(extract)
+        chosen.append(another)
     return chosen
+
+
+def _adds(extract: _Extract, chosen: Sequence[_Extract]) -> bool:
+    """Whether there is room for it, and it repeats none of the chosen."""
+    short = sum(len(other.text) for other in (*chosen, extract)) <= _CHARACTERS
+    return short and not any(_repeats(extract.text, other.text) for other in chosen)
 
 
 def _repeats(text: str, other: str) -> bool:

@@ -1,8 +1,13 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.compression import GAP, compress, excerpt, sentence_scores, whole
+from retrieval.compression import GAP, Weighing, compress, excerpt, sentence_scores, whole
 from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.types import Hit
 from tests.builders import chunk, hit
 
 EMBEDDER = HashingEmbedder()
@@ -12,9 +17,16 @@ GUIDE = (
 )
 
 
-def kept(text: str, query: str, *, dense: bool = True) -> list[str]:
+def kept(text: str, query: str, *others: Hit, dense: bool = True) -> list[str]:
+    """What is left of a first hit with that text, beside others."""
     found = hit(text, EMBEDDER, query=query if dense else None)
-    chosen = compress(found, query)
+    return left_of(found, query, [found, *others])
+
+
+def left_of(found: Hit, query: str, among: Sequence[Hit]) -> list[str]:
+    chosen = compress(Weighing(query, among).of(found))
+    if chosen is None:
+        return []
     return [found.chunk.text[start:end] for start, end in (found.chunk.sentences[place] for place in chosen.kept)]
 
 
@@ -60,11 +72,45 @@ def test_chinese_terms_decide_as_well() -> None:
 def test_a_chunk_of_which_nothing_matters_is_kept_whole() -> None:
     found = hit(GUIDE, EMBEDDER)
 
-    assert compress(found, "zebra") == whole(found.chunk)
+    assert compress(Weighing("zebra", [found]).of(found)) == whole(found.chunk)
 
 
 def test_a_single_sentence_is_kept_whole() -> None:
     assert kept("Birds fly south.", "birds") == ["Birds fly south."]
+
+
+def test_a_hit_with_nothing_near_the_best_sentence_of_all_is_left_out() -> None:
+    query = "When is tax due in May?"
+    taxes = hit("Tax is due in May. Kettles boil water.", EMBEDDER, 1, query=query)
+    kettles = hit("Kettles boil water. Rivers bend.", EMBEDDER, 4, query=query)
+
+    assert left_of(kettles, query, [kettles]) == ["Kettles boil water.", "Rivers bend."]
+    assert left_of(kettles, query, [taxes, kettles]) == []
+    assert "Tax is due in May." in left_of(taxes, query, [taxes, kettles])
+    spared = compress(Weighing(query, [taxes, kettles]).of(kettles), spare=True)
+    assert spared is not None
+    assert spared.kept == (0, 1)
+
+
+def test_sentences_are_compared_within_a_collection_and_among_those_that_a_model_judged() -> None:
+    query = "When is tax due in May?"
+    taxes = hit("Tax is due in May.", EMBEDDER, 1, query=query)
+    kettles = hit("Kettles boil water in May. Rivers bend.", EMBEDDER, 4, query=query)
+    elsewhere = replace(kettles, source=replace(kettles.source, collection="other"))
+
+    assert left_of(kettles, query, [taxes, kettles]) == []
+    assert left_of(elsewhere, query, [taxes, elsewhere]) != []
+    assert left_of(replace(kettles, similarities=None), query, [taxes, replace(kettles, similarities=None)]) != []
+
+
+def test_terms_in_the_headings_count_for_each_sentence_below_but_less_than_its_own() -> None:
+    text, query = "Aspirin is taken at night. Rivers bend.", "aspirin dose"
+
+    under_dose = sentence_scores(hit(text, EMBEDDER, headings=("Dose",)), query)
+    bare = sentence_scores(hit(text, EMBEDDER), query)
+
+    assert under_dose.tolist() == pytest.approx([0.85, 0.35])
+    assert bare.tolist() == pytest.approx([0.5, 0])
 
 
 def test_a_row_of_a_table_brings_its_header() -> None:
@@ -77,11 +123,14 @@ def test_a_row_of_a_table_brings_its_header() -> None:
 def test_a_sentence_scores_by_meaning_and_by_the_terms_it_shares() -> None:
     text, query = "Birds fly south. Rivers bend.", "birds fly"
 
-    near = sentence_scores(hit(text, EMBEDDER, query=query), query)
+    found = hit(text, EMBEDDER, query=query)
+    near = sentence_scores(found, query)
+    assert found.similarities is not None
+    first, second = map(float, found.similarities)
     without = sentence_scores(hit(text, EMBEDDER), query)
 
-    assert without.tolist() == [0.30000001192092896, 0]
-    assert near[0] > without[0]
+    assert without.tolist() == [1, 0]
+    assert near.tolist() == pytest.approx([0.3 + first, max(second, 0.0)])
 
 
 def test_a_term_is_found_in_each_form_that_it_takes() -> None:
@@ -111,8 +160,9 @@ sentences = st.lists(
 def test_what_is_kept_stands_in_the_chunk_in_order(said: list[str], query: list[str], dense: bool) -> None:
     found = hit(" ".join(said), EMBEDDER, query=" ".join(query) if dense else None)
 
-    chosen = compress(found, " ".join(query))
+    chosen = compress(Weighing(" ".join(query), [found]).of(found))
 
+    assert chosen is not None
     assert list(chosen.kept) == sorted(set(chosen.kept))
     assert len(chosen.kept) >= min(2, len(said))
     at = 0

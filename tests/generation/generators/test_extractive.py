@@ -12,9 +12,9 @@ from tests.contracts.generator import GeneratorContract
 from tests.generation.given import CHINESE, PARIS, context, count_tokens, hit, request
 
 
-def pieces(asked: GenerationRequest) -> list[str]:
+def pieces(asked: GenerationRequest, most: int = 3) -> list[str]:
     async def collected() -> list[str]:
-        generator = ExtractiveGenerator(count_tokens)
+        generator = ExtractiveGenerator(count_tokens, most)
         return [event.text async for event in generator.stream(asked) if isinstance(event, GeneratedText)]
 
     return asyncio.run(collected())
@@ -105,6 +105,25 @@ def test_the_same_sentence_in_two_passages_is_said_once() -> None:
         "capital of France", hit("The capital of France is Paris."), hit("The capital of France is Paris!", 2)
     )
     assert pieces(asked) == ["The capital of France is Paris. [1]"]
+
+
+def test_a_sentence_below_a_heading_that_names_what_is_asked_answers() -> None:
+    text = "It was founded in 1891 in Eindhoven."
+    asked = request(
+        "When was Philips founded?",
+        hit(text, 1, near=0.4, headings=("Siemens",)),
+        hit(text.replace("1891", "1892"), 2, near=0.4, headings=("Philips",)),
+    )
+    assert pieces(asked, 1) == ["It was founded in 1892 in Eindhoven. [2]"]
+
+
+def test_a_question_about_two_things_is_answered_by_a_sentence_on_each() -> None:
+    asked = request(
+        "How do the dividends of Alder and of Birch differ?",
+        hit("Alder pays two euros in dividends. The dividends of Alder rose. Alder is old.", 1, near=[0.8, 0.79, 0.1]),
+        hit("Birch pays one euro.", 2, near=0.75),
+    )
+    assert pieces(asked, 2) == ["Alder pays two euros in dividends. [1]", " Birch pays one euro. [2]"]
 
 
 def test_the_answer_stays_short() -> None:
