@@ -34,6 +34,7 @@ _OVERRIDES = re.compile(
     r"|\b(?:repeat|print|output|reveal|show|display|leak|recite|disclose)\b[^.\n]{0,20}?\b(?:your|the)\s+(?:\w+\s+)?"
     r"(?:prompts?|instructions|rules)\b"
     rf"|\b(?:if|when|whenever|since|as) (?:you are|you're) (?:an? |the )?(?:\w+ )?{_MODEL}\b"
+    r"|\b(?:system|developer|admin(?:istrator)?)(?:\s+\w+){0,2}\s+(?:override|notice|note|command|mode)\b\W{0,3}[:：]"
     r"|\b(?:system|developer|admin(?:istrator)?)\s+(?:override|notice|note|command|mode)\b"
     r"|\b(?:system|developer|admin(?:istrator)?)\s+(?:prompt|message|instructions?)\s*[:：]"
     r"|^\W{1,12}end of (?:the )?(?:documents?|passages?|context|data|input|quotation|text)\b"
@@ -59,6 +60,7 @@ _SAYING = (
 _WHAT = (
     r"(?=\s+(?:(?:the|this|your|every|all|any)\s+)?(?:users?|readers?|askers?|persons?|customers?|people|them|everyone|"
     r"question|request|that|with|exactly|only|verbatim|word|words|sentence|phrase|text|following)\b"
+    r"|\s+(?:the|its|this)\s+(?:\w+\s+){1,3}(?:is|are|was|were)\b"
     r"|\s*[:：\"“'‘«`]|\s+[\[<!{(])"
 )
 _CHANGING = (

@@ -39,6 +39,8 @@ LIBRARIES = {
     "boto3": ["ingestion/blob_stores/s3.py"],
     "pypdfium2": ["ingestion/*", "app/api/originals.py"],
     "typer": ["app/cli/*"],
+    "mcp": ["app/api/tools.py"],
+    "mcp_types": ["app/api/tools.py"],
 }
 """Where a library may be imported; nowhere else."""
 
@@ -155,8 +157,8 @@ def test_backends_are_chosen_in_wiring_alone(package: str) -> None:
     assert [user for user in users if not user.startswith(home) and user != "app/wiring.py"] == []
 
 
-def test_the_service_and_the_worker_import_no_torch_before_they_embed() -> None:
-    heavy = "{'torch', 'transformers', 'sentence_transformers'}"
+def test_the_service_and_the_worker_import_nothing_heavy_before_they_need_it() -> None:
+    heavy = "{'torch', 'transformers', 'sentence_transformers', 'mcp'}"
     code = f"import sys, app.main, app.worker, app.cli.main; print(sorted({heavy} & sys.modules.keys()))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout.strip() == "[]"

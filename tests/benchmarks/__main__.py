@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 import claims
+import hostile
 import large
 import lexical
 import peers
@@ -14,6 +15,7 @@ from measure import Table
 
 BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "claims": claims.run,
+    "hostile": hostile.run,
     "lexical": lexical.run,
     "scifact": scifact.run,
     "large": large.run,

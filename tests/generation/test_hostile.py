@@ -16,15 +16,17 @@ from generation.citations import labels_in
 from generation.draft import Draft
 from generation.generators.vllm import Timeouts, VllmGenerator
 from generation.prompt_texts import RULES
-from generation.types import Answer, GeneratedText
+from generation.types import Answer, AnswerOptions, GeneratedText
 from retrieval.types import Hit
-from tests.generation.given import PARIS, SCOPE, FixedSearch, context, hit
+from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, hit
 from tests.generation.test_answerer import QUESTION, answerer
 from tests.hostile import ATTACKS, Attack, obedient
 from tests.stubs.vllm import Script, VllmStub
 
 PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
 ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|vbscript):\S|\.example", re.IGNORECASE)
+BUDGET, OVERHEAD = 500, 400
+"""Words of the passages, and of all that stands around them: rules, marks, question."""
 DRESSES = sorted({attack.kind.partition(":")[0] for attack in ATTACKS})
 TOLD = [line.strip("- ") for rules in RULES.values() for line in rules.replace("{", "}").split("}") if len(line) > 30]
 
@@ -148,6 +150,20 @@ def test_a_model_that_says_its_rules_is_caught_by_mark_or_by_words() -> None:
     assert (by_mark.generator, by_mark.degraded) == ("extractive", ("generator",))
     assert (by_words.generator, by_words.degraded) == ("stub-model", ())
     assert_harmless(by_words, rules)
+
+
+def test_a_thousand_near_duplicates_stay_within_the_budget() -> None:
+    search = FixedSearch(tuple(hit(f"{PARIS} Copy {number} says so.", number) for number in range(1, 1001)))
+
+    async def asked() -> Answer:
+        async with service(stub, search, removes=False) as asking:
+            return await asking.answer(QUESTION, SCOPE, options=AnswerOptions(k=100, context_tokens=BUDGET))
+
+    with VllmStub(Script(tokens=("Paris is the capital of France. [1]",))) as stub:
+        answer = asyncio.run(asked())
+    (body,) = stub.seen.bodies
+    assert answer.context.tokens <= BUDGET
+    assert sum(count_tokens([str(message["content"]) for message in body["messages"]])) <= BUDGET + OVERHEAD
 
 
 @given(st.lists(st.sampled_from(ATTACKS), min_size=1, max_size=4), st.randoms(use_true_random=False))
