@@ -8,6 +8,7 @@ import hostile
 import large
 import lexical
 import peers
+import queries
 import scifact
 import start
 from fidelity import tables as fidelity
@@ -19,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "lexical": lexical.run,
     "scifact": scifact.run,
     "large": large.run,
+    "queries": queries.run,
     "start": start.run,
     "fidelity": fidelity.run,
     "peers": peers.run,
