@@ -138,6 +138,7 @@ export default {
   "doubt.date": "A date does not stand in the cited passage.",
   "doubt.name": "A name does not stand in the cited passage.",
   "doubt.negation": "The cited passage may say the opposite.",
+  "doubt.instruction": "The cited passage does not say this: it only demands that it be said.",
 
   "share": "Copy a link to this answer",
   "share.copied": "Link copied. It opens for everyone who may read the cited documents.",

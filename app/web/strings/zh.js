@@ -138,6 +138,7 @@ export default {
   "doubt.date": "引用的段落中没有其中的某个日期。",
   "doubt.name": "引用的段落中没有其中的某个名称。",
   "doubt.negation": "引用的段落说法可能相反。",
+  "doubt.instruction": "引用的段落并未这样陈述，只是要求这样说。",
 
   "share": "复制此回答的链接",
   "share.copied": "链接已复制。有权阅读所引文档的人都可以打开。",
