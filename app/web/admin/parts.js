@@ -15,7 +15,7 @@ export function card(title, ...children) {
 
 /** A table with its heads by key; a row is [head, ...cells], each text, a node or a list of them. */
 export function table(label, heads, rows) {
-  return el("div", { class: "wide", tabindex: 0, role: "region", "t-aria-label": label }, el("table", { "t-aria-label": label },
+  return el("div", { class: "wide", tabindex: 0 }, el("table", { "t-aria-label": label },
     el("thead", {}, el("tr", {}, heads.map((key) => el("th", { scope: "col", t: key })))),
     el("tbody", {}, rows.map(([head, ...cells]) => el("tr", {}, el("th", { scope: "row" }, head), cells.map((cell) => el("td", {}, cell)))))));
 }

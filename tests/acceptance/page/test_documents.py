@@ -99,6 +99,29 @@ def drop(page: Page, paths: list[Path]) -> None:
         devtools.send("Input.dispatchDragEvent", {"type": kind, "data": dragged, **place})
 
 
+def test_an_upload_is_cancelled_and_tried_again(documents: Watched, samples: Service) -> None:
+    page = documents.page
+    with page.expect_response("**/v1/admin/documents") as sent:
+        page.get_by_label("choose files").set_input_files(file("saga.md", saga(4000)))
+    job = sent.value.json()["documents"][0]["job_id"]
+    page.get_by_role("button", name="Cancel saga.md").click()
+    expect(uploads(page)).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+    assert page.request.get(f"{samples.url}/v1/jobs/{job}").json()["status"] == "cancelled"
+    page.get_by_role("button", name="Try saga.md again").click()
+    expect(uploads(page).get_by_role("progressbar")).to_be_visible()
+    assert page.request.get(f"{samples.url}/v1/jobs/{job}").json()["status"] in ("queued", "running", "succeeded")
+    page.get_by_role("button", name="Cancel saga.md").click()
+    expect(uploads(page)).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+    documents.assert_clean()
+
+
+def saga(paragraphs: int) -> str:
+    """A text that takes its time to be embedded: no two paragraphs are the same."""
+    return "# Saga\n\n" + "\n\n".join(
+        f"In year {n} ship {n * 7} sailed {n * 13} miles for trade." for n in range(paragraphs)
+    )
+
+
 def test_the_table_shows_what_its_address_asks_for(documents: Watched, samples: Service) -> None:
     page = documents.page
     names = page.locator("tbody .name")
