@@ -51,7 +51,10 @@ export function open({ session, fail }) {
     title.hidden = now;
   };
   const nearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-  const toEnd = () => scroller.scrollTo({ top: scroller.scrollHeight });
+  const toEnd = (again = 0) => {
+    turns.lastElementChild?.scrollIntoView({ block: "end" });
+    if (again) requestAnimationFrame(() => toEnd(again - 1)); // heights that were estimated are known now
+  };
   const acts = { look, fail, again: (question) => ask(question), edit: (question) => composer.edit(question) };
   const settled = ({ question, answer, rendered, rating }) => {
     const turn = turnArticle(question);
@@ -82,8 +85,7 @@ export function open({ session, fail }) {
     const messages = await messagesOf(id);
     if (id !== conversation) return;
     turns.replaceChildren(...(messages ? messages.map(settled) : [el("p", { class: "hint", t: "conversations.gone" })]));
-    toEnd();
-    requestAnimationFrame(toEnd); // heights that were estimated are known now
+    toEnd(4);
   }
 
   async function showShared(id) {

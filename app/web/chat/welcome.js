@@ -14,8 +14,10 @@ export function welcomeCard(session, ask, collections) {
   const next = el("div", { class: "next" });
   const node = el("div", { class: "welcome" },
     el("img", { src: "/static/logo.svg", alt: "", width: 56, height: 56 }), el("h1", { t: "chat.title" }), lead, next);
-  const offer = async (only) => {
+  let turn = 0;
+  const offer = async (only, asked) => {
     const { items } = await request("GET", `/v1/suggestions?${new URLSearchParams({ limit: 12, ...only })}`);
+    if (asked !== turn) return; // asked again meanwhile
     const mine = (item) => (item.language === "zh") === (language() === "zh-CN");
     const chosen = [...items.filter(mine), ...items.filter((item) => !mine(item))].slice(0, OFFERED);
     const card = ({ question, document }) => el("li", {}, el("button", { type: "button", class: "suggestion", onclick: () => ask(question) },
@@ -28,9 +30,11 @@ export function welcomeCard(session, ask, collections) {
     async load() {
       const [name] = collections() ?? [];
       const only = name ? { collection: name } : {};
+      const mine = ++turn;
       const { items } = await request("GET", `/v1/documents?${new URLSearchParams({ limit: 1, ...only })}`);
+      if (mine !== turn) return;
       say(lead, items.length ? "chat.lead" : name ? ["chat.empty-collection", { name }] : "chat.empty");
-      if (items.length) return offer(only);
+      if (items.length) return offer(only, mine);
       next.replaceChildren(session.role === "admin" ? el("a", { class: "button primary", href: "#/documents" }, icon("upload"), el("span", { t: "chat.add" })) : el("p", { t: "chat.ask-admin" }));
     },
   };

@@ -45,17 +45,51 @@ def test_an_abstention_looks_different_and_cites_nothing(inside: Watched) -> Non
     inside.assert_clean()
 
 
-def test_a_conversation_survives_a_reload_and_can_be_deleted(inside: Watched) -> None:
+def test_an_abstention_offers_the_nearest_passages(inside: Watched) -> None:
     page = inside.page
-    ask(page, QUESTIONS["answerable"][3]["question"])
+    ask(page, QUESTIONS["off_topic"][0])
     answer_of(page)
-    page.reload()
-    expect(page.locator(".turn h2")).to_have_text(QUESTIONS["answerable"][3]["question"])
-    expect(page.locator(".answer-text .cite").first).to_be_visible()
-    here = page.locator(".conversations li:has([aria-current])")
-    here.hover()
-    here.get_by_role("button", name="Delete the conversation").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
-    expect(page.locator(".turn")).to_have_count(0)
+    expect(page.get_by_role("heading", name="The nearest passages")).to_be_visible()
+    page.locator(".source-card").first.click()
+    expect(page.locator("aside.source blockquote")).to_be_visible()
+    inside.assert_clean()
+
+
+def test_a_page_is_turned_and_zoomed_and_citations_follow_each_other(inside: Watched) -> None:
+    page = inside.page
+    known = QUESTIONS["answerable"][0]
+    ask(page, known["question"])
+    answer_of(page)
+    page.locator(".source-card", has_text=f"page {known['page']}").first.click()
+    panel = page.locator("aside.source")
+    expect(panel.locator(".page-number")).to_contain_text("Page 2 of")
+    width = panel.get_by_role("img").evaluate("image => image.clientWidth")
+    panel.get_by_role("button", name="Larger").click()
+    assert panel.get_by_role("img").evaluate("image => image.clientWidth") > width
+    panel.get_by_role("button", name="Next page").click()
+    expect(panel.get_by_role("img", name="Page 3 of")).to_be_visible()
+    panel.get_by_role("button", name="Previous page").click()
+    expect(panel.get_by_role("img", name="Page 2 of")).to_be_visible()
+    inside.assert_clean()
+
+
+def test_a_passage_of_a_text_stands_among_its_neighbours(inside: Watched) -> None:
+    page = inside.page
+    ask(page, QUESTIONS["answerable"][4]["question"])
+    answer_of(page)
+    page.locator(".answer-text .cite").first.click()
+    expect(page.locator("aside.source mark").first).to_be_visible()
+    expect(page.locator("aside.source .near").first).to_be_visible()
+    expect(page.locator("aside.source .headings")).to_contain_text("ingest gateway")
+    inside.assert_clean()
+
+
+def test_a_filter_leaves_out_what_does_not_match(inside: Watched) -> None:
+    page = inside.page
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Type").select_option("Markdown")
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator(".filter-button .count")).to_have_text("1")
+    ask(page, QUESTIONS["answerable"][0]["question"])
+    assert "190 euros" not in answer_of(page)
     inside.assert_clean()

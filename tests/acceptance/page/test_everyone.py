@@ -1,12 +1,19 @@
 """The page for everyone: two languages, narrow screens."""
 
+from pathlib import Path
+from typing import Any, Literal, cast
+
 import pytest
-from playwright.sync_api import Browser, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import Service
-from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
+from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SHOTS = Path("build/page")
+"""Where pictures of the views are kept."""
 
 
 def test_the_page_speaks_chinese_where_the_browser_does(browser: Browser, service: Service) -> None:
@@ -33,3 +40,124 @@ def test_the_page_works_on_a_narrow_screen_without_sideways_scrolling(inside: Wa
     page.get_by_role("link", name="Documents").click()
     expect(page.get_by_role("row").nth(1)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+def test_each_view_of_the_chat_is_accessible(
+    browser: Browser, samples: Service, language: str, theme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(locale=language, color_scheme=theme, viewport={"width": 1280, "height": 900})
+    tab = Watched(context.new_page(), samples.url)
+    page = tab.page
+    page.goto(samples.url)
+    page.locator("#key").wait_for()
+    found = {"login": faults(page)}
+    tab.expected("status of 401")
+    enter(page, samples)
+    page.locator(".suggestion").first.wait_for()
+    found["welcome"] = faults(page)
+    shoot(page, f"welcome-{language}-{theme}")
+    page.locator(".filter-button").click()
+    found["filter"] = faults(page)
+    page.keyboard.press("Escape")
+    ask(page, QUESTIONS["answerable"][0]["question"])
+    answer_of(page)
+    found["answer"] = faults(page)
+    shoot(page, f"answer-{language}-{theme}")
+    page.locator(".answer-text .cite").first.click()
+    page.locator("aside.source mark").first.wait_for()
+    found["source"] = faults(page)
+    shoot(page, f"source-{language}-{theme}")
+    page.keyboard.press("Escape")
+    page.locator(".why-button").last.click()
+    page.locator(".why tbody tr").first.wait_for()
+    found["why"] = faults(page)
+    page.keyboard.press("Escape")
+    ask(page, QUESTIONS["off_topic"][0])
+    answer_of(page)
+    page.locator(".sources").last.wait_for()
+    found["abstention"] = faults(page)
+    shoot(page, f"abstention-{language}-{theme}")
+    assert {view: each for view, each in found.items() if each} == {}
+    tab.assert_clean()
+    context.close()
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core finds wrong: the rule, and where."""
+    response = cast("dict[str, Any]", Axe().run(page).response)  # pyright: ignore[reportUnknownMemberType]
+    violations = cast("list[dict[str, Any]]", response["violations"])
+    return [f"{each['id']}: {node['target']}" for each in violations for node in each["nodes"]]
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep pictures of the view at three widths, to be looked at."""
+    before = page.viewport_size
+    for width in (360, 820, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.screenshot(path=SHOTS / f"{name}-{width}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.set_viewport_size(before or {"width": 1280, "height": 800})
+
+
+def test_the_keyboard_reaches_everything_and_its_keys_are_listed(inside: Watched) -> None:
+    page = inside.page
+    page.locator(".suggestion").first.wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    assert dialog.locator("dt").all_inner_texts()[:3] == ["?", "n", "/"]
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("h")
+    expect(page.get_by_role("searchbox", name="Find a conversation")).to_be_focused()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Your question")).to_be_focused()
+    reached: set[str] = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.className || document.activeElement.id"))
+    assert {"brand", "suggestion", "filter-button", "question"} <= {word for name in reached for word in name.split()}
+    inside.assert_clean()
+
+
+def test_letter_keys_can_be_switched_off(inside: Watched) -> None:
+    page = inside.page
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    page.get_by_label("Letter keys").uncheck()
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_screen_reader_hears_each_sentence_as_it_comes(inside: Watched) -> None:
+    page = inside.page
+    log = page.get_by_role("log")
+    expect(log).to_have_attribute("aria-live", "polite")
+    ask(page, QUESTIONS["answerable"][0]["question"])
+    answer_of(page)
+    expect(log).to_contain_text("190 euros")
+
+
+def test_reduced_motion_stops_what_moves(inside: Watched) -> None:
+    page = inside.page
+    page.emulate_media(reduced_motion="reduce")
+    page.route("**/v1/answers", lambda _: None)
+    ask(page, "Anything?")
+    assert page.locator(".state").evaluate("node => getComputedStyle(node, '::before').animationName") == "none"
+
+
+def test_a_chosen_theme_holds_against_the_systems(inside: Watched) -> None:
+    page = inside.page
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_text("Dark", exact=True).click()
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light
+    page.reload()
+    page.locator("main").wait_for()
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import WEB, Watched, answer_of, ask, wait_for_samples
+from tests.acceptance.page.told import body, message, play_conversation
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -23,6 +24,49 @@ MARKUP_OR_CODE = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|srcdoc"
     r"|\beval\b|new Function"
 )
+
+SHAPES = (
+    "<{0} src=x onerror={1}>",
+    '"><{0} onload={1}>',
+    "'><{0} onfocus={1} autofocus>",
+    "</p><{0}>{1}</{0}>",
+    "[{0}](javascript:{1})",
+    "![x](x onerror={1} {0})",
+    "<{0}/src=//evil.example onload={1}>",
+    "`<{0} onclick={1}>`",
+    "&lt;{0} onerror={1}&gt;<{0} onerror={1}>",
+    "| <{0} onerror={1}> | [1] |",
+    "$<{0} onerror={1}>$",
+    "\u202e<{0} onerror={1}>{{{{constructor}}}}",
+)
+TAGS = ("img", "svg", "script", "iframe", "object", "video", "style", "details", "math", "base")
+STORED = [shape.format(tag, "window.ran=1") for shape in SHAPES for tag in TAGS]
+
+
+def test_no_stored_words_run(inside: Watched) -> None:
+    """Each of 120 payloads stands in a question, an answer, a quote, a name, a title and a document's headings."""
+    page = inside.page
+    assert len(set(STORED)) == 120
+
+    def hostile(payload: str, number: int) -> dict[str, Any]:
+        told = body(f"{payload} [1]", quote=payload, question=payload, generator=payload, degraded=[payload])
+        told["citations"][0]["document"] = {"id": "doc_1", "name": payload, "title": payload}
+        return message(told, number)
+
+    page.goto(
+        inside.origin + "/" + play_conversation(page, [hostile(words, number) for number, words in enumerate(STORED)])
+    )
+    expect(page.locator(".turn")).to_have_count(120)
+    words = page.locator(".turn h2").all_text_contents()
+    assert [said.split() for said in words] == [payload.split() for payload in STORED]
+    page.locator(".answer-text .cite").last.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("window.ran=1")
+    page.locator(".answer-text .cite").last.click()
+    expect(page.locator("aside.source")).to_contain_text("window.ran=1")
+    assert page.locator(".turns :is(script, iframe, object, video, style, details, math, base, img)").count() == 0
+    assert page.locator("svg:not(.icon), [onerror], [onload], [onclick], [onfocus]").count() == 0
+    inside.expected("status of 404")  # the document that they cite is not there
+    inside.assert_clean()
 
 
 def test_hostile_words_in_a_document_stay_words(inside: Watched, service: Service) -> None:

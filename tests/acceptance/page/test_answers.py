@@ -1,0 +1,161 @@
+"""What can be done with an answer: copy, rate, share, ask again, edit, and see why it is as it is."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.conftest import Service
+from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
+from tests.acceptance.page.told import body, message, play_conversation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+HOTEL = QUESTIONS["answerable"][0]
+MARKDOWN = """## Sailings
+
+It sails **daily** [1]:
+
+- at `05:40`
+- at $t_0 + 8$ hours
+
+| From | At |
+|---|---|
+| Skagen | 07:40 [1] |
+
+```
+ferry --now
+```
+"""
+
+
+@pytest.fixture
+def answered(inside: Watched) -> Iterator[Watched]:
+    """A tab with one answer, whose clipboard may be read."""
+    inside.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(inside.page, HOTEL["question"])
+    answer_of(inside.page)
+    yield inside
+    inside.assert_clean()
+
+
+def clipboard(page: Page) -> str:
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def test_an_answer_is_copied_with_its_citations(answered: Watched) -> None:
+    answered.page.get_by_role("button", name="Copy with citations").click()
+    expect(answered.page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = clipboard(answered.page)
+    assert "190 euros" in copied
+    assert "\n[1] Expenses policy, page 2: “" in copied
+
+
+def test_a_rating_with_a_comment_is_kept(answered: Watched, service: Service) -> None:
+    page = answered.page
+    page.get_by_role("button", name="A bad answer").click()
+    page.get_by_role("textbox", name="What is wrong with it?").fill("Too long")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
+    with service.client() as client:
+        kept = client.get(f"/v1/conversations/{page.url.rpartition('/')[2]}").json()["messages"]
+    assert [each["rating"] for each in kept] == [-1]
+
+
+def test_a_shared_answer_opens_for_those_who_may_read_what_it_cites_alone(
+    answered: Watched, browser: Browser, service: Service
+) -> None:
+    page = answered.page
+    page.get_by_role("button", name="Copy a link to this answer").click()
+    expect(page.locator(".toast")).to_be_visible()
+    link = clipboard(page)
+    with service.client() as client:
+        client.post("/v1/admin/collections", json={"name": "elsewhere"}).raise_for_status()
+        keys = [
+            client.post("/v1/admin/keys", json={"name": "reader", "role": "reader", "collections": only}).json()["key"]
+            for only in (None, ["elsewhere"])
+        ]
+        seen = [shared_as(browser, service, key, link) for key in keys]
+        client.delete("/v1/admin/collections/elsewhere").raise_for_status()
+    assert ["190 euros" in words for words in seen] == [True, False]
+    assert "may not read" in seen[1]
+
+
+def shared_as(browser: Browser, service: Service, key: str, link: str) -> str:
+    """What a link shows to whoever holds a key."""
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.request.post(f"{service.url}/v1/session", data={"key": key})
+    page.goto(link)
+    expect(page.locator(".turns > *").first).to_be_visible()
+    words = page.locator(".turns").inner_text()
+    context.close()
+    return words
+
+
+def test_why_tells_stages_scores_and_what_was_read_cited_and_left_out(answered: Watched) -> None:
+    page = answered.page
+    page.get_by_role("button", name="Why this answer").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("tr.cited").first).to_contain_text("Cited as 1")
+    assert dialog.locator(".stages li").count() >= 4
+    assert set(dialog.locator(".state-word").all_inner_texts()) > {"Cited as 1"}
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Why this answer")).to_be_focused()
+
+
+def test_a_question_is_edited_and_asked_again(answered: Watched) -> None:
+    page = answered.page
+    page.get_by_role("button", name="Edit the question").click()
+    expect(page.get_by_label("Your question")).to_have_value(HOTEL["question"])
+    page.get_by_label("Your question").fill(QUESTIONS["answerable"][1]["question"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn")).to_have_count(2)
+    assert "600 euros" in answer_of(page)
+    page.get_by_role("button", name="Ask again").last.click()
+    expect(page.locator(".turn")).to_have_count(3)
+    answer_of(page)
+
+
+def test_markdown_becomes_elements_and_its_code_is_copied(inside: Watched) -> None:
+    page = inside.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(inside.origin + "/" + play_conversation(page, [message(body(MARKDOWN))]))
+    text = page.locator(".answer-text")
+    expect(text.get_by_role("heading", name="Sailings")).to_be_visible()
+    assert text.locator("li").all_inner_texts() == ["at 05:40", "at $t_0 + 8$ hours"]
+    assert text.locator("th").all_inner_texts() == ["From", "At"]
+    expect(text.locator("td .cite")).to_have_text("1")
+    expect(text.locator("strong")).to_have_text("daily")
+    text.get_by_role("button", name="Copy the code").click()
+    expect(text.get_by_role("button", name="Copied")).to_be_visible()
+    assert clipboard(page) == "ferry --now\n"
+    inside.assert_clean()
+
+
+def test_a_sentence_without_support_is_weaker_and_its_doubts_are_told(inside: Watched) -> None:
+    page = inside.page
+    text = "It sails at 05:40 [1]. It costs 9 euros [1]."
+    spans = [
+        {"start": 0, "end": 22, "labels": [1], "support": 1.0, "doubts": []},
+        {"start": 23, "end": 44, "labels": [1], "support": 0.1, "doubts": ["number"]},
+    ]
+    page.goto(inside.origin + "/" + play_conversation(page, [message(body(text, sentences=spans))]))
+    expect(page.locator(".weak")).to_have_text("It costs 9 euros 1.")
+    expect(page.get_by_role("note")).to_contain_text("A number does not stand in the cited passage.")
+    inside.assert_clean()
+
+
+def test_a_mark_shows_its_quote_on_hover_and_on_focus(answered: Watched) -> None:
+    page = answered.page
+    mark = page.locator(".answer-text .cite").first
+    mark.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("per night and per day")
+    page.mouse.move(0, 0)
+    expect(page.get_by_role("tooltip")).to_have_count(0)
+    mark.focus()
+    expect(page.get_by_role("tooltip")).to_contain_text("Expenses policy")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("tooltip")).to_have_count(0)

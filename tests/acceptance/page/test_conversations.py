@@ -1,0 +1,130 @@
+"""Conversations at the side: found, renamed, exported, deleted; kept through reloads, lost lines and other tabs."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.conftest import Service
+from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter
+from tests.acceptance.page.told import body, message, play_conversation
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+WARRANTY = QUESTIONS["answerable"][3]["question"]
+LONG = 500
+
+
+def act(page: Page, name: str) -> None:
+    """Choose an action of the open conversation."""
+    page.locator(".conversations li:has([aria-current])").get_by_role("button", name="Actions for").click()
+    page.locator(".row-menu").get_by_role("button", name=name).click()
+
+
+def test_a_conversation_is_renamed_found_exported_and_deleted(inside: Watched, tmp_path: Path) -> None:
+    page = inside.page
+    ask(page, WARRANTY)
+    answer_of(page)
+    page.reload()
+    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+    act(page, "Rename")
+    page.get_by_role("textbox", name="Rename").fill("Skylark's warranty")
+    page.keyboard.press("Enter")
+    row = page.locator(".conversations li").filter(has_text="Skylark's warranty")
+    expect(row).to_be_visible()
+    for words, rows in (("no such words", 0), ("skylark's", 1)):
+        page.get_by_role("searchbox", name="Find a conversation").fill(words)
+        expect(page.locator(".conversations li")).to_have_count(rows)
+    with page.expect_download() as saved:
+        act(page, "Export as Markdown")
+    saved.value.save_as(tmp_path / "talk.md")
+    text = (tmp_path / "talk.md").read_text()
+    assert saved.value.suggested_filename == "Skylarks warranty.md"
+    assert text.startswith(f"# Skylark's warranty\n\n## {WARRANTY}\n\n")
+    assert "five years" in text
+    assert "\n[1] Skylark 3" in text
+    act(page, "Delete")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    expect(row).to_have_count(0)
+    inside.assert_clean()
+
+
+def test_a_question_whose_tab_was_reloaded_is_asked_again(inside: Watched) -> None:
+    page = inside.page
+    page.route("**/v1/answers", lambda _: None)
+    ask(page, WARRANTY)
+    expect(page.locator(".turn")).to_have_attribute("aria-busy", "true")
+    page.wait_for_function("() => sessionStorage.getItem('openbook.pending') !== null")
+    page.unroute("**/v1/answers")
+    page.reload()
+    assert "five years" in answer_of(page)
+    expect(page.locator(".turn")).to_have_count(1)
+    inside.assert_clean()
+
+
+def test_a_lost_connection_is_told_and_the_question_can_be_asked_again(inside: Watched) -> None:
+    page = inside.page
+    page.route("**/v1/answers", lambda route: route.abort("connectionreset"))
+    ask(page, WARRANTY)
+    expect(page.get_by_role("alert").filter(has_text="connection to the service was lost")).to_be_visible()
+    page.unroute("**/v1/answers")
+    page.get_by_role("button", name="Try again").click()
+    assert "five years" in answer_of(page)
+    expect(page.locator(".turn")).to_have_count(1)
+    inside.expected("ERR_CONNECTION_RESET")
+    inside.assert_clean()
+
+
+def test_an_answer_is_stopped_and_its_question_can_be_asked_again(inside: Watched) -> None:
+    page = inside.page
+    page.route("**/v1/answers", lambda _: None)
+    ask(page, WARRANTY)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+    page.unroute("**/v1/answers")
+    page.get_by_role("button", name="Try again").click()
+    assert "five years" in answer_of(page)
+    inside.assert_clean()
+
+
+def test_another_tab_sees_what_was_asked_here(inside: Watched, service: Service) -> None:
+    page = inside.page
+    ask(page, WARRANTY)
+    answer_of(page)
+    other = Watched(page.context.new_page(), service.url)
+    enter(other.page, service, f"#{page.url.rpartition('#')[2]}")
+    expect(other.page.locator(".turn")).to_have_count(1)
+    ask(page, QUESTIONS["answerable"][0]["question"])
+    answer_of(page)
+    expect(other.page.locator(".turn")).to_have_count(2)
+    for tab in (inside, other):
+        tab.assert_clean()
+
+
+def test_a_session_that_ends_asks_for_the_key_and_keeps_the_question(inside: Watched, service: Service) -> None:
+    page = inside.page
+    page.context.clear_cookies()
+    ask(page, WARRANTY)
+    expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
+    page.get_by_label("Access key").fill(service.admin_key)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_label("Your question")).to_have_value(WARRANTY)
+    inside.expected("status of 401")
+    inside.assert_clean()
+
+
+def test_a_long_conversation_draws_only_what_is_seen(inside: Watched) -> None:
+    page = inside.page
+    messages = [message(body("At 05:40 [1].\n\n" * 8), number) for number in range(LONG)]
+    page.goto(inside.origin + "/" + play_conversation(page, messages))
+    turns = page.locator(".turn")
+    expect(turns).to_have_count(LONG)
+    expect(turns.last).to_be_in_viewport()
+    seen = "node.firstElementChild.checkVisibility({contentVisibilityAuto: true})"
+    drawn = f"nodes => nodes.filter(node => {seen}).length"
+    assert turns.evaluate_all(drawn) < LONG / 10
+    page.locator(".scroll").evaluate("node => node.scrollTo(0, 0)")
+    expect(turns.first).to_be_in_viewport()
+    assert turns.evaluate_all(drawn) < LONG / 10
+    inside.assert_clean()
