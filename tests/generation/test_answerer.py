@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,13 @@ def test_without_evidence_it_abstains_and_no_generator_is_called(search: FixedSe
     assert (answer.support, answer.usage, answer.context.passages) == (0.0, Usage(0, 0), ())
     assert 0 <= answer.evidence < 0.48
     assert generator.calls == 0
+
+
+@pytest.mark.parametrize(("calibrated", "abstains"), [(None, False), (0.2, False), (1.0, True)])
+def test_a_calibrated_threshold_goes_before_the_set_one(calibrated: float | None, *, abstains: bool) -> None:
+    asked = replace(answerer(ScriptedGenerator()), calibrated=lambda: calibrated, abstain_below=0.48)
+    answer = answered(events(asked))
+    assert (answer.abstained, answer.evidence < 1) == (abstains, True)
 
 
 @pytest.mark.parametrize(
