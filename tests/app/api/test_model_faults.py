@@ -2,8 +2,8 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from tests.stubs.vllm import Script, VllmStub
 QUESTION = "At how many degrees does gallium melt?"
 TEXT = "Gallium melts at 29.8 degrees Celsius. It was discovered in 1875."
 SAID = ("Gallium melts at 29.8 degrees Celsius [1].\n", "It was discovered in 1875 [1].\n")
-ENDLESS = Script(tokens=SAID, endless=True, delay_seconds=0.05)
+ENDLESS = Script(tokens=SAID, endless=True, delay_seconds=0.5)
 BODY = {"question": QUESTION, "options": {"max_tokens": 4000}}
-CROWD = 200
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +26,53 @@ def stub() -> Iterator[VllmStub]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, stub: VllmStub) -> Iterator[Running]:
+    """A service that waits for a busy machine, whatever is asked of it."""
+    with before(stub, tmp_path_factory.mktemp("data"), sqlite_template, seconds=600) as started:
+        yield started
+
+
 @pytest.fixture
-def served(tmp_path: Path, sqlite_template: Path, stub: VllmStub) -> Iterator[Running]:
-    """A fresh service, so that its breaker is closed; steps take a twentieth of the time that they have by default."""
-    stub.script = Script(tokens=SAID)
+def hasty(tmp_path: Path, sqlite_template: Path, stub: VllmStub) -> Iterator[Running]:
+    """A service that gives a hanging server up after one second without a head, six without a word."""
+    with before(stub, tmp_path, sqlite_template, seconds=24) as started:
+        yield started
+
+
+@contextmanager
+def before(stub: VllmStub, folder: Path, template: Path, seconds: float, **more: Any) -> Generator[Running]:
+    """A service before the stub, with one document."""
     given: dict[str, Any] = {"generator_url": stub.base_url, "generator_model": "stub-model"}
-    given |= {"generator_timeout_seconds": 24.0, "generator_connections": CROWD, "requests_per_minute": 100_000}
-    with running(tmp_path, sqlite_template, **given) as started:
+    given |= {"generator_timeout_seconds": seconds, "requests_per_minute": 100_000}
+    with running(folder, template, **given | more) as started:
         started.upload("gallium.txt", TEXT)
         started.read_all()
         yield started
 
 
-@pytest.fixture
-def asker(served: Running) -> Iterator[httpx.Client]:
-    with served.client(served.admin_secret) as client:
-        yield client
+def ask(service: Running) -> dict[str, Any]:
+    with httpx.Client(base_url=service.url, timeout=120, trust_env=False) as client:
+        return client.post("/v1/answers", json=BODY, headers=authorized(service)).json()
+
+
+def stream(service: Running) -> list[str]:
+    """The names of an answer's events."""
+    with (
+        httpx.Client(base_url=service.url, timeout=120, trust_env=False) as client,
+        client.stream("POST", "/v1/answers", json={**BODY, "stream": True}, headers=authorized(service)) as reply,
+    ):
+        return [name for name, _ in events(reply)]
+
+
+def authorized(service: Running) -> dict[str, str]:
+    return {"Authorization": f"Bearer {service.admin_secret}"}
+
+
+def well_again(service: Running, stub: VllmStub) -> None:
+    """One good answer closes the breaker's count of failures in a row."""
+    stub.script = Script(tokens=SAID)
+    assert ask(service)["degraded"] == []
 
 
 @pytest.mark.parametrize(
@@ -52,9 +82,6 @@ def asker(served: Running) -> Iterator[httpx.Client]:
         Script(status=429),
         Script(status=503),
         Script(status=400),
-        Script(mute=True),
-        Script(hang_after=0),
-        Script(hang_after=1, tokens=SAID),
         Script(drop_after=0),
         Script(error_after=0),
         Script(end_after=0),
@@ -66,11 +93,22 @@ def asker(served: Running) -> Iterator[httpx.Client]:
     ids=lambda script: str({name: str(value)[:20] for name in Script.__slots__ if (value := getattr(script, name))}),
 )
 def test_a_failure_before_the_first_sentence_leaves_cited_extracts(
-    script: Script, asker: httpx.Client, stub: VllmStub
+    script: Script, served: Running, stub: VllmStub
 ) -> None:
+    well_again(served, stub)
     stub.script = script
-    answer = asker.post("/v1/answers", json=BODY).json()
+    answer = ask(served)
     assert (answer["generator"], answer["degraded"], answer["abstained"]) == ("extractive", ["generator"], False)
+    assert answer["citations"]
+
+
+@pytest.mark.parametrize(
+    "script", [Script(mute=True), Script(hang_after=0), Script(hang_after=1)], ids=["stopped", "no head", "no word"]
+)
+def test_a_server_that_hangs_leaves_cited_extracts(script: Script, hasty: Running, stub: VllmStub) -> None:
+    stub.script = script
+    answer = ask(hasty)
+    assert (answer["generator"], answer["degraded"]) == ("extractive", ["generator"])
     assert answer["citations"]
 
 
@@ -80,40 +118,27 @@ def test_a_failure_before_the_first_sentence_leaves_cited_extracts(
         Script(drop_after=3, tokens=SAID * 3),
         Script(error_after=3, tokens=SAID * 3),
         Script(end_after=3, tokens=SAID * 3),
-        Script(hang_after=3, tokens=SAID * 3),
     ],
-    ids=["dropped", "an error", "ended early", "hanging"],
+    ids=["dropped", "an error", "ended early"],
 )
 def test_a_failure_after_it_ends_in_an_error_and_never_in_an_answer(
-    script: Script, asker: httpx.Client, stub: VllmStub
+    script: Script, served: Running, stub: VllmStub
 ) -> None:
+    well_again(served, stub)
     stub.script = script
-    with asker.stream("POST", "/v1/answers", json={**BODY, "stream": True}) as reply:
-        names = [name for name, _ in events(reply)]
+    names = stream(served)
     assert names[-1] == "error"
     assert "delta" in names
     assert "answer" not in names
 
 
-def test_a_server_that_failed_five_times_is_left_alone(asker: httpx.Client, stub: VllmStub) -> None:
+def test_a_server_that_failed_five_times_is_left_alone(tmp_path: Path, sqlite_template: Path, stub: VllmStub) -> None:
     stub.script = Script(status=500)
-    before = stub.seen.requests
-    for _ in range(8):
-        assert asker.post("/v1/answers", json=BODY).json()["degraded"] == ["generator"]
-    assert stub.seen.requests - before == 5
-
-
-def test_a_crowd_that_leaves_in_mid_answer_frees_the_server(served: Running, stub: VllmStub) -> None:
-    """Of two keys, since one may hold half of the places."""
-    stub.script = ENDLESS
-    aborted = stub.seen.aborted
-    with ExitStack() as crowd:
-        for secret in [served.new_key(), served.new_key()] * (CROWD // 2):
-            crowd.enter_context(asking(served, secret))
-        assert stub.wait_until(lambda seen: seen.active == CROWD, 60)
-    assert stub.wait_until(lambda seen: seen.active == 0, 30)
-    assert stub.seen.aborted - aborted == CROWD
-    assert eventually(lambda: not served.state.slots.held and not served.state.streams.streams, 30)
+    asked = stub.seen.requests
+    with before(stub, tmp_path, sqlite_template, seconds=600) as started:
+        for _ in range(8):
+            assert ask(started)["degraded"] == ["generator"]
+    assert stub.seen.requests - asked == 5
 
 
 def test_past_its_places_the_service_refuses_and_says_when_to_come_again(
@@ -121,21 +146,16 @@ def test_past_its_places_the_service_refuses_and_says_when_to_come_again(
 ) -> None:
     """One connection has four places, for the answer under way and those that wait; one key has two of them."""
     stub.script = ENDLESS
-    given: dict[str, Any] = {"generator_url": stub.base_url, "generator_model": "stub-model"}
-    with running(tmp_path, sqlite_template, generator_connections=1, **given) as started, ExitStack() as crowd:
-        started.upload("gallium.txt", TEXT)
-        started.read_all()
-        greedy, polite = started.new_key(), started.new_key()
-
-        def refused(secret: str, places: int) -> httpx.Response:
+    with (
+        before(stub, tmp_path, sqlite_template, seconds=600, generator_connections=1) as started,
+        ExitStack() as crowd,
+    ):
+        for secret, places, status in ((started.new_key(), 2, 429), (started.new_key(), 4, 503)):
             for _ in range(2):
                 crowd.enter_context(asking(started, secret))
-            assert eventually(lambda: sum(started.state.slots.held.values()) == places, 20)
+            assert eventually(lambda places=places: sum(started.state.slots.held.values()) == places, 20)
             with started.client(secret) as client:
-                return client.post("/v1/answers", json=BODY)
-
-        for secret, places, status in ((greedy, 2, 429), (polite, 4, 503)):
-            reply = refused(secret, places)
+                reply = client.post("/v1/answers", json=BODY)
             assert (reply.status_code, reply.headers["retry-after"]) == (status, "2")
         assert stub.wait_until(lambda seen: seen.active == 1)
 
