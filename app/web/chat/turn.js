@@ -7,7 +7,6 @@ import { address } from "../core/router.js";
 import { t } from "../core/strings.js";
 import { answerBody, rate, withCitations } from "./answer.js";
 import { copyButton } from "./rendering.js";
-import { showWhy } from "./why.js";
 
 /** An article for a question, its answer still to come. */
 export function turnArticle(question) {
@@ -42,13 +41,14 @@ function actions(turn, { answer, context, rating }, scope, { again, edit, fail }
     button.title = t("share.copied");
     toast(button, "share.copied");
   };
+  const explain = async () => (await import("./why.js")).showWhy(answer, scope, context); // few ask: it is loaded then
   return el("div", { class: "actions", role: "group", "t-aria-label": "answer.actions" },
     copyButton(() => withCitations(answer), "answer.copy"),
     !answer.abstained && iconButton("share", "share", (event) => share(event).catch(fail)),
     ...thumbs.values(),
     edit && iconButton("edit", "answer.edit", () => edit(answer.question)),
     again && iconButton("retry", "answer.again", () => again(answer.question)),
-    iconButton("info", "why", () => showWhy(answer, scope, context).catch(fail), { class: "icon-button why-button" }));
+    iconButton("info", "why", () => explain().catch(fail), { class: "icon-button why-button" }));
 }
 
 function toast(button, words) {
