@@ -20,10 +20,16 @@ TEST_WORKERS ?= 2
 BENCH_DATA ?= ../shared/data/scifact
 # A folder with the data sets that fidelity is measured on, each in its own folder; those that are not there are left out.
 FIDELITY_DATA ?= ../shared/data
-# Which benchmarks to run; empty: all but the peers.
+# A folder with evaluation sets, each in its own folder, and one where what was brought in of them stays for the next time.
+QUALITY_DATA ?= ../shared/data
+QUALITY_FOLDER ?= build/quality
+# At most so many questions of each set; empty: all. Which sets; empty: all that are there.
+QUALITY_LIMIT ?=
+QUALITY_SETS ?=
+# Which benchmarks to run; empty: all but the peers and quality.
 BENCH ?=
 
-.PHONY: help run install develop system test check format lock soak bench bench-peers clean
+.PHONY: help run install develop system test check format lock soak bench bench-peers quality clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +65,10 @@ soak: $(DEVELOP) system  ## a thousand jobs under random kills, on SQLite and Po
 
 bench: $(DEVELOP)  ## measure; prints one table per benchmark
 	BENCH_DATA=$(BENCH_DATA) FIDELITY_DATA=$(FIDELITY_DATA) $(BIN)/python tests/benchmarks $(BENCH)
+
+quality: $(DEVELOP)  ## measure retrieval, answers, citations and abstention on all evaluation sets (hours)
+	QUALITY_DATA=$(QUALITY_DATA) QUALITY_FOLDER=$(QUALITY_FOLDER) QUALITY_LIMIT=$(QUALITY_LIMIT) QUALITY_SETS="$(QUALITY_SETS)" \
+		$(BIN)/python tests/benchmarks quality
 
 bench-peers: $(DEVELOP) $(PEERS)/.installed  ## measure Openbook beside what one would use instead
 	BENCH_DATA=$(BENCH_DATA) BENCH_PEERS=$(PEERS)/bin/python $(BIN)/python tests/benchmarks peers
