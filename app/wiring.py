@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 from zlib import crc32
 
 from app.db.audit import AuditStore
@@ -24,6 +25,7 @@ from app.db.publications import PublicationStore
 from app.db.reindexes import ReindexStore
 from app.db.remains import RemainsStore
 from app.db.session import Database
+from app.db.training import TrainingStore
 from app.db.types import EmbedderRecord
 from app.embedders import EmbedderCatalog
 from app.pinned_blobs import PinnedBlobStore
@@ -51,18 +53,21 @@ from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.embedders.openai import OpenAIEmbedder, Prompts, prompts_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
+from retrieval.errors import ModelUnavailable
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.lexical_indexes.tantivy import TantivyIndex
-from retrieval.ports import Embedder, LexicalIndex, Reranker
+from retrieval.ports import ChangeLog, ChunkSource, Embedder, Embedders, LexicalIndex, Reranker
 from retrieval.replica import Replica
 from retrieval.rerankers.cross_encoder import CrossEncoderReranker
 from retrieval.rerankers.http import HttpReranker
 from retrieval.rerankers.sentence import SentenceReranker
 from retrieval.retriever import Retriever
 from retrieval.tokenizer import terms
+from retrieval.tuning.types import Trainer
 from retrieval.vector_indexes.faiss import FaissIndex
 
 MEBIBYTE = 1 << 20
+_PATIENT_SECONDS = 600.0
 PIPELINE = f"parser {PARSER_VERSION}, chunker {CHUNKER_VERSION}"
 _PARSED_MAX_BYTES = 64 * MEBIBYTE  # the largest that a worker cuts and publishes within 1.5 GB
 
@@ -88,6 +93,7 @@ class Services:
     idempotency: IdempotencyStore
     pins: PinStore
     exchange: ExchangeStore
+    training: TrainingStore
     embedder: Embedder
     embedders: EmbedderCatalog
     reindexes: ReindexStore
@@ -150,6 +156,7 @@ def build(settings: Settings) -> Services:
         audit=AuditStore(db),
         idempotency=IdempotencyStore(db),
         pins=pins,
+        training=TrainingStore(db),
         exchange=ExchangeStore(db, jobs, settings.job_max_attempts),
         embedder=embedder,
         embedders=embedders,
@@ -162,6 +169,42 @@ def build(settings: Settings) -> Services:
         sandbox=sandbox,
         blobs=blobs,
     )
+
+
+def embedder_of(settings: Settings, model: str) -> Embedder:
+    """The embedder that `OPENBOOK_EMBEDDER` would choose by this name."""
+    return _embedder(settings, EmbedderRecord("", model, None, None))
+
+
+def reranker_of(settings: Settings, name: str) -> Reranker | None:
+    """The reranker that `OPENBOOK_RERANKER` would choose by this name."""
+    return _reranker(settings.model_copy(update={"reranker": name}))
+
+
+def trainer_of(settings: Settings, kind: Literal["embedder", "reranker"]) -> Trainer:
+    """What trains a model. Raises ModelUnavailable without the extra `tune`, or for an embedder that is elsewhere."""
+    if kind == "embedder" and settings.embedder.startswith(("openai:", "hashing")):
+        only = "only a model on this machine can be tuned: set packaged-minilm, a folder, or a model of the hub"
+        raise ModelUnavailable(f"OPENBOOK_EMBEDDER={settings.embedder}: {only}")
+    try:
+        # The extra's packages, which nothing else needs; torch, before anything embeds.
+        from retrieval.tuning.embedder import train_embedder  # noqa: PLC0415
+        from retrieval.tuning.reranker import train_reranker  # noqa: PLC0415
+    except ImportError as error:
+        raise ModelUnavailable(f'tuning needs more packages: pip install "openbook[tune]" ({error})') from error
+    if kind == "embedder":
+        return partial(train_embedder, settings.embedder)
+    used, _, model = settings.reranker.partition(":")
+    return partial(train_reranker, model if used == "cross-encoder" else None)
+
+
+def retriever_over(
+    settings: Settings, log: ChangeLog, chunks: ChunkSource, embedders: Embedders, reranker: Reranker | None, at: Path
+) -> Retriever:
+    """The product's search over chunks that are in no database; indexes lie in the folder. Close its replica."""
+    new_index = partial(FaissIndex, device=settings.vector_device)
+    replica = Replica(log, at, new_index, _new_lexical_index(settings), _PATIENT_SECONDS, settings.index_idle_seconds)
+    return Retriever(embedders, chunks, replica, reranker, settings.search_candidates)
 
 
 def close(services: Services) -> None:

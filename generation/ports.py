@@ -1,7 +1,7 @@
 """What generation needs of the world; the docstrings are the contracts that every backend is tested against."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from generation.types import GenerationRequest, GeneratorEvent
 from retrieval.types import Filter, Scope, SearchMode, SearchResult
@@ -43,6 +43,7 @@ class Generator(Protocol):
         """The service stops: let go of what is held, in the event loop that used it."""
 
 
+@runtime_checkable
 class Completer(Protocol):
     """A language model used for short rewritings, never for answers."""
 

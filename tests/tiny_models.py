@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForSequenceClassification, BertModel, PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 STEPS = 60
@@ -20,16 +22,7 @@ def save_cross_encoder(
     """A BERT with a head that gives a pair a score, trained until it knows these pairs."""
     torch.manual_seed(7)
     tokenizer = _tokenizer([text for pair in pairs for text in pair])
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
+    config = _config(tokenizer)
     config.num_labels = num_labels
     model = BertForSequenceClassification(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
@@ -46,6 +39,30 @@ def save_cross_encoder(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def save_embedder(folder: Path, texts: Sequence[str]) -> Path:
+    """A sentence-transformers model that was trained on nothing and knows the words of these texts."""
+    torch.manual_seed(7)
+    tokenizer = _tokenizer(texts)
+    BertModel(_config(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    encoder = Transformer(str(folder), max_seq_length=64)
+    SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension()), Normalize()]).save(str(folder))
+    return folder
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> BertConfig:
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=128,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
 
 
 def _tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:

@@ -13,6 +13,7 @@ from app.cli import (
     processes,
     questions,
     reindexing,
+    tuning,
     watch,
 )
 
@@ -21,6 +22,7 @@ for module in (processes, documents, watch, questions, reindexing, exchange, bac
     cli.add_typer(module.commands)
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(models.commands, name="models")
+cli.add_typer(tuning.commands, name="tune")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, NewType, TypeAlias, TypeVar
 
 from ingestion.types import BlobKey, DocumentId, JobId, Metadata, PersonalKind, VersionId, VersionStatus
-from retrieval.types import ChunkId, CollectionId, Region
+from retrieval.types import ChunkId, CollectionId, Region, Span
 
 KeyId = NewType("KeyId", str)
 ConversationId = NewType("ConversationId", str)
@@ -254,6 +254,26 @@ class CalibrationRecord:
     false_refusals: float
     answerable: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingChunk:
+    """A live chunk as a model is tuned by it: where it stands, its headings, text and sentences."""
+
+    id: ChunkId
+    document: str
+    headings: tuple[str, ...]
+    text: str
+    sentences: tuple[Span, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class LikedQuestion:
+    """A question whose answer was liked, and the chunks that the answer cites."""
+
+    text: str
+    chunks: frozenset[ChunkId]
 
 
 @dataclass(frozen=True, slots=True)

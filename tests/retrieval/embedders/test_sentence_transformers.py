@@ -91,7 +91,7 @@ def test_batches_on_cores_of_their_own_give_the_vectors_of_one_core(
 def test_a_processor_without_fast_halves_gets_the_exact_vectors(
     monkeypatch: pytest.MonkeyPatch, theirs: Matrix, packed: bool
 ) -> None:
-    monkeypatch.setattr("retrieval.embedders.sentence_transformers._halves_pay", lambda: False)
+    monkeypatch.setattr("retrieval.embedders.sentence_transformers.halves_pay", lambda: False)
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: packed)
 
     assert min(cosines(SentenceTransformerEmbedder().embed_queries(TEXTS), theirs)) > 0.99999
