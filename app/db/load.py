@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
-from sqlalchemy import JSON, DateTime, LargeBinary, MetaData, Table, bindparam, func, inspect, select, text, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Table,
+    bindparam,
+    func,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, NoSuchTableError
 from sqlalchemy.orm import Session
 
@@ -75,9 +88,12 @@ class Loader:
             if name not in Base.metadata.tables:
                 raise Unloadable(f"this Openbook has no table {name}")
             try:
-                found = Table(name, MetaData(), autoload_with=self.session.connection(), resolve_fks=False)
+                known = inspect(self.session.connection())  # the columns alone: it cannot read indexes of expressions
+                columns, keys = known.get_columns(name), known.get_pk_constraint(name)["constrained_columns"]
             except NoSuchTableError as error:
                 raise Unloadable(f"there is no table {name} at the backup's revision") from error
+            parts = (Column(each["name"], each["type"], primary_key=each["name"] in keys) for each in columns)
+            found = Table(name, MetaData(), *parts)
             for column in found.columns:
                 if isinstance(column.type, JSON):
                     column.type.none_as_null = True

@@ -30,7 +30,7 @@ def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.Monke
     (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
     for name, value in (("DATA_DIR", str(folder)), ("EMBEDDER", "hashing"), ("PARSE_PROCESSES", "1")):
         monkeypatch.setenv(f"OPENBOOK_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")  # stored runs are named by their paths, which may be long
 
 
 @pytest.fixture

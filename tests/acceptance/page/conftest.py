@@ -37,8 +37,9 @@ def samples(service: Service) -> Service:
     return service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one file: while it lives, its event loop runs in this thread, where other files' tests run theirs."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
