@@ -10,8 +10,8 @@ from generation.plain_text import without_controls, without_markup
 from generation.ports import Completer
 
 LONGEST = 400  # characters of a query
-_LEAD = re.compile(r"^\s*(?:[-*•]+|\(?\d{1,2}[.)、:：]|#{1,6}(?=\s))\s*")
-_AROUND = "\"'“”「」『』` \t"
+_LEAD = re.compile(r"^\s*(?:[-*•]+|[(（]?\d{1,2}[.)）、:：]|#{1,6}(?=\s))\s*")
+_AROUND = "\"'“”「」『』` "
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,6 @@ def paragraph_of(reply: str, longest: int) -> str:
 
 def _plain(reply: str) -> Iterator[str]:
     for line in without_markup(without_controls(reply)).splitlines():
-        text = _LEAD.sub("", line).strip(_AROUND)
+        text = _LEAD.sub("", line).strip().strip(_AROUND).strip()
         if len(text) <= LONGEST and any(char.isalnum() for char in text):
             yield text

@@ -30,7 +30,7 @@ def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.Monke
     (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
     for name, value in (("DATA_DIR", str(folder)), ("EMBEDDER", "hashing"), ("PARSE_PROCESSES", "1")):
         monkeypatch.setenv(f"OPENBOOK_{name}", value)
-    monkeypatch.setenv("COLUMNS", "400")  # stored runs are named by their paths, which may be long
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture
@@ -118,15 +118,16 @@ def test_two_configurations_are_compared_question_by_question(metals: Path, tmp_
     assert "none against terms" in report.read_text()
 
 
-def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path) -> None:
+def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # runs are named by their paths, and long ones would wrap
     for name in ("a", "b"):
-        evaluate(metals, "-c", name, "--json", tmp_path / f"{name}.json")
+        evaluate(metals, "-c", name, "--json", f"{name}.json")
 
-    output = evaluate("--compare", tmp_path / "a.json", tmp_path / "b.json")
+    output = evaluate("--compare", "a.json", "b.json")
 
     assert cells(output.partition("difference, 95 %")[2], "token F1")[2:4] == ["+0.000 [+0.000, +0.000]", "1.0000"]
     assert "no runs that `openbook evaluate --json` wrote" in " ".join(
-        evaluate("--compare", metals / "corpus.jsonl", tmp_path / "b.json", fails=True).split()
+        evaluate("--compare", metals / "corpus.jsonl", "b.json", fails=True).split()
     )
 
 

@@ -104,6 +104,7 @@ def test_another_tab_sees_what_was_asked_here(inside: Watched, service: Service)
 
 def test_a_session_that_ends_asks_for_the_key_and_keeps_the_question(inside: Watched, service: Service) -> None:
     page = inside.page
+    page.wait_for_load_state("networkidle")  # else what the page still loads is the first to be refused
     page.context.clear_cookies()
     ask(page, WARRANTY)
     expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
