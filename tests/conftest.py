@@ -13,6 +13,8 @@ from app.db.session import Database
 from tests import postgresql
 
 SHARED = "openbook_tests"
+os.environ["COLUMNS"] = "200"  # what commands print is compared line by line, and wraps nowhere
+
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 

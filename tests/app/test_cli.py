@@ -34,7 +34,6 @@ def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.Monke
         ("ABSTAIN_BELOW", "0"),
     ):
         monkeypatch.setenv(f"OPENBOOK_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture

@@ -30,7 +30,6 @@ def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.Monke
     (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
     for name, value in (("DATA_DIR", str(folder)), ("EMBEDDER", "hashing"), ("PARSE_PROCESSES", "1")):
         monkeypatch.setenv(f"OPENBOOK_{name}", value)
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def test_two_configurations_are_compared_question_by_question(metals: Path, tmp_
 
 
 def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # runs are named by their paths, and long ones would wrap
+    monkeypatch.chdir(tmp_path)  # a run is named by its path, and a long one would wrap
     for name in ("a", "b"):
         evaluate(metals, "-c", name, "--json", f"{name}.json")
 

@@ -84,6 +84,7 @@ def test_whoever_asks_notices_nothing_of_a_change_of_embedder(started: Running) 
             begun = admin.post(REINDEX)
             uploaded = started.upload("indium.md", INDIUM)
             assert eventually(lambda: switched(admin), 30)
+            assert eventually(lambda: admin.get(f"/v1/documents/{uploaded['id']}").json()["status"] == "ready", 30)
             asked = len(outcomes)
             assert eventually(lambda: len(outcomes) > asked + 2, 20)
         [after] = admin.get("/v1/admin/collections").json()["items"]
