@@ -25,19 +25,28 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, engines: dict[str, Database]) -> Iterator[Database]:
     """A fresh, migrated database; the test runs on SQLite and on PostgreSQL."""
-    opened = Database(database_url)
-    yield opened
-    opened.dispose()
+    if database_url not in engines:
+        engines[database_url] = Database(database_url)
+    yield engines[database_url]
+    engines[database_url].dispose()
+
+
+@pytest.fixture(scope="session")
+def engines() -> dict[str, Database]:
+    """By address: an engine remembers the statements that it compiled, which takes longer than to run them."""
+    return {}
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The address of a fresh, migrated SQLite file."""
-    path = tmp_path / "openbook.db"
+def sqlite_url(sqlite_template: Path) -> Iterator[str]:
+    """The address of a fresh, migrated SQLite file: always the same, the file another one each time."""
+    path = sqlite_template.with_name("openbook.db")
     shutil.copy(sqlite_template, path)
-    return f"sqlite:///{path}"
+    yield f"sqlite:///{path}"
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def postgresql_url(cluster: postgresql.Cluster, postgresql_version: str) -> Iter
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file to copy."""
-    path = tmp_path_factory.mktemp("template") / "openbook.db"
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
     _migrate(f"sqlite:///{path}")
     return path
 

@@ -79,9 +79,15 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
 @contextmanager
 def running(data_dir: Path, log_path: Path, environment: Mapping[str, str]) -> Generator[Service]:
     """`openbook serve` until the block ends, ready; nothing of it is left afterwards, whatever happened."""
-    port = free_port()
+    port = int(environment.get("OPENBOOK_PORT") or free_port())
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBOOK_")}
-    settings = {"OPENBOOK_DATA_DIR": str(data_dir), "OPENBOOK_PORT": str(port), "COLUMNS": "200", **environment}
+    settings = {
+        "OPENBOOK_DATA_DIR": str(data_dir),
+        "OPENBOOK_PORT": str(port),
+        "COLUMNS": "200",
+        "OPENBOOK_PARSE_PROCESSES": "1",
+        **environment,
+    }
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "serve"],

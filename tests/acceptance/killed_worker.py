@@ -1,15 +1,14 @@
-"""A real worker that kills itself with SIGKILL at a named point: `python killed_worker.py POINT MOMENT NTH [SIGNAL]`.
+"""A real worker, in a process of its own, that kills itself at a named point.
 
-POINT is a method of a port (`queue.claim`, `versions.publish`, ...) or `generations.switch`, MOMENT is `before` the
-call, `inside` it (just before its transaction commits) or `after` it; NTH counts the calls. Another SIGNAL, as in
-SIGSTOP, takes the place of SIGKILL. Pieces are small, so that a document of ten chunks is a large one.
+Processes are forked from one that has imported all this already: a worker then starts in no time, of which a test that
+kills has many. Pieces are small, so that a document of ten chunks is a large one.
 """
 
 import os
 import signal
-import sys
 import threading
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -24,14 +23,38 @@ from app.worker import make, new_name
 PIECE = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """`point` is a method of a port (`queue.claim`, `versions.publish`, ...) or `generations.switch`.
+
+    `moment` is `before` the `nth` call of it, `inside` it (just before its transaction commits) or `after` it.
+    """
+
+    point: str
+    moment: str
+    nth: int
+    by: signal.Signals = signal.SIGKILL
+
+
+def work(environment: Mapping[str, str], death: Death | None) -> None:
+    """A worker's whole life, by that environment's settings."""
+    os.environ.update(environment)
+    ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
+    services = build(Settings())
+    worker = make(_rigged(services, death) if death else services, new_name())
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: worker.stop())
+    worker.run()
+
+
 class KillAt:
     """Stands before a port and kills the process at one call of one method."""
 
-    def __init__(self, port: object, method: str, moment: str, nth: int) -> None:
+    def __init__(self, port: object, method: str, death: Death, die: Callable[[], None]) -> None:
         self._port = port
         self._method = method
-        self._moment = moment
-        self._left = nth
+        self._moment = death.moment
+        self._left = death.nth
+        self._die = die
         self.committing = False
 
     def __getattr__(self, name: str) -> Any:
@@ -44,10 +67,10 @@ class KillAt:
             if self._left:
                 return real(*args, **options)
             if self._moment == "before":
-                die()
+                self._die()
             self.committing = self._moment == "inside"
             result = real(*args, **options)
-            die()
+            self._die()
             return result
 
         return call
@@ -83,20 +106,20 @@ class Transactions:
             self.ended.notify_all()
 
 
-def die() -> None:
-    if len(sys.argv) < 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    with transactions.ended:
-        transactions.ended.wait_for(lambda: transactions.open == 0)
-        os.kill(os.getpid(), signal.Signals[sys.argv[4]])
+def _rigged(services: Services, death: Death) -> Services:
+    transactions = Transactions(services.db.engine)
 
+    def die() -> None:
+        if death.by != signal.SIGKILL:
+            with transactions.ended:
+                transactions.ended.wait_for(lambda: transactions.open == 0)
+        os.kill(os.getpid(), death.by)
 
-def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
-    name, method = point.split(".")
+    name, method = death.point.split(".")
     elsewhere = {"embedder": services.embedder, "generations": app.db.generations}
     port = elsewhere[name] if name in elsewhere else getattr(services.pipeline, name)
-    trap: Any = KillAt(port, method, moment, nth)
-    if moment == "inside":
+    trap: Any = KillAt(port, method, death, die)
+    if death.moment == "inside":
 
         def commit(_connection: object) -> None:
             if trap.committing:
@@ -107,16 +130,5 @@ def rigged(services: Services, point: str, moment: str, nth: int) -> Services:
         setattr(app.db.generations, method, getattr(trap, method))
         return services
     part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
-    rigged_services = replace(services, pipeline=replace(services.pipeline, **part))
-    return replace(rigged_services, jobs=trap) if name == "queue" else rigged_services
-
-
-if __name__ == "__main__":
-    ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
-    services = build(Settings())
-    transactions = Transactions(services.db.engine)
-    if len(sys.argv) > 1:
-        services = rigged(services, sys.argv[1], sys.argv[2], int(sys.argv[3]))
-    worker = make(services, new_name())
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: worker.stop())
-    worker.run()
+    rigged = replace(services, pipeline=replace(services.pipeline, **part))
+    return replace(rigged, jobs=trap) if name == "queue" else rigged

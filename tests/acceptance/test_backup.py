@@ -13,7 +13,7 @@ import httpx
 from tests.acceptance.conftest import Service, StartService, end
 
 QUESTIONS = 50
-SETTINGS = {"OPENBOOK_EMBEDDER": "hashing", "OPENBOOK_SAMPLES": "false", "OPENBOOK_PARSE_PROCESSES": "1"}
+SETTINGS = {"OPENBOOK_EMBEDDER": "hashing", "OPENBOOK_SAMPLES": "false"}
 
 
 def test_fifty_questions_find_the_same_documents_after_a_restore(start_service: StartService, tmp_path: Path) -> None:

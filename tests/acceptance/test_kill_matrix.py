@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
+    assert_killed,
     assert_whole,
     services_of,
     settings_of,
@@ -40,8 +42,8 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     environment = settings_of(database_url, tmp_path)
     with services_of(environment) as services:
         chunks = upload_notes(services, NOTES)
-        with worker(environment, point, moment, str(nth)) as killed:
-            assert killed.wait(30) == -9
+        with worker(environment, Death(point, moment, nth)) as killed:
+            assert_killed(killed)
         with worker_here(services):
             wait_until_drained(services, NOTES + 1)
         assert_whole(services, NOTES + 1, chunks)

@@ -11,7 +11,7 @@ from docx import Document as WordDocument
 
 from tests.acceptance.conftest import Service, StartService
 
-SAMPLES = Path("app/samples")
+PDF = next(Path("app/samples").glob("*.pdf"))
 READY_SECONDS = 60
 
 
@@ -42,6 +42,8 @@ def test_a_document_lives_and_dies(running: Service) -> None:
         assert "06:45" in on_the_web["answer"]
         assert on_the_web["citations"][0]["document"]["name"] == "ferry.html"
 
+        _assert_pages_are_cited(client, by_name[PDF.name])
+
         off_topic = _ask(client, "Who won the football world cup of 1954?")
         assert off_topic["abstained"]
         assert off_topic["citations"] == []
@@ -60,26 +62,19 @@ def test_a_document_lives_and_dies(running: Service) -> None:
         assert marbles not in {hit["document"]["id"] for hit in hits}
 
 
-def test_a_citation_from_a_pdf_has_its_page_and_boxes(running: Service) -> None:
-    pdf = next(SAMPLES.glob("*.pdf"))
-    with httpx.Client(
-        base_url=running.url, headers={"Authorization": f"Bearer {running.admin_key}"}, timeout=60
-    ) as client:
-        (document,) = _upload(client, [("file", (pdf.name, pdf.read_bytes(), "application/pdf"))])
-        ready = _ready(client, document["id"])
-        last_page = ready["pages"]
-        chunks = client.get(f"/v1/documents/{document['id']}/chunks").json()["items"]
-        target = next(chunk for chunk in chunks if chunk["pages"] == [last_page])
-        hits = client.post("/v1/search", json={"query": target["text"][:200], "k": 1}).json()["hits"]
-
-        assert hits[0]["chunk"]["id"] == target["id"]
-        assert hits[0]["chunk"]["pages"] == [last_page]
-
-        answer = _ask(client, target["text"][:120])
-        assert any(citation["page"] == last_page and citation["boxes"] for citation in answer["citations"])
-        image = client.get(f"/v1/documents/{document['id']}/pages/{last_page}.png", params={"chunk": target["id"]})
-        assert image.status_code == 200
-        assert image.content.startswith(b"\x89PNG")
+def _assert_pages_are_cited(client: httpx.Client, document: dict[str, Any]) -> None:
+    """The last page's words are found there, cited with their boxes, and shown."""
+    last_page = document["pages"]
+    chunks = client.get(f"/v1/documents/{document['id']}/chunks").json()["items"]
+    target = next(chunk for chunk in chunks if chunk["pages"] == [last_page])
+    hits = client.post("/v1/search", json={"query": target["text"][:200], "k": 1}).json()["hits"]
+    assert hits[0]["chunk"]["id"] == target["id"]
+    assert hits[0]["chunk"]["pages"] == [last_page]
+    answer = _ask(client, target["text"][:120])
+    assert any(citation["page"] == last_page and citation["boxes"] for citation in answer["citations"])
+    image = client.get(f"/v1/documents/{document['id']}/pages/{last_page}.png", params={"chunk": target["id"]})
+    assert image.status_code == 200
+    assert image.content.startswith(b"\x89PNG")
 
 
 def _files() -> list[tuple[str, tuple[str, bytes, str]]]:
@@ -97,6 +92,7 @@ def _files() -> list[tuple[str, tuple[str, bytes, str]]]:
         ("file", ("marbles.md", _marbles(417), "text/markdown")),
         ("file", ("lighthouse.docx", buffer.getvalue(), "application/octet-stream")),
         ("file", ("ferry.html", page.encode(), "text/html")),
+        ("file", (PDF.name, PDF.read_bytes(), "application/pdf")),
     ]
 
 

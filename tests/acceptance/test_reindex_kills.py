@@ -12,7 +12,8 @@ from app.db.models import Chunk, Embedding, Job, Placement, Reindex, Version
 from app.wiring import Services
 from ingestion.types import WorkerId
 from retrieval.types import CollectionId, Scope
-from tests.acceptance.workers import services_of, settings_of, upload_notes, worker
+from tests.acceptance.killed_worker import Death
+from tests.acceptance.workers import assert_killed, services_of, settings_of, upload_notes, worker
 
 NOTES = 9
 OTHER = "hashing:64"
@@ -33,8 +34,8 @@ def test_a_killed_re_index_goes_on_where_it_was(
         assert _answers(services, home)
         later = {**environment, "OPENBOOK_EMBEDDER": OTHER}
         services.reindexes.begin("default", OTHER)
-        with worker(later, point, moment, str(nth)) as killed:
-            assert killed.wait(30) == -9
+        with worker(later, Death(point, moment, nth)) as killed:
+            assert_killed(killed)
         assert _answers(services, home)
         with worker(later):
             _wait_until_switched(services, home)

@@ -6,14 +6,17 @@
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
     LEASE_SECONDS,
+    assert_killed,
     assert_whole,
+    end_workers,
     services_of,
     settings_of,
     start_worker,
@@ -27,6 +30,7 @@ JOBS = int(os.environ.get("SOAK_JOBS", "40"))
 KILLS = max(3, JOBS // 50)
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 MOST_ATTEMPTS = 20
+STOPPED = Death("embedder.embed_passages", "after", 1, signal.SIGSTOP)
 
 
 def test_random_kills_lose_nothing_and_double_nothing(database_url: str, tmp_path: Path) -> None:
@@ -38,14 +42,14 @@ def test_random_kills_lose_nothing_and_double_nothing(database_url: str, tmp_pat
         workers = [start_worker(environment) for _ in range(2)]
         try:
             for _ in range(KILLS):
-                time.sleep(chosen.uniform(0.8, 2.5))  # a start takes about one
+                time.sleep(chosen.uniform(0.2, 1.9))
                 victim = chosen.randrange(2)
                 workers[victim].kill()
-                workers[victim].wait(20)
+                assert_killed(workers[victim])
                 workers[victim] = start_worker(environment)
             wait_until_drained(services, JOBS + 1, 60 + JOBS / 5)
         finally:
-            _end(workers)
+            end_workers(*workers)
         assert_whole(services, JOBS + 1, chunks)
 
 
@@ -54,24 +58,20 @@ def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(postgre
     environment = settings_of(postgresql_url, tmp_path)
     with services_of(environment) as services:
         chunks = upload_notes(services, 3)
-        with worker(environment, "embedder.embed_passages", "after", "1", "SIGSTOP") as sleeper:
+        with worker(environment, STOPPED) as sleeper:
             _wait_until_stopped(sleeper)
             time.sleep(LEASE_SECONDS)
             with worker_here(services):
                 wait_until_drained(services, 4)
-            sleeper.send_signal(signal.SIGCONT)
+            assert sleeper.pid is not None
+            os.kill(sleeper.pid, signal.SIGCONT)
             more = upload_notes(services, 5, with_book=False) - 3  # the first three are there already
             wait_until_drained(services, 6)  # by the one that slept: it goes on with what is left
         assert_whole(services, 6, chunks + more)
 
 
-def _wait_until_stopped(process: subprocess.Popen[bytes]) -> None:
-    _, status = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
-
-
-def _end(workers: list[subprocess.Popen[bytes]]) -> None:
-    for process in workers:
-        process.terminate()
-    for process in workers:
-        process.wait(20)
+def _wait_until_stopped(process: ForkServerProcess) -> None:
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < deadline, "the worker did not stop"
+        time.sleep(0.02)

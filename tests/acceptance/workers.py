@@ -1,13 +1,14 @@
 """Real workers on one database, and what must hold of it once they are through."""
 
 import io
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,16 @@ from app.settings import Settings
 from app.wiring import Services, build, close
 from app.worker import make, new_name
 from ingestion.intake import IncomingFile
+from tests.acceptance import killed_worker
+from tests.acceptance.killed_worker import Death
 
 LEASE_SECONDS = 0.6
 CHAPTERS = 10
 BOOK = "\n\n".join(
     f"# Chapter {n}\n\nChapter {n} of the book says that {n} times {n} is {n * n}." for n in range(CHAPTERS)
 )
-WORKER = Path(__file__).with_name("killed_worker.py")
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([killed_worker.__name__])
 
 Environment = Mapping[str, str]
 
@@ -59,20 +63,36 @@ def services_of(environment: Environment) -> Generator[Services]:
         close(services)
 
 
-def start_worker(environment: Environment, *arguments: str) -> subprocess.Popen[bytes]:
-    """A worker, which `killed_worker.py` may tell to die or to stop at some point."""
-    return subprocess.Popen([sys.executable, str(WORKER), *arguments], env=dict(environment))
+def start_worker(environment: Environment, death: Death | None = None) -> ForkServerProcess:
+    """A worker in a process of its own, which may be told to die or to stop at some point."""
+    process = PROCESSES.Process(target=killed_worker.work, args=(dict(environment), death), daemon=True)
+    process.start()
+    return process
+
+
+def end_workers(*processes: ForkServerProcess) -> None:
+    """Ask them to stop, and wait until they have."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(20)
+        assert process.exitcode is not None, "a worker did not stop"
 
 
 @contextmanager
-def worker(environment: Environment, *arguments: str) -> Generator[subprocess.Popen[bytes]]:
+def worker(environment: Environment, death: Death | None = None) -> Generator[ForkServerProcess]:
     """A worker until the block ends."""
-    process = start_worker(environment, *arguments)
+    process = start_worker(environment, death)
     try:
         yield process
     finally:
-        process.terminate()
-        process.wait(20)
+        end_workers(process)
+
+
+def assert_killed(process: ForkServerProcess) -> None:
+    """It dies by SIGKILL."""
+    process.join(30)
+    assert process.exitcode == -signal.SIGKILL
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import claims
 import hostile
 import large
 import lexical
+import page
 import peers
 import quality
 import queries
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "large": large.run,
     "queries": queries.run,
     "start": start.run,
+    "page": page.run,
     "fidelity": fidelity.run,
     "peers": peers.run,
     "quality": quality.run,

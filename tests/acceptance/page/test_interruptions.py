@@ -1,0 +1,123 @@
+"""Answers that are interrupted: by a reload, a restart, a lost line, a session's end, or whoever asked."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.acceptance.conftest import Service, StartService, free_port, kill_group
+from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter, wait_for_samples
+from tests.stubs.vllm import Script, VllmStub
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+WARRANTY = QUESTIONS["answerable"][3]["question"]
+SENTENCES = (
+    "The warranty of the frame is five years [1]. ",
+    "It is five years for the frame [1]. ",
+    "The frame has five years [1].",
+)
+HANGING = Script(tokens=SENTENCES, hang_after=2)  # a sentence is shown once the next one has begun
+
+
+@pytest.fixture
+def stub() -> Iterator[VllmStub]:
+    """A model that stops after its second sentence."""
+    with VllmStub(HANGING) as started:
+        yield started
+
+
+@pytest.fixture
+def settings(stub: VllmStub) -> dict[str, str]:
+    """Of a service with that model, which comes back at the address that it had."""
+    return {
+        "OPENBOOK_GENERATOR_URL": stub.base_url,
+        "OPENBOOK_GENERATOR_MODEL": "stub-model",
+        "OPENBOOK_PORT": str(free_port()),
+    }
+
+
+@pytest.fixture
+def asking(
+    browser: Browser, start_service: StartService, settings: dict[str, str]
+) -> Iterator[tuple[Watched, Service]]:
+    """A tab in which the first sentence of an answer stands, and the service that it came from."""
+    service = start_service(**settings)
+    wait_for_samples(service)
+    with ExitStack() as closing:
+        context = browser.new_context(locale="en-US")
+        closing.callback(context.close)
+        tab = Watched(context.new_page(), service.url)
+        enter(tab.page, service)
+        ask(tab.page, WARRANTY)
+        expect(tab.page.locator(".turn .answer-text")).to_contain_text("five years")
+        expect(tab.page.locator(".turn")).to_have_attribute("aria-busy", "true")
+        yield tab, service
+
+
+def assert_answered_once(tab: Watched) -> None:
+    assert answer_of(tab.page).count("five years") >= len(SENTENCES)
+    expect(tab.page.locator(".turn")).to_have_count(1)
+    tab.page.reload()
+    expect(tab.page.locator(".turn")).to_have_count(1)
+    tab.assert_clean()
+
+
+def test_an_answer_whose_tab_was_reloaded_is_written_anew(asking: tuple[Watched, Service], stub: VllmStub) -> None:
+    tab, _ = asking
+    stub.script = Script(tokens=SENTENCES)
+    tab.page.reload()
+    assert_answered_once(tab)
+
+
+def test_a_service_that_was_killed_in_mid_answer_and_came_back_answers(
+    asking: tuple[Watched, Service], stub: VllmStub, start_service: StartService, settings: dict[str, str]
+) -> None:
+    tab, service = asking
+    kill_group(service.process)
+    service.process.wait()
+    expect(tab.page.get_by_role("alert").filter(has_text="connection to the service was lost")).to_be_visible()
+    stub.script = Script(tokens=SENTENCES)
+    start_service(service.data_dir, **settings)
+    tab.page.get_by_role("button", name="Try again").click()
+    tab.expected("ERR_INCOMPLETE_CHUNKED_ENCODING")
+    assert_answered_once(tab)
+
+
+def test_a_lost_connection_is_told_and_the_question_can_be_asked_again(inside: Watched) -> None:
+    page = inside.page
+    page.route("**/v1/answers", lambda route: route.abort("connectionreset"))
+    ask(page, WARRANTY)
+    expect(page.get_by_role("alert").filter(has_text="connection to the service was lost")).to_be_visible()
+    page.unroute("**/v1/answers")
+    page.get_by_role("button", name="Try again").click()
+    assert "five years" in answer_of(page)
+    expect(page.locator(".turn")).to_have_count(1)
+    inside.expected("ERR_CONNECTION_RESET")
+    inside.assert_clean()
+
+
+def test_an_answer_is_stopped_and_its_question_can_be_asked_again(inside: Watched) -> None:
+    page = inside.page
+    page.route("**/v1/answers", lambda _: None)
+    ask(page, WARRANTY)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+    page.unroute("**/v1/answers")
+    page.get_by_role("button", name="Try again").click()
+    assert "five years" in answer_of(page)
+    inside.assert_clean()
+
+
+def test_a_session_that_ends_asks_for_the_key_and_keeps_the_question(inside: Watched, service: Service) -> None:
+    page = inside.page
+    page.wait_for_load_state("networkidle")  # else what the page still loads is the first to be refused
+    page.context.clear_cookies()
+    ask(page, WARRANTY)
+    expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
+    page.get_by_label("Access key").fill(service.admin_key)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_label("Your question")).to_have_value(WARRANTY)
+    inside.expected("status of 401")
+    inside.assert_clean()
