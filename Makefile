@@ -12,6 +12,7 @@ BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(DEVICE)
 DEVELOP   := $(VENV)/.installed-$(DEVICE)-dev
 PEERS     := .bench-venv
+VLLM      := .vllm-venv
 PIP       := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
 # Without a fixed number, BLAS and FAISS would start one thread per core in each of the test workers.
@@ -29,7 +30,7 @@ QUALITY_SETS ?=
 # Which benchmarks to run; empty: all but the peers and quality.
 BENCH ?=
 
-.PHONY: help run install develop system test check format lock soak bench bench-peers quality clean
+.PHONY: help run install develop system test test-vllm check format lock soak bench bench-peers quality clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,7 +46,10 @@ system:
 	@sh tests/system_packages.sh
 
 test: $(DEVELOP) system  ## all tests; skipped ones are listed at the end with their reasons
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not vllm" $(ARGS)
+
+test-vllm: $(DEVELOP) $(VLLM)/.installed  ## those that need a real vLLM server, which they start on the CPU with a model of their own
+	$(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
 
 check: $(DEVELOP)  ## style, types and who may import whom
 	$(BIN)/ruff check .
@@ -98,6 +102,17 @@ $(PEERS)/.installed: tests/benchmarks/peers/requirements.txt requirements/torch.
 	$(PEERS)/bin/pip install --quiet -r tests/benchmarks/peers/requirements.txt
 	touch $@
 
+# vLLM pins what the service pins otherwise, so its server has an environment of its own; nothing of it is ever imported here.
+# The import at the end shows that it works, and compiles the few modules of the many that a start reads.
+$(VLLM)/.installed: requirements/vllm.txt requirements/torch.txt
+	rm -rf $(VLLM)
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --no-compile --require-hashes --no-deps -r requirements/vllm.txt
+	$(VLLM)/bin/pip install --quiet --no-compile $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r requirements/torch.txt
+	$(VLLM)/bin/python -c "import torch; assert torch.version.cuda is None, 'this is the CUDA build: set TORCH_INDEX'"
+	$(VLLM)/bin/python -c "import vllm.entrypoints.openai.api_server"
+	touch $@
+
 # On Linux without TORCH_INDEX pip would resolve the CUDA build; the check at the end refuses a CPU lock that has it.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --unsafe-package torch \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
@@ -109,8 +124,11 @@ lock: $(DEVELOP)  ## resolve the dependencies of pyproject.toml anew; UPGRADE=--
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-package torch --custom-compile-command "make lock" \
 		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu --constraint requirements/cpu.txt \
 		--extra gpu --extra s3 --output-file requirements/gpu.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --generate-hashes --custom-compile-command "make lock" $(UPGRADE) \
+		--python-version 3.11 --python-platform x86_64-unknown-linux-gnu --excludes requirements/vllm-without.in \
+		--output-file requirements/vllm.txt requirements/vllm.in
 	@! grep -qE '^(nvidia|cuda|triton)' requirements/cpu.txt requirements/dev.txt || { \
 		echo "The CPU lock has CUDA packages: run 'make lock TORCH_INDEX=...' with PyTorch's CPU wheel index." >&2; exit 1; }
 
 clean:  ## remove what was installed and built, not your data
-	rm -rf $(VENV) $(PEERS) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(VLLM) build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from generation.language import reply_language
 from generation.lookup import Finding, Lookup
-from generation.prompts import new_marker, step_prompt, steps_prompt
+from generation.marker import new_marker
+from generation.prompts import step_prompt, steps_prompt
 from generation.short_replies import ShortReplies, lines_of
 from generation.wording import content_terms
 from retrieval.context import CountTokens, pack

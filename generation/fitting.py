@@ -12,7 +12,6 @@ CountTokens: TypeAlias = Callable[[GenerationRequest], Awaitable[int | None]]
 
 _TEMPLATE_TOKENS = 256  # more than any chat template adds to two messages
 _BYTES_A_TOKEN = 2  # an estimate on the high side: English has four, Chinese two or three
-_MARKER = "0" * 16  # as long as those that are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Fitting:
 
     async def _fits(self, request: GenerationRequest) -> bool:
         room = self.window - request.max_tokens
-        size = sum(len(message.content.encode()) for message in answer_messages(request, _MARKER))
+        size = sum(len(message.content.encode()) for message in answer_messages(request))
         if size + _TEMPLATE_TOKENS <= room:  # a token stands for a byte at least
             return True
         counted = await self.count(request)

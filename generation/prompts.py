@@ -1,7 +1,6 @@
 """All that a model is told, in English and Chinese: the rules, the history, the passages as data, the question last."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -77,26 +76,20 @@ def neutralise(text: str) -> str:
     return _BRACKETED.sub("[ ", _TAGGED.sub("< ", text))
 
 
-def new_marker() -> str:
-    """A word that no text can know beforehand, so that none can close its own quotation."""
-    return secrets.token_hex(8)
-
-
 def repeats_rules(text: str) -> bool:
     """Whether a text has a run of words that the rules of answers have; a document that shares one is hardly there."""
     return not _RULE_RUNS.isdisjoint(_runs(text))
 
 
-def answer_messages(request: GenerationRequest, marker: str) -> list[Message]:
+def answer_messages(request: GenerationRequest) -> list[Message]:
     """Rules; then history, passages and question, in the language of the answer."""
-    rules = _rules(request, marker)
     parts = [
-        _history(request.history, request.language, marker),
-        *_passages(request.context, request.language, marker),
+        _history(request.history, request.language, request.marker),
+        *_passages(request.context, request.language, request.marker),
         _schema(request),
         _asked(request.question, request.language),
     ]
-    return [Message("system", rules), Message("user", "\n\n".join(part for part in parts if part))]
+    return [Message("system", _rules(request)), Message("user", "\n\n".join(part for part in parts if part))]
 
 
 def rewrite_prompt(question: str, history: Sequence[Turn], language: Language) -> tuple[str, str]:
@@ -148,12 +141,12 @@ def _passages(context: Context, language: Language, marker: str) -> list[str]:
     return [WORDS[language]["passages"], *(_passage(passage, language, marker) for passage in context.passages)]
 
 
-def _rules(request: GenerationRequest, marker: str) -> str:
+def _rules(request: GenerationRequest) -> str:
     language = request.language
     if request.schema is not None:
-        return STRUCTURED[language].format(marker=marker)
+        return STRUCTURED[language].format(marker=request.marker)
     style = STYLES[language][request.style]
-    return RULES[language].format(abstention=ABSTENTION[language], marker=marker, style=style)
+    return RULES[language].format(abstention=ABSTENTION[language], marker=request.marker, style=style)
 
 
 def _passage(passage: Passage, language: Language, marker: str) -> str:

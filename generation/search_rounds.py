@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from generation.language import reply_language
 from generation.lookup import Finding, Lookup, merged
-from generation.prompts import new_marker, rounds_prompt
+from generation.marker import new_marker
+from generation.prompts import rounds_prompt
 from generation.short_replies import ShortReplies, lines_of
 from retrieval.context import CountTokens, pack
 

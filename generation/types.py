@@ -1,10 +1,11 @@
 """What flows through generation: a question with its history becomes a context, text, and an answer that cites."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from generation.answer_schema import AnswerSchema, Json
+from generation.marker import new_marker
 from retrieval.types import Box, Context, Filter, Place, Source
 
 Language: TypeAlias = Literal["en", "zh"]
@@ -68,6 +69,8 @@ class GenerationRequest:
     max_tokens: int
     style: Style = "concise"
     schema: AnswerSchema | None = None
+    marker: str = field(default_factory=new_marker)
+    """Delimits the passages in a prompt; one for all forms of a request, whose tokens are counted before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.fitting import Fitting
 from generation.model_server import ModelServer, Timeouts, timeouts_within
 from generation.ports import Completer, Generator
-from generation.prompts import Message, answer_messages, neutralise, new_marker
+from generation.prompts import Message, answer_messages, neutralise
 from generation.structured import reply_schema
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from retrieval.breaker import Breaker
@@ -67,19 +67,18 @@ class VllmGenerator(Generator, Completer):
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[GeneratorEvent, None]:
         """The model's text as it comes, then Usage; cut after `max_tokens` pieces, 64 KiB or the whole timeout."""
-        marker = new_marker()
         tail = ""
         usage: Usage | None = None
         pieces = 0
-        messages = answer_messages(request, marker)
+        messages = answer_messages(request)
         async with aclosing(self._events(messages, request.temperature, request.max_tokens, request.schema)) as events:
             async for event in events:
                 if isinstance(event, Usage):
                     usage = event
                     continue
                 pieces += 1
-                tail = tail[-len(marker) :] + event.text
-                if marker in tail:
+                tail = tail[-len(request.marker) :] + event.text
+                if request.marker in tail:
                     raise GeneratorUnavailable(f"{self.name} repeats its prompt")
                 yield event
         yield usage or Usage(request.context.tokens, pieces)  # a stream that was cut has not told
@@ -93,7 +92,7 @@ class VllmGenerator(Generator, Completer):
         await self._server.aclose()
 
     async def _count(self, request: GenerationRequest) -> int | None:
-        return await self._server.count_tokens(self._served, answer_messages(request, new_marker()))
+        return await self._server.count_tokens(self._served, answer_messages(request))
 
     def _events(
         self, messages: Sequence[Message], temperature: float, max_tokens: int, schema: AnswerSchema | None = None

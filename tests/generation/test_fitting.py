@@ -17,7 +17,7 @@ LONG = "Paris is the capital of France and lies on the Seine. " * 20
 
 def words(asked: GenerationRequest) -> int:
     """What a server with a token a word counts."""
-    return sum(len(message.content.split()) for message in answer_messages(asked, "0" * 16))
+    return sum(len(message.content.split()) for message in answer_messages(asked))
 
 
 def fitted(asked: GenerationRequest, window: int, *, counts: bool = True) -> GenerationRequest:
@@ -71,7 +71,7 @@ def test_a_passage_that_does_not_fit_alone_is_an_error() -> None:
 
 def test_a_server_that_does_not_count_is_sent_what_fits_by_a_high_estimate() -> None:
     shorter = fitted(long_request(), 2500, counts=False)
-    size = sum(len(message.content.encode()) for message in answer_messages(shorter, "0" * 16))
+    size = sum(len(message.content.encode()) for message in answer_messages(shorter))
     assert size / 2 + 100 <= 2500
     assert 0 < len(shorter.context.passages) < 5
 

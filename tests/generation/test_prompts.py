@@ -7,7 +7,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 
 from generation.prompt_texts import ABSTENTION, STYLES
-from generation.prompts import HISTORY_CHARACTERS, answer_messages, neutralise, new_marker, rewrite_prompt
+from generation.prompts import HISTORY_CHARACTERS, answer_messages, neutralise, rewrite_prompt
 from generation.types import GenerationRequest, Language, Turn
 from tests.generation.given import CHINESE, PARIS, context, hit, request
 
@@ -50,8 +50,8 @@ def specials_in(text: str) -> list[str]:
     return [token for token in TOKENIZER.encode(text).tokens if token in SPECIALS]
 
 
-def prompt(asked: GenerationRequest, marker: str = "0123456789abcdef") -> str:
-    return "\n".join(message.content for message in answer_messages(asked, marker))
+def prompt(asked: GenerationRequest) -> str:
+    return "\n".join(message.content for message in answer_messages(asked))
 
 
 def test_the_tokenizer_of_this_test_does_know_them_as_special() -> None:
@@ -82,9 +82,9 @@ def test_passages_history_and_question_are_all_neutralised() -> None:
 
 def test_every_passage_stands_numbered_between_lines_that_carry_the_marker() -> None:
     asked = request("Which capital?", hit(PARIS), hit("Bread is baked.", 2, headings=("Title 2", "Food")))
-    text = prompt(asked, marker="m4rk3r")
-    assert f"[1] passage m4rk3r\nTitle 1\n{PARIS}\n/[1] m4rk3r" in text
-    assert "[2] passage m4rk3r\nTitle 2 > Food\nBread is baked.\n/[2] m4rk3r" in text
+    text, marker = prompt(asked), asked.marker
+    assert f"[1] passage {marker}\nTitle 1\n{PARIS}\n/[1] {marker}" in text
+    assert f"[2] passage {marker}\nTitle 2 > Food\nBread is baked.\n/[2] {marker}" in text
 
 
 def test_the_question_comes_last() -> None:
@@ -92,14 +92,14 @@ def test_the_question_comes_last() -> None:
     assert prompt(asked).endswith("Question: Which capital?")
 
 
-def test_markers_do_not_repeat() -> None:
-    assert len({new_marker() for _ in range(100)}) == 100
+def test_each_request_has_a_marker_of_its_own() -> None:
+    assert len({request().marker for _ in range(100)}) == 100
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_rules_tell_the_abstention_and_the_marker(language: Language) -> None:
-    asked = GenerationRequest("香港？", context(hit(CHINESE)), (), language, 0.0, 100)
-    system, user = answer_messages(asked, "m4rk3r")
+    asked = GenerationRequest("香港？", context(hit(CHINESE)), (), language, 0.0, 100, marker="m4rk3r")
+    system, user = answer_messages(asked)
     assert ABSTENTION[language] in system.content
     assert "m4rk3r" in system.content.splitlines()[0]
     assert (system.role, user.role) == ("system", "user")

@@ -1,0 +1,95 @@
+"""Answers of a real model through the service."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.app.running import Running, events, eventually
+from tests.vllm.server import ADAPTERS, MODEL, SEQUENCES, VllmServer
+from tests.vllm.tiny_model import SENTENCE
+
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+QUESTION = "At how many degrees does gallium melt?"
+SAID = "".join(SENTENCE[:-1])
+
+
+def asked(max_tokens: int = 2 * len(SENTENCE), **more: Any) -> dict[str, Any]:
+    return {"question": QUESTION, "options": {"max_tokens": max_tokens}, **more}
+
+
+def client(service: Running) -> httpx.Client:
+    return httpx.Client(
+        base_url=service.url, headers={"Authorization": f"Bearer {service.admin_secret}"}, timeout=240, trust_env=False
+    )
+
+
+def test_an_answer_streams_sentence_by_sentence_with_its_citation(vllm: VllmServer, service: Running) -> None:
+    with client(service) as asker, asker.stream("POST", "/v1/answers", json=asked(stream=True)) as reply:
+        told = events(reply)
+    assert [name for name, _ in told] == ["context", "delta", "delta", "answer"]
+    answer = told[-1][1]
+    assert (answer["generator"], answer["degraded"], answer["abstained"]) == (MODEL, [], False)
+    assert answer["answer"] == f"{SAID}\n{SAID}"
+    assert answer["citations"][0]["quote"] == "Gallium melts at thirty degrees Celsius."
+    assert answer["usage"]["completion_tokens"] == 2 * len(SENTENCE)
+    assert answer["usage"]["prompt_tokens"] > 100
+
+
+def test_a_client_that_leaves_ends_the_servers_work(vllm: VllmServer, service: Running) -> None:
+    with client(service) as asker:
+        with asker.stream("POST", "/v1/answers", json=asked(4000, stream=True)) as reply:
+            lines = reply.iter_lines()  # held: a loop over it alone would close the connection as it ends
+            assert "event: delta" in lines
+            assert vllm.running_requests() == 1
+        assert eventually(lambda: vllm.running_requests() == 0, 30)
+
+
+def test_a_collections_adapter_writes_its_answers(vllm: VllmServer, service: Running) -> None:
+    brief, _ = ADAPTERS
+    path = "/v1/admin/collections/default"
+    with client(service) as asker:
+        refused = asker.patch(path, json={"adapter": "poetry"})
+        assert (refused.status_code, refused.json()["detail"]) == (
+            422,
+            f"poetry: the model's server has {', '.join(sorted(ADAPTERS))}.",
+        )
+        assert asker.patch(path, json={"adapter": brief}).status_code == 200
+        answer = asker.post("/v1/answers", json=asked(500)).json()
+        assert (answer["generator"], answer["answer"], answer["degraded"]) == (brief, SAID, [])
+        assert asker.patch(path, json={"adapter": None}).status_code == 200
+        assert asker.post("/v1/answers", json=asked()).json()["generator"] == MODEL
+
+
+def test_as_many_askers_as_the_server_takes_at_once_are_all_answered(vllm: VllmServer, service: Running) -> None:
+    def ask(_: int) -> dict[str, Any]:
+        with client(service) as asker:
+            reply = asker.post("/v1/answers", json=asked())
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    with ThreadPoolExecutor(SEQUENCES) as pool:
+        answers = list(pool.map(ask, range(SEQUENCES)))
+    assert {(each["generator"], json.dumps(each["degraded"]), each["answer"]) for each in answers} == {
+        (MODEL, "[]", f"{SAID}\n{SAID}")
+    }
+
+
+def test_the_servers_figures_stand_among_our_own(vllm: VllmServer, service: Running) -> None:
+    def figures() -> dict[str, float]:
+        with client(service) as asker:
+            lines = [line for line in asker.get("/metrics").text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    before = figures()
+    with client(service) as asker:
+        assert asker.post("/v1/answers", json=asked()).json()["degraded"] == []
+    assert eventually(lambda: figures()["openbook_generator_tokens_total"] > before["openbook_generator_tokens_total"])
+    after = figures()
+    assert after["openbook_generator_up"] == 1
+    for name in ("first_token_seconds", "seconds_per_token"):
+        assert after[f"openbook_generator_{name}_count"] > 0
+        assert after[f"openbook_generator_{name}_sum"] > 0
+    assert after["openbook_generator_requests_running"] == 0
