@@ -17,6 +17,7 @@ QUESTION = "At how many degrees does gallium melt?"
 TEXT = "Gallium melts at 29.8 degrees Celsius. It was discovered in 1875."
 SAID = ("Gallium melts at 29.8 degrees Celsius [1].\n", "It was discovered in 1875 [1].\n")
 ENDLESS = Script(tokens=SAID, endless=True, delay_seconds=0.5)
+CROWD = 200
 BODY = {"question": QUESTION, "options": {"max_tokens": 4000}}
 
 
@@ -158,6 +159,19 @@ def test_past_its_places_the_service_refuses_and_says_when_to_come_again(
                 reply = client.post("/v1/answers", json=BODY)
             assert (reply.status_code, reply.headers["retry-after"]) == (status, "2")
         assert stub.wait_until(lambda seen: seen.active == 1)
+
+
+def test_a_crowd_that_leaves_in_mid_answer_frees_the_model_server(
+    tmp_path: Path, sqlite_template: Path, stub: VllmStub
+) -> None:
+    stub.script = ENDLESS
+    with before(stub, tmp_path, sqlite_template, seconds=600, generator_connections=CROWD) as started:
+        with ExitStack() as crowd:
+            for _ in range(CROWD):
+                crowd.enter_context(asking(started, started.admin_secret))
+            assert stub.wait_until(lambda seen: seen.active == CROWD, 60)
+        assert stub.wait_until(lambda seen: seen.active == 0, 60)
+        well_again(started, stub)
 
 
 def asking(service: Running, secret: str) -> socket.socket:
