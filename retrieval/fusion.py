@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from retrieval.types import ChunkId, Scored
 
 DENSE_WEIGHT = 0.6  # nDCG@10 with the best sentence at .5 / .6 / .7: .826 / .825 / .812 and .624 / .619 / .612
+SEPARATION_GAIN = 0.2  # nDCG@10 +.002 to +.004 on four sets of four; .5 is no better
+SEPARATED = 10  # of the best scores
 KNOWN_SHARE = 0.8  # of a query's letters; below, the vector says more of its unknown tokens than of the question
 
 # The first word of a letter's Unicode name is its script; languages that are not named here are written in Latin.
@@ -102,6 +104,23 @@ def dense_weight(query: str, languages: frozenset[str]) -> float:
     if not scripts:
         return DENSE_WEIGHT
     return DENSE_WEIGHT if sum(script in known for script in scripts) >= KNOWN_SHARE * len(scripts) else 0.0
+
+
+def leaned(weight: float, lexical: Sequence[Scored], dense: Sequence[Scored]) -> float:
+    """The dense side's weight, moved towards the side whose best score stands out more: that one has something to say.
+
+    Both lists best first, as the sides found them.
+    """
+    moved = weight + SEPARATION_GAIN * (separation(dense) - separation(lexical))
+    return min(1.0, max(0.0, moved))
+
+
+def separation(found: Sequence[Scored]) -> float:
+    """How far the best score is above the mean of the next nine, as a share of it, 0 to 1; of fewer than two, 0."""
+    scores = [max(one.score, 0.0) for one in found[:SEPARATED]]
+    if len(scores) < 2 or scores[0] <= 0:
+        return 0.0
+    return 1 - sum(scores[1:]) / (len(scores) - 1) / scores[0]
 
 
 def _script(letter: str) -> str:

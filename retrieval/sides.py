@@ -14,7 +14,7 @@ import numpy as np
 
 from retrieval.errors import IndexDamaged, ModelUnavailable, RetrievalError, SearchUnavailable
 from retrieval.follower import CollectionIndexes
-from retrieval.fusion import convex, ranked, scaled
+from retrieval.fusion import convex, leaned, ranked, scaled
 from retrieval.index_pair import INDEX_FAILURES
 from retrieval.ports import Embedder, LexicalIndex, VectorIndex
 from retrieval.types import ChunkId, ChunkIds, Scored, Vector
@@ -113,9 +113,10 @@ class Search:
         terms, meaning = self._both(depth, pool)
         if terms is None and meaning is None:
             return None
-        if terms is not None and meaning is not None:
-            terms, meaning = self._completed(terms, meaning)
         share = 1.0 if terms is None else 0.0 if meaning is None else self.dense_share
+        if terms is not None and meaning is not None:
+            share = leaned(share, _merged(terms), _merged(meaning))
+            terms, meaning = self._completed(terms, meaning)
         lexical = _by_id([scored for found in terms or () for scored in found])
         dense = _by_id([scored for found in meaning or () for scored in found])
         more = any(len(found) >= depth for found in (*(terms or ()), *(meaning or ())))
@@ -209,6 +210,11 @@ def fused(found: Sequence[Found]) -> list[Scored]:
         dense = _scored(one.dense)
         lists += convex(_scored(one.lexical), scaled(dense) if several else dense, one.dense_share, best)
     return ranked(lists)
+
+
+def _merged(lists: _Lists) -> list[Scored]:
+    """What all shelves found, best first."""
+    return ranked(scored for found in lists for scored in found)
 
 
 def _by_id(found: Sequence[Scored]) -> dict[ChunkId, float]:

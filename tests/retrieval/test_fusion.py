@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.fusion import DENSE_WEIGHT, convex, dense_weight, reciprocal_rank
+from retrieval.fusion import (
+    DENSE_WEIGHT,
+    SEPARATION_GAIN,
+    convex,
+    dense_weight,
+    leaned,
+    reciprocal_rank,
+    separation,
+)
 from retrieval.types import ChunkId, Scored
 
 scores = st.dictionaries(st.integers(1, 20), st.floats(0.01, 30, allow_nan=False), max_size=12)
@@ -54,6 +62,21 @@ def test_reciprocal_ranks_are_summed_with_sixty_added() -> None:
 
 def test_equal_scores_share_a_rank() -> None:
     assert {scored.score for scored in reciprocal_rank([run({1: 4.0, 2: 4.0})])} == {1 / 61}
+
+
+def test_a_best_score_stands_out_by_its_share_above_the_next_nine() -> None:
+    assert separation(run({1: 4.0, 2: 2.0, 3: 1.0})) == pytest.approx(1 - 1.5 / 4)
+    assert separation(run({chunk: 1.0 if chunk < 11 else 0.0 for chunk in range(1, 20)})) == 0
+    assert separation(run({1: 4.0})) == separation([]) == separation(run({1: -0.1, 2: -0.2})) == 0
+
+
+def test_the_weight_moves_towards_the_side_that_stands_out() -> None:
+    sure, unsure = run({1: 0.8, 2: 0.0}), run({3: 5.0, 4: 5.0})
+
+    assert leaned(0.6, unsure, sure) == pytest.approx(0.6 + SEPARATION_GAIN)
+    assert leaned(0.6, sure, unsure) == pytest.approx(0.6 - SEPARATION_GAIN)
+    assert leaned(0.6, sure, sure) == leaned(0.6, [], []) == pytest.approx(0.6)
+    assert leaned(0.9, unsure, sure) == 1
 
 
 @given(scores, cosines, st.floats(0, 1))

@@ -1,4 +1,4 @@
-"""A Llama of a few million parameters that says one sentence for ever, and adapters that change it: all by construction.
+"""A small Llama that says one sentence for ever, and adapters that change it: all by construction.
 
 What a token is followed by is written into the weights. A token's embedding is a row of random signs, so that it passes
 every normalisation unchanged; attention and feed-forward add nothing to it; and the head gives the row of the token
