@@ -52,8 +52,8 @@ class Rule:
 
 RULES = (
     Rule("GET", "/", "open"),
-    Rule("GET", "/static/{path}", "open"),
-    Rule("GET", "/static/{folder}/{path}", "open"),
+    Rule("GET", "/static/{version}/{path}", "open"),
+    Rule("GET", "/static/{version}/{folder}/{path}", "open"),
     Rule("GET", "/livez", "open"),
     Rule("GET", "/readyz", "open"),
     Rule("GET", "/login/{token}", "open"),

@@ -28,8 +28,8 @@ Buckets: TypeAlias = Mapping[float, float]
 _WATCHING = frozenset(
     {
         "/",
-        "/static/{path}",
-        "/static/{folder}/{path}",
+        "/static/{version}/{path}",
+        "/static/{version}/{folder}/{path}",
         "/livez",
         "/readyz",
         "/metrics",

@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import uvicorn
@@ -17,8 +16,6 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import start_http_server
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import (
@@ -52,10 +49,10 @@ from app.db.types import KeyRecord
 from app.gate import Gate, rule_for
 from app.http_protocol import Deadlines, guarded
 from app.limits import ARCHIVE_BYTES, FILES_PER_UPLOAD, FORM_BYTES, JSON_BYTES, BodyCap
+from app.page import add_page
 from app.telemetry import RequestLog
 from app.wiring import Services
 
-WEB = Path(__file__).parent / "web"
 MEBIBYTE = 1 << 20
 HEADER_BYTES = 1 << 16
 KEEP_ALIVE_SECONDS = 15
@@ -125,8 +122,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.handle)
     for module in _ROUTERS:
         app.include_router(module.router)
-    app.add_api_route("/", _page, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    add_page(app)
     _guard(app, state)
     state.metrics.registry.register(health.StoredFigures(services))
     if services.settings.generator_url:
@@ -173,10 +169,6 @@ def _write_down_denial(audit: AuditStore, scope: Scope, key: KeyRecord) -> None:
 def _route(scope: Scope) -> str:
     rule = rule_for(scope["method"], scope["path"])
     return rule.path if rule is not None else "other"
-
-
-async def _page() -> FileResponse:
-    return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 @asynccontextmanager

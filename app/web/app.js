@@ -2,7 +2,7 @@
 
 import { el, iconButton, respeak, say, wordButton } from "./core/dom.js";
 import { icon } from "./core/icons.js";
-import { here, rename, viewsFor } from "./core/router.js";
+import { file, here, rename, viewsFor } from "./core/router.js";
 import { currentSession, logOut, loginView } from "./core/session.js";
 import { shortcutKeys, shortcutsDialog } from "./core/shortcuts.js";
 import { switchLanguage } from "./core/strings.js";
@@ -61,7 +61,7 @@ async function route() {
 
 /** Loads a stylesheet that the first view does without. */
 function styled(name) {
-  const href = `/static/style/${name}.css`;
+  const href = file(`style/${name}.css`);
   if (document.querySelector(`link[href="${href}"]`)) return null;
   return new Promise((resolve) => {
     document.head.append(el("link", { rel: "stylesheet", href, onload: resolve, onerror: resolve }));
@@ -81,7 +81,7 @@ function skipLink() {
 function topBar(session, fail) {
   const link = (view) => el("a", { href: `#/${view.paths[0]}`, "data-view": view.name, t: view.words });
   return el("header", { class: "top" }, skipLink(),
-    el("a", { class: "brand", href: "#/", "aria-label": "Openbook" }, el("img", { src: "/static/logo.svg", alt: "", width: 28, height: 28 }), el("span", {}, "Openbook")),
+    el("a", { class: "brand", href: "#/", "aria-label": "Openbook" }, el("img", { src: file("logo.svg"), alt: "", width: 28, height: 28 }), el("span", {}, "Openbook")),
     el("nav", { "t-aria-label": "nav" }, viewsFor(session.role).map(link)),
     iconButton("settings", "menu", undefined, { popovertarget: "menu", class: "icon-button" }),
     menu(session, fail));

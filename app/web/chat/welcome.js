@@ -3,6 +3,7 @@
 import { request } from "../core/api.js";
 import { el, say } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+import { file } from "../core/router.js";
 import { language } from "../core/strings.js";
 
 const OFFERED = 4;
@@ -13,7 +14,7 @@ export function welcomeCard(session, ask, collections) {
   const lead = el("p", { class: "lead", t: "chat.lead" });
   const next = el("div", { class: "next" });
   const node = el("div", { class: "welcome" },
-    el("img", { src: "/static/logo.svg", alt: "", width: 56, height: 56 }), el("h1", { t: "chat.title" }), lead, next);
+    el("img", { src: file("logo.svg"), alt: "", width: 56, height: 56 }), el("h1", { t: "chat.title" }), lead, next);
   let turn = 0;
   const offer = async (only, asked) => {
     const { items } = await request("GET", `/v1/suggestions?${new URLSearchParams({ limit: 12, ...only })}`);

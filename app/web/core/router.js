@@ -20,6 +20,11 @@ export function address(...parts) {
   return `#/${parts.map(encodeURIComponent).join("/")}`;
 }
 
+/** The address of one of the page's own files: they are served under their version. */
+export function file(name) {
+  return new URL(`../${name}`, import.meta.url).pathname;
+}
+
 /** What the address bar says: {parts, query}, parts decoded; an address that nobody wrote this way has no parts. */
 export function here() {
   const [way, query] = location.hash.replace(/^#\/?/, "").split("?");

@@ -2,6 +2,7 @@
 
 import { request } from "./api.js";
 import { el, say } from "./dom.js";
+import { file } from "./router.js";
 
 /** The session's {name, role, ...}, or null when there is none. */
 export async function currentSession() {
@@ -36,7 +37,7 @@ export function loginView(reason, entered) {
   };
   return el("main", { class: "login" },
     el("form", { class: "login-card", onsubmit: submit },
-      el("img", { src: "/static/logo.svg", alt: "", width: 48, height: 48 }),
+      el("img", { src: file("logo.svg"), alt: "", width: 48, height: 48 }),
       el("h1", {}, "Openbook"),
       el("p", { class: "lead", t: "login.lead" }),
       el("label", { for: "key", t: "login.key" }),
