@@ -8,6 +8,7 @@ import numpy as np
 
 from retrieval.errors import SearchUnavailable, UnknownCollection
 from retrieval.fusion import dense_weight, scaled
+from retrieval.naming import gains
 from retrieval.ports import ChunkSource, Embedders, Reranker
 from retrieval.recency import aged
 from retrieval.replica import Replica
@@ -126,7 +127,7 @@ class Retriever:
                 placed = self.chunks.placed([one.id for one in scored[:depth]], scope, filter)
             more = len(scored) > depth or any(one.more for _, one in answers)
             if len(placed) >= k or not more or depth >= most:
-                return _Brought({one.id: one.score for one in scored}, answers, placed)
+                return _Brought(_with_names(searches[0].query, scored, placed), answers, placed)
             depth *= 2
 
     def _with_places(self, hits: Sequence[Hit], brought: "_Brought", scope: Scope, filter: Filter) -> list[Hit]:
@@ -199,6 +200,14 @@ class _Brought:
     def of(self, found: Found) -> list[PlacedChunk]:
         """The live candidates of one search."""
         return [one for one in self.placed if one.chunk.id in found.lexical or one.chunk.id in found.dense]
+
+
+def _with_names(query: str, scored: Sequence[Scored], placed: Sequence[PlacedChunk]) -> dict[ChunkId, float]:
+    """The live candidates' fused scores, with what their document gains where the query calls it by its name."""
+    fused_scores = {one.id: one.score for one in scored}
+    chunks = [one.chunk for one in placed]
+    gained = gains(query, ["".join(chunk.headings[:1]) for chunk in chunks])
+    return {chunk.id: fused_scores[chunk.id] + gain for chunk, gain in zip(chunks, gained, strict=True)}
 
 
 def _similarities(placed: PlacedChunk, vector: Vector | None) -> Vector | None:

@@ -149,8 +149,8 @@ class Scored:
 class Scores:
     """A hit's score at each stage; None where a stage did not find the chunk or did not run.
 
-    `recency` is the share of the score that the document's age leaves, `spread` the one that better hits on the same
-    page leave.
+    `fused` holds what a document gains that the query calls by its name. `recency` is the share of the score that the
+    document's age leaves, `spread` the one that better hits on the same page leave.
     """
 
     lexical: float | None

@@ -15,6 +15,7 @@ from retrieval.errors import IndexDamaged, ModelUnavailable, RerankerUnavailable
 from retrieval.fusion import DENSE_WEIGHT, leaned, ranked
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.lexical_indexes.tantivy import TantivyIndex
+from retrieval.naming import NAMED
 from retrieval.ports import LexicalIndex, Reranker, VectorIndex
 from retrieval.replica import Replica
 from retrieval.rerankers.sentence import SentenceReranker
@@ -190,6 +191,19 @@ def test_without_reranking_the_fused_order_stands(world: World) -> None:
 
     assert [hit.scores.reranked for hit in hits] == [None] * len(hits)
     assert [hit.scores.fused for hit in hits] == sorted((hit.scores.fused for hit in hits), reverse=True)
+
+
+def test_a_document_that_the_query_calls_by_its_name_gains(world: World) -> None:
+    (kept,) = world.library.publish(HOME, "c.md", ["They whistle over rivers."])
+    unnamed, named = ("Samovars of Tula",), ("Samovar",)
+
+    def fused(headings: tuple[str, ...]) -> float:
+        home, chunk = world.library.chunks[kept]
+        world.library.chunks[kept] = home, replace(chunk, headings=headings)
+        hits = world.search("Is tax due for a samovar?", k=4, mode="dense").hits
+        return next(hit.scores.fused for hit in hits if hit.chunk.id == kept)
+
+    assert fused(named) - fused(unnamed) == pytest.approx(NAMED)
 
 
 def test_every_stage_says_how_long_it_took(world: World) -> None:
