@@ -18,7 +18,7 @@ _OF_THE_FILE = frozenset({413, 415, 422})
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
 _POLL_SECONDS = 0.3
-_POLL_PAUSE = 9  # times as long as the look before: thousands of documents are listed in most of a second
+_POLL_PAUSE = 30  # times as long as the look before: thousands of documents are listed in a second or more
 _FEW = 64  # documents that are looked up one by one
 _UNSETTLED = frozenset({"queued", "processing"})
 _LISTED = 500
@@ -101,7 +101,7 @@ class Client:
         return self._sent("PUT", f"/v1/admin/documents/{id}", path, {})
 
     def settled(self, collection: str, ids: set[str]) -> Iterator[Json]:
-        """Each of these documents once it is ready or has failed; looking takes a tenth of the time at most."""
+        """Each of these documents once it is ready or has failed; looking takes a twentieth of the time at most."""
         waiting = set(ids)
         while waiting:
             began = time.monotonic()
@@ -110,7 +110,14 @@ class Client:
                     waiting.remove(document["id"])
                     yield document
             if waiting:
-                time.sleep(max(_POLL_SECONDS, _POLL_PAUSE * (time.monotonic() - began)))
+                self._pause(max(waiting), _POLL_PAUSE * (time.monotonic() - began))
+
+    def _pause(self, last: str, seconds: float) -> None:
+        """Until so much time has passed, or the last document, which is mostly the last in the queue, is settled."""
+        end = time.monotonic() + seconds
+        time.sleep(_POLL_SECONDS)
+        while time.monotonic() < end and self.get(f"/v1/documents/{last}")["latest_status"] in _UNSETTLED:
+            time.sleep(_POLL_SECONDS)
 
     def _looked_up(self, collection: str, ids: set[str]) -> Iterator[Json]:
         if len(ids) <= _FEW:

@@ -16,11 +16,14 @@ class Bench:
     """Small documents are taken together, as many as make one piece; a large one gets a turn per piece.
 
     Turns alternate: a note goes in between the pieces of a book, and no stream of notes holds the book up for ever.
+    Several threads may take turns; a book is in one hand at a time, and so are notes while they do not fill a piece, so
+    that a text which stands in two of them is embedded once.
     """
 
     _small: list[Parsed] = field(default_factory=list[Parsed])
     _large: list[Work] = field(default_factory=list[Work])
     _sizes: dict[JobId, int] = field(default_factory=dict[JobId, int])
+    _in_hand: list[Work] = field(default_factory=list[Work])
     _turn: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -40,31 +43,42 @@ class Bench:
                 self._large.append(Work([parsed]))
             else:
                 self._small.append(parsed)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def next(self, timeout: float) -> Work | None:
-        """Whose turn it is; None when nothing came in time. A large one stays on the bench until it is removed."""
+        """Whose turn it is, until it is put back or removed; None when nothing came in time."""
         with self._changed:
-            if not self._changed.wait_for(lambda: bool(self._small or self._large), timeout):
+            if not self._changed.wait_for(lambda: self._notes_wait() or self._books(), timeout):
                 return None
             self._turn += 1
-            if self._small and (not self._large or self._turn % 2):
+            books = self._books()
+            if self._notes_wait() and (not books or self._turn % 2):
                 work = next(works(self._small))
                 del self._small[: len(work.parsed)]
-                return work
-            return min(self._large, key=lambda work: work.left) if self._turn % 4 == 0 else self._large[0]
+            else:
+                work = min(books, key=lambda work: work.left) if self._turn % 4 == 0 else books[0]
+            self._in_hand.append(work)
+            return work
+
+    def put_back(self, work: Work) -> None:
+        """It waits for its next turn."""
+        with self._changed:
+            self._in_hand.remove(work)
+            self._changed.notify_all()
 
     def split(self, work: Work) -> None:
-        """Each document of the work gets a turn of its own."""
+        """Each document of the work, which is in hand no longer, gets a turn of its own."""
         with self._changed:
             self._large.extend(Work([parsed]) for parsed in work.parsed)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def remove(self, work: Work) -> None:
         """It needs no more turns."""
         with self._changed:
+            self._in_hand.remove(work)
             if work in self._large:
                 self._large.remove(work)
+            self._changed.notify_all()
 
     def leave(self, jobs: Iterable[Job]) -> None:
         """These are done with."""
@@ -73,16 +87,16 @@ class Bench:
                 self._sizes.pop(job.id, None)
 
     def clear(self, fingerprint: str | None = None) -> list[Job]:
-        """Take everything away, or what waits for that embedder; gives whose it was."""
+        """Take away all that waits, or what waits for that embedder; gives whose it was."""
 
         def stays(parsed: Parsed) -> bool:
             return fingerprint is not None and parsed.job.fingerprint != fingerprint
 
         with self._changed:
-            taken = [one for one in chain(self._small, *(work.parsed for work in self._large)) if not stays(one)]
+            waiting = [*self._small, *chain.from_iterable(work.parsed for work in self._books())]
             self._small = [one for one in self._small if stays(one)]
-            self._large = [work for work in self._large if all(map(stays, work.parsed))]
-            return [one.job for one in taken]
+            self._large = [work for work in self._large if work in self._in_hand or all(map(stays, work.parsed))]
+            return [one.job for one in waiting if not stays(one)]
 
     def holds(self, job: Job) -> bool:
         """Whether the job's document is on the bench, or was when its turn came."""
@@ -98,3 +112,12 @@ class Bench:
         """How many large documents wait."""
         with self._changed:
             return len(self._large)
+
+    def _books(self) -> list[Work]:
+        """The large ones that are in nobody's hand."""
+        return [work for work in self._large if work not in self._in_hand]
+
+    def _notes_wait(self) -> bool:
+        """Whether small ones may be taken."""
+        others = any(work not in self._large for work in self._in_hand)
+        return bool(self._small) and (not others or sum(len(parsed.drafts) for parsed in self._small) >= PIECE)

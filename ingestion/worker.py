@@ -28,6 +28,7 @@ _READING = 128  # jobs between claim and bench
 _READING_BYTES = 4 << 20  # of their files; one always may pass it
 _READY_CHUNKS = 512  # on the bench: two pieces for the embedder
 _READY_LARGE = 6
+_PUBLISHERS = 2  # threads that embed and publish: while one writes to the database, the other keeps the encoder busy
 _PAPER_BYTES = 1 << 20  # what is larger waits for no quick try, and no quick one waits for it
 _NOTE_BYTES = 1 << 16
 _QUICK_SECONDS = 5.0  # for a first try: a file that hangs is then parsed beside the others, not before them
@@ -95,6 +96,7 @@ class Worker:
             for step, pause in (
                 (self._claim_next, _POLL_SECONDS),
                 (self._gather, 0.0),
+                *((self._publish_next, 0.0),) * (_PUBLISHERS - 1),
                 (self._look, min(_LOOK_SECONDS, self._beat_seconds)),
                 (self._sweep, _SWEEP_SECONDS),
                 *((chore, _CHORE_SECONDS) for chore in self._chores),
@@ -244,6 +246,8 @@ class Worker:
             if is_done:
                 self._bench.remove(work)
                 self._let_go(jobs)
+            else:
+                self._bench.put_back(work)
         return True
 
     def _refused(self, work: Work, error: InputRefused) -> None:
