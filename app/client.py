@@ -127,16 +127,12 @@ class Client:
 
     def stream_answer(self, body: Json) -> Iterator[tuple[str, Json]]:
         """The events of a streamed answer: name and body."""
-        with self._reached(), self.http.stream("POST", "/v1/answers", json={**body, "stream": True}) as reply:
-            if reply.is_error:
-                reply.read()
-                raise _problem(reply)
-            event = "message"
-            for line in reply.iter_lines():
-                if line.startswith("event: "):
-                    event = line.removeprefix("event: ")
-                elif line.startswith("data: "):
-                    yield event, json.loads(line.removeprefix("data: "))
+        while True:
+            with self._reached(), self.http.stream("POST", "/v1/answers", json={**body, "stream": True}) as reply:
+                if (seconds := _asked_to_wait(reply)) is None:
+                    yield from _events(reply)
+                    return
+            time.sleep(seconds)
 
     def download(self, path: str, file: BinaryIO) -> None:
         """The body of a GET, written as it comes; the service may take its time before it begins."""
@@ -180,9 +176,9 @@ class Client:
         while True:
             with self._reached():
                 reply = self.http.request(method, path, **options)
-            if reply.status_code != _TOO_MANY_REQUESTS or "Retry-After" not in reply.headers:
+            if (seconds := _asked_to_wait(reply)) is None:
                 break
-            time.sleep(float(reply.headers["Retry-After"]))
+            time.sleep(seconds)
         if reply.is_error:
             raise _problem(reply)
         return reply
@@ -198,6 +194,24 @@ class _Body:
         self.file.seek(0)
         while piece := self.file.read(1 << 20):
             yield piece
+
+
+def _asked_to_wait(reply: httpx.Response) -> float | None:
+    if reply.status_code == _TOO_MANY_REQUESTS and "Retry-After" in reply.headers:
+        return float(reply.headers["Retry-After"])
+    return None
+
+
+def _events(reply: httpx.Response) -> Iterator[tuple[str, Json]]:
+    if reply.is_error:
+        reply.read()
+        raise _problem(reply)
+    event = "message"
+    for line in reply.iter_lines():
+        if line.startswith("event: "):
+            event = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield event, json.loads(line.removeprefix("data: "))
 
 
 def _problem(reply: httpx.Response) -> ServiceError:

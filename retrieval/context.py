@@ -86,7 +86,8 @@ class _Packing:
         )
         looked_at = [*(each.hit for each in passages), *self.beside_the_point]
         uncut = self.count_tokens([shown(label, hit, hit.chunk.text) for label, hit in enumerate(looked_at, start=1)])
-        return Context(passages, self.tokens, sum(uncut), left_out)
+        beside_the_point = tuple(hit.chunk.id for hit in self.beside_the_point)
+        return Context(passages, self.tokens, sum(uncut), left_out, beside_the_point)
 
     def _compressed(self, hit: Hit) -> Compressed | None:
         return compression.compress(self.weighing.of(hit), spare=len(self.packed) < SPARED)

@@ -209,13 +209,15 @@ class Passage:
 class Context:
     """The passages that fit the token budget, in label order from 1.
 
-    `left_out` counts those of the hits asked for that repeat a passage, or are variants of several and had to wait.
+    `left_out` counts those of the hits asked for that repeat a passage, or are variants of several and had to wait;
+    `beside_the_point` are those of which compression kept nothing.
     """
 
     passages: tuple[Passage, ...]
     tokens: int
     tokens_uncompressed: int
     left_out: int = 0
+    beside_the_point: tuple[ChunkId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,6 +226,17 @@ def test_every_dependency_is_used() -> None:
     assert sorted(declared - used - USED_WITHOUT_IMPORT) == []
 
 
+def test_every_import_is_declared() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    declared = {canonical(each) for name in ("cpu", "gpu", "s3", "tune") for each in extras[name]}
+    declared |= {canonical(each) for each in PYPROJECT["project"]["dependencies"]} | {"mcp-types"}  # a part of mcp
+    names = packages_distributions()
+    modules = {name.split(".")[0] for path in SOURCES for name in imported(path)}
+    foreign = modules - sys.stdlib_module_names - set(PACKAGES)
+    undeclared = [name for name in foreign if not {canonical(each) for each in names.get(name, [])} & declared]
+    assert sorted(undeclared) == []
+
+
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
 def test_a_lock_names_no_place_to_download_from(lock: Path) -> None:
     text = "\n".join(line.partition("#")[0] for line in lock.read_text(encoding="utf-8").splitlines())

@@ -122,11 +122,16 @@ class PassageBody(Reply):
 
 
 class ContextBody(Reply):
-    """The passages, numbered, with what they take; `left_out` counts the hits that only repeat a passage."""
+    """The passages, numbered, with what they take.
+
+    `left_out` counts the hits that only repeat a passage; `beside_the_point` are the chunks of which compression kept
+    nothing.
+    """
 
     passages: list[PassageBody]
     tokens: int
     left_out: int
+    beside_the_point: list[str]
 
 
 def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
@@ -168,7 +173,10 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
 def context_body(context: Context) -> ContextBody:
     """The context as clients see it."""
     return ContextBody(
-        passages=[_passage(passage) for passage in context.passages], tokens=context.tokens, left_out=context.left_out
+        passages=[_passage(passage) for passage in context.passages],
+        tokens=context.tokens,
+        left_out=context.left_out,
+        beside_the_point=[str(chunk) for chunk in context.beside_the_point],
     )
 
 

@@ -57,6 +57,8 @@ def measured(
 ) -> list[Run]:
     """Every dataset under every configuration; an admin's service keeps the summaries, and a threshold if told to."""
     chosen = [configuration(each) for each in configurations] or [DEFAULT]
+    if false_refusals is not None and len(chosen) > 1:
+        raise InvalidConfiguration("a threshold is calibrated for one configuration, and here are several")
     datasets = [_loaded(path, wanted) for path in wanted.datasets]
     foreign = tuple(_foreign(path) for path in wanted.foreign)
     if not (datasets or wanted.from_feedback):

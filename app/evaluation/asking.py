@@ -37,13 +37,17 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """An answer without its labels, and the passages that it was made from, by chunk id, as the generator saw them."""
+    """An answer without its labels, and the passages that it was made from, by chunk id, as the generator saw them.
+
+    `beside_the_point` are the chunks that compression left out of the context.
+    """
 
     text: str
     abstained: bool
     evidence: float
     quotes: tuple[Quote, ...]
     passages: Mapping[str, str]
+    beside_the_point: tuple[str, ...]
     tokens: int
     tokens_uncompressed: int
     timings: Mapping[str, float]
@@ -79,13 +83,14 @@ class Asker:
         """The answer. Raises ServiceError when there is none."""
         body: Json = {"question": question.text, "collections": [self.collection]}
         events = self.client.stream_answer({**body, "options": dict(self.configuration.answer)})
-        passages, answer = _last(events)
+        context, answer = _last(events)
         return Replied(
             text=without_labels(answer["answer"]).strip(),
             abstained=answer["abstained"],
             evidence=answer["evidence"],
             quotes=tuple(self._quote(each) for each in answer["citations"]),
-            passages={each["chunk_id"]: each["text"] for each in passages},
+            passages={each["chunk_id"]: each["text"] for each in context["passages"]},
+            beside_the_point=tuple(context["beside_the_point"]),
             tokens=answer["usage"]["context_tokens"],
             tokens_uncompressed=answer["usage"]["context_tokens_uncompressed"],
             timings=answer["timings_ms"],
@@ -101,13 +106,14 @@ class Asker:
         return self.corpus_ids.get(document["id"], ())
 
 
-def _last(events: Iterator[tuple[str, Json]]) -> tuple[Sequence[Json], Json]:
-    passages: Sequence[Json] = ()
+def _last(events: Iterator[tuple[str, Json]]) -> tuple[Json, Json]:
+    """The context and the answer; an answer to what finds nothing comes without a context."""
+    context: Json = {"passages": (), "beside_the_point": ()}
     for name, body in events:
         if name == "context":
-            passages = body["passages"]
+            context = body
         elif name == "error":
             raise ServiceError(f"{body['title']}: {body['detail']}")
         elif name == "answer":
-            return passages, body
+            return context, body
     raise ServiceError("the answer ended before it was whole")

@@ -9,7 +9,15 @@ from app.evaluation.statistics import Difference, difference
 
 _CHANGED = 20
 _DEPEND_ON_THE_RUN = frozenset({"abstention precision"})  # of other questions in each run: nothing to pair
-_TELLING = ("answer contained", "token recall", "nDCG@10", "evidence page in the top 5", "false refusals")
+_TELLING = (
+    "answer contained",
+    "token recall",
+    "nDCG@10",
+    "evidence page in the top 5",
+    "false refusals",
+    "abstention recall",
+    "foreign refused",
+)
 
 
 @dataclass(frozen=True, slots=True)

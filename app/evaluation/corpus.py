@@ -15,6 +15,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w.\-]+")
 _NAME_LONGEST = 64
 _DIGEST = 12
 _PREFIX = "evaluation-"
+_UNTITLED = "untitled.md"  # a name becomes the title of what has none, and one with a number in it would be asked for
 
 CorpusIds = Mapping[str, Sequence[str]]
 """Ids of the corpus by the id of the service's document: the same text twice is one document."""
@@ -35,6 +36,8 @@ def collection_of(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for document in dataset.corpus:
         digest.update(hashlib.sha256(_content(document)).digest())
+        if isinstance(document, CorpusDocument) and not document.title:
+            digest.update(_UNTITLED.encode())
     name = _NOT_IN_NAMES.sub("-", dataset.name)[: _NAME_LONGEST - len(_PREFIX) - _DIGEST - 1]
     return f"{_PREFIX}{name}-{digest.hexdigest()[:_DIGEST]}"
 
@@ -103,7 +106,8 @@ def _uploaded(client: Client, dataset: Dataset, collection: str, wanted: Mapping
 def _path(document: CorpusDocument | CorpusFile, folder: Path, position: int) -> Path:
     if isinstance(document, CorpusFile):
         return document.path
-    path = folder / f"{position}.md"
+    path = folder / str(position) / (f"{position}.md" if document.title else _UNTITLED)
+    path.parent.mkdir()
     path.write_bytes(_content(document))
     return path
 

@@ -4,6 +4,7 @@ The BEIR layout: `corpus.jsonl` has `_id`, `title` and `text`; `queries.jsonl` h
 `qrels.tsv` (query-id, corpus-id, score) may be left out. What more a question may say: `answers`, or `answer` or
 `long_answer` (a text; a list of wordings that will do; a list with lists in it: parts, each in its wordings),
 `references` (sentences by corpus id) and `answerable`; without the last, a question without qrels has no answer.
+Questions without words are left out.
 """
 
 import csv
@@ -27,7 +28,7 @@ def load(folder: Path) -> Dataset:
     """Read a folder of either layout. Raises NoDataset."""
     try:
         return load_pages(folder) if is_page_dataset(folder) else _load_beir(folder)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         named = f"{error.filename} is not there" if error.filename else str(error)
         raise NoDataset(
             f"{named}: a dataset is corpus.jsonl, queries.jsonl and qrels.tsv, or questions.jsonl beside the files it "
@@ -43,7 +44,7 @@ def _load_beir(folder: Path) -> Dataset:
         for row in rows(folder / "corpus.jsonl")
     )
     qrels = _qrels(folder / "qrels.tsv") if (folder / "qrels.tsv").exists() else None
-    questions = tuple(_question(row, qrels) for row in rows(folder / QUERIES))
+    questions = tuple(_question(row, qrels) for row in rows(folder / QUERIES) if str(row["text"]).strip())
     return Dataset(folder.resolve().name, corpus, questions)
 
 

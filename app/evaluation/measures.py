@@ -35,7 +35,7 @@ GROUPS: Final[Mapping[str, Group]] = {
     **{f"evidence page in the top {k}": "pages" for k in PAGES_AT},
     "evidence page cited": "pages",
     **dict.fromkeys(
-        ("answer contained", "exact match", "token F1", "token recall", "ROUGE-L", "BLEU"),
+        ("answer contained", "exact match", "token F1", "token recall", "ROUGE-L", "BLEU", "reference token recall"),
         "answers",
     ),
     **dict.fromkeys(("citation precision", "citation recall", "right documents cited"), "citations"),
@@ -87,11 +87,16 @@ def answers(question: Question, text: str) -> Values:
 
     Contained: every part stands in it in some wording. Token recall: the mean of the parts'. The others compare the
     whole text with an answer; one of several parts is their first wordings, joined. BLEU is sacrebleu's of a sentence
-    with effective order, by characters in Chinese; ROUGE-L its F1.
+    with effective order, by characters in Chinese; ROUGE-L its F1. Reference token recall is that of all sentences
+    which bear the answer together.
     """
-    if not question.answers:
-        return {}
-    given, parts = tokens(text), question.answers
+    given = tokens(text)
+    references = " ".join(sentence for texts in question.references.values() for sentence in texts)
+    agreement = _agreement(question.answers, given, text) if question.answers else {}
+    return {**agreement, "reference token recall": overlap(tokens(references), given)[0]} if references else agreement
+
+
+def _agreement(parts: Sequence[Sequence[str]], given: Sequence[str], text: str) -> Values:
     wholes = parts[0] if len(parts) == 1 else (" ".join(part[0] for part in parts),)
     recalls = [max(overlap(tokens(wording), given)[0] for wording in part) for part in parts]
     bleu = _BLEU["zh" if HAN.search(wholes[0]) else "13a"]
@@ -144,12 +149,13 @@ def _meet(quote: Quote, document: str, sentence: str) -> bool:
 def compression(question: Question, retrieved: Retrieved, replied: Replied) -> Values:
     """Tokens of the context as it was and as it would have been whole, and which answers outlived the difference.
 
-    Kept: of an answer that stands whole in one of the passages' chunks, whether it still stands in a passage; of
-    references the share of those that do.
+    Kept: whether each part of an answer that stands whole in a chunk of the context, or in one that compression left
+    out, still stands in a passage; of references the share of those that do.
     """
     if not replied.passages:
         return {}
-    whole = [retrieved.chunks[each] for each in replied.passages if each in retrieved.chunks]
+    looked_at = [*replied.passages, *replied.beside_the_point]
+    whole = [retrieved.chunks[each] for each in looked_at if each in retrieved.chunks]
     shown = list(replied.passages.values())
     left_out = 1 - replied.tokens / replied.tokens_uncompressed if replied.tokens_uncompressed else 0.0
     values = {
@@ -157,18 +163,18 @@ def compression(question: Question, retrieved: Retrieved, replied: Replied) -> V
         "context tokens uncompressed": float(replied.tokens_uncompressed),
         "tokens left out": max(0.0, left_out),
     }
-    held = [wording for part in question.answers for wording in part if _held(whole, wording)]
+    held = [part for part in question.answers if _held(whole, part)]
     if held:
-        values["answers kept"] = float(any(_held(shown, wording) for wording in held))
+        values["answers kept"] = float(all(_held(shown, part) for part in held))
         return values
-    cited = [sentence for texts in question.references.values() for sentence in texts if _held(whole, sentence)]
+    cited = [sentence for texts in question.references.values() for sentence in texts if _held(whole, [sentence])]
     if cited:
-        values["answers kept"] = sum(_held(shown, sentence) for sentence in cited) / len(cited)
+        values["answers kept"] = sum(_held(shown, [sentence]) for sentence in cited) / len(cited)
     return values
 
 
-def _held(texts: Sequence[str], wanted: str) -> bool:
-    return any(contains(text, wanted) for text in texts)
+def _held(texts: Sequence[str], wordings: Sequence[str]) -> bool:
+    return any(contains(text, wording) for text in texts for wording in wordings)
 
 
 def loss(question: Question, replied: Replied, values: Values) -> float | None:

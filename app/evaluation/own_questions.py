@@ -15,17 +15,26 @@ def load_table(path: Path) -> Dataset:
     Rows of one question add up: other wordings of its answer, further documents. A question without an answer and a
     document is one that the documents do not answer.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"question", "answer"} - set(reader.fieldnames or ())
-        if missing:
-            raise NoDataset(f"{path}: the column {', '.join(sorted(missing))} is not there")
-        rows = [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
+    try:
+        rows = _rows(path)
+    except UnicodeDecodeError as error:
+        raise NoDataset(f"{path} is not in UTF-8: save it as CSV UTF-8") from error
+    except (OSError, csv.Error) as error:
+        raise NoDataset(f"{path}: {error}") from error
     asked: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
         if row["question"]:
             asked.setdefault(row["question"], []).append(row)
     return Dataset(path.stem, (), tuple(_of_rows(question, given) for question, given in asked.items()))
+
+
+def _rows(path: Path) -> list[Mapping[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"question", "answer"} - set(reader.fieldnames or ())
+        if missing:
+            raise NoDataset(f"{path}: the column {', '.join(sorted(missing))} is not there")
+        return [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
 
 
 def _of_rows(question: str, rows: list[Mapping[str, str]]) -> Question:

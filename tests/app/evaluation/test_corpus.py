@@ -6,8 +6,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.evaluation.corpus import collection_of, markdown
+from app.evaluation.corpus import collection_of, markdown, prepare
 from app.evaluation.types import CorpusDocument, CorpusFile, Dataset
+from app.serve import own_service
+from app.settings import Settings
 from ingestion.parsers.markdown.parser import MarkdownParser
 
 
@@ -29,3 +31,14 @@ def test_a_collections_name_follows_from_what_the_corpus_holds(tmp_path: Path) -
     assert collection_of(replace(dataset, corpus=(CorpusFile("other id", path),))) == name
     path.write_text("second")
     assert collection_of(dataset) != name
+
+
+def test_untitled_texts_get_no_title_from_where_they_stand(tmp_path: Path) -> None:
+    texts = [CorpusDocument("1789", "", "The reactor is cooled."), CorpusDocument("1790", "Bells", "The bell rings.")]
+    given = Dataset("plain", tuple(texts), ())
+    with own_service(Settings(data_dir=tmp_path, embedder="hashing", samples=False, parse_processes=1)) as client:
+        collection, ids = prepare(client, given)
+        listed = client.listed("/v1/documents", collection=collection)
+        titles = {document["id"]: document["title"] for document in listed}
+
+    assert {ids[document][0]: title for document, title in titles.items()} == {"1789": "untitled", "1790": "Bells"}

@@ -69,6 +69,19 @@ def test_a_row_that_lacks_its_text_is_told(tmp_path: Path) -> None:
         load(folder_of(tmp_path, [{"_id": "q"}]))
 
 
+def test_a_question_without_words_is_left_out(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"_id": "q", "text": " "}, {"_id": "r", "text": "Who?"}]
+
+    assert [question.id for question in load(folder_of(tmp_path, rows)).questions] == ["r"]
+
+
+def test_a_file_is_no_folder_and_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "questions.csv"
+    path.write_text("question,answer\n")
+    with pytest.raises(NoDataset, match=r"a dataset is corpus\.jsonl"):
+        load(path)
+
+
 def test_halves_and_samples_are_the_same_whatever_else_is_asked() -> None:
     questions = tuple(Question(str(number), "?") for number in range(200))
     tune, report = sample(questions, None, "tune"), sample(questions, None, "report")

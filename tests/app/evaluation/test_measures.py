@@ -70,6 +70,13 @@ def test_an_answer_is_compared_with_the_wording_that_fits_it_best() -> None:
     assert values["ROUGE-L"] == pytest.approx(2 * (3 / 6) * (3 / 3) / (3 / 6 + 3 / 3))
 
 
+def test_the_sentences_that_bear_an_answer_are_compared_with_it_as_one_text() -> None:
+    question = Question("q", "?", references={"d": ("It is red.",), "e": ("It has four legs.",)})
+
+    # references: it is red it has four legs; the answer lacks has, four and one of two its
+    assert measures.answers(question, "It is red with legs.") == approx(reference_token_recall=4 / 7)
+
+
 def test_a_chinese_answer_is_compared_by_characters() -> None:
     values = measures.answers(Question("q", "?", answers=(("北京市",),)), "首都北京")
 
@@ -141,8 +148,8 @@ def retrieved(**chunks: str) -> Retrieved:
     return Retrieved((), (), frozenset(), chunks, {})
 
 
-def replied(passages: dict[str, str], tokens: int = 40, whole: int = 100) -> Replied:
-    return Replied("It is red.", False, 0.9, (), passages, tokens, whole, {})
+def replied(passages: dict[str, str], *beside_the_point: str) -> Replied:
+    return Replied("It is red.", False, 0.9, (), passages, beside_the_point, 40, 100, {})
 
 
 def test_an_answer_outlives_compression_when_a_passage_still_holds_it() -> None:
@@ -154,6 +161,24 @@ def test_an_answer_outlives_compression_when_a_passage_still_holds_it() -> None:
 
     assert kept == approx(context_tokens=40, context_tokens_uncompressed=100, tokens_left_out=0.6, answers_kept=1)
     assert lost["answers kept"] == 0
+
+
+def test_an_answer_in_a_chunk_that_compression_left_out_is_lost() -> None:
+    found = retrieved(a="It is old.", b="It is red.", c="It is blue.")
+
+    lost = measures.compression(Question("q", "?", answers=(("red",),)), found, replied({"a": "It is old."}, "b"))
+    never_there = measures.compression(Question("q", "?", answers=(("blue",),)), found, replied({"a": "It is old."}))
+
+    assert lost["answers kept"] == 0
+    assert "answers kept" not in never_there
+
+
+def test_an_answer_of_several_parts_is_kept_when_all_are() -> None:
+    found = retrieved(a="It grew by 6.4 % in May. It grew by 18 % in June.")
+    question = Question("q", "?", answers=(("6.4 %",), ("18 %", "eighteen percent"), ("never said",)))
+
+    assert measures.compression(question, found, replied({"a": "It grew by 6.4 % in May."}))["answers kept"] == 0
+    assert measures.compression(question, found, replied({"a": found.chunks["a"]}))["answers kept"] == 1
 
 
 def test_where_no_answer_stood_references_are_counted_and_without_either_nothing_is() -> None:

@@ -34,6 +34,13 @@ def test_a_table_without_its_columns_is_told(tmp_path: Path) -> None:
         load_table(path)
 
 
+def test_a_table_in_another_encoding_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ours.csv"
+    path.write_bytes("question,answer\n谁？,他\n".encode("gb18030"))
+    with pytest.raises(NoDataset, match="is not in UTF-8"):
+        load_table(path)
+
+
 def rated(question: str, rating: int, *documents: str) -> dict[str, Any]:
     citations = [{"document": {"id": each}} for each in documents]
     return {
