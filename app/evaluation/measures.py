@@ -92,8 +92,10 @@ def answers(question: Question, text: str) -> Values:
     """
     given = tokens(text)
     references = " ".join(sentence for texts in question.references.values() for sentence in texts)
-    agreement = _agreement(question.answers, given, text) if question.answers else {}
-    return {**agreement, "reference token recall": overlap(tokens(references), given)[0]} if references else agreement
+    values = dict(_agreement(question.answers, given, text)) if question.answers else dict[str, float]()
+    if references:
+        values["reference token recall"] = overlap(tokens(references), given)[0]
+    return values
 
 
 def _agreement(parts: Sequence[Sequence[str]], given: Sequence[str], text: str) -> Values:
