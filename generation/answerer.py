@@ -97,7 +97,7 @@ class Answerer:
         language = options.language or reply_language(question)
         asked = await self.rewriter.rewrite(question, history)
         watch.lap("rewrite")
-        lookup = Lookup(self.retriever, scope, options.filter, options.rerank, options.prefer_recent)
+        lookup = Lookup(self.retriever, scope, options.filter, options.rerank, options.prefer_recent, options.multi_hop)
         findings = await self.inquiry.find(asked, lookup, options.k or self.k, options)
         watch.lap("retrieve")
         grounds = await asyncio.to_thread(self._grounds, asked, lookup, findings, options)

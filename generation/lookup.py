@@ -36,12 +36,19 @@ class Lookup:
     filter: Filter
     rerank: bool
     prefer_recent: float
+    multi_hop: bool
 
     def find(self, kind: QueryKind, query: str, k: int) -> Finding:
         """At most k hits of one query; blocks, and raises what retrieval raises."""
         started = time.perf_counter()
         found = self.searcher.search(
-            query, self.scope, k, self.filter, rerank=self.rerank, prefer_recent=self.prefer_recent
+            query,
+            self.scope,
+            k,
+            self.filter,
+            rerank=self.rerank,
+            prefer_recent=self.prefer_recent,
+            multi_hop=self.multi_hop,
         )
         return Finding(kind, query, found, started, time.perf_counter())
 

@@ -64,6 +64,10 @@ class Searcher(Protocol):
         mode: SearchMode = "hybrid",
         rerank: bool = True,  # noqa: FBT001, FBT002 — the signature is retrieval's
         prefer_recent: float = 0.0,
+        multi_hop: bool = False,  # noqa: FBT001, FBT002 — likewise
     ) -> SearchResult:
-        """At most k hits that the scope allows, best first; age takes the share `prefer_recent` at most."""
+        """At most k hits that the scope allows, best first; age takes the share `prefer_recent` at most.
+
+        `multi_hop` brings forward what the best hits name.
+        """
         ...

@@ -50,6 +50,7 @@ class AnswerOptions:
     max_tokens: int = 512
     filter: Filter = ()
     prefer_recent: float = 0.0
+    multi_hop: bool = False
     style: Style = "concise"
     language: Language | None = None
     """The answer's; None: the question's."""

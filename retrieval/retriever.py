@@ -8,6 +8,7 @@ import numpy as np
 
 from retrieval.errors import SearchUnavailable, UnknownCollection
 from retrieval.fusion import dense_weight, scaled
+from retrieval.links import followed
 from retrieval.naming import gains
 from retrieval.ports import ChunkSource, Embedders, Reranker
 from retrieval.recency import aged
@@ -56,10 +57,12 @@ class Retriever:
         mode: SearchMode = "hybrid",
         rerank: bool = True,  # noqa: FBT001, FBT002 - the asker's choice, handed on
         prefer_recent: float = 0.0,
+        multi_hop: bool = False,  # noqa: FBT001, FBT002 - likewise
     ) -> SearchResult:
         """At most k hits, best first, ties by id; `degraded` names the stages that failed: dense, lexical, rerank.
 
-        `prefer_recent`, 0 to 1, is the most that a document's age may take from a score, as a share.
+        `prefer_recent`, 0 to 1, is the most that a document's age may take from a score, as a share. `multi_hop` brings
+        forward what the best hits name.
         Raises SearchUnavailable when no side that was asked answers, InvalidFilter, and what the database raises.
         """
         clock = Clock()
@@ -73,7 +76,10 @@ class Retriever:
                 self._forget(scope)
         with clock.stage("rerank"):
             second = self._second_scores(brought) if rerank else {}
-        hits = spread(aged(self._hits(brought, second), prefer_recent))[:k]
+            hits = self._hits(brought, second)
+            if multi_hop:
+                hits = followed(hits)
+        hits = spread(aged(hits, prefer_recent))[:k]
         hits = self._with_places(hits, brought, scope, filter)
         failed = {stage for search in searches for stage in search.failed}
         return SearchResult(tuple(hits), clock.read(), tuple(sorted(failed)))

@@ -149,7 +149,8 @@ class Scored:
 class Scores:
     """A hit's score at each stage; None where a stage did not find the chunk or did not run.
 
-    `fused` holds what a document gains that the query calls by its name. `recency` is the share of the score that the
+    `fused` holds what a document gains that the query calls by its name, `linked` what a walk over the links between
+    hits makes of the score. `recency` is the share of the score that the
     document's age leaves, `spread` the one that better hits on the same page leave.
     """
 
@@ -157,13 +158,14 @@ class Scores:
     dense: float | None
     fused: float
     reranked: float | None
+    linked: float | None = None
     recency: float | None = None
     spread: float | None = None
 
     @property
     def final(self) -> float:
         """What hits are ranked by."""
-        relevance = self.fused if self.reranked is None else self.reranked
+        relevance = next(score for score in (self.linked, self.reranked, self.fused) if score is not None)
         for share in (self.recency, self.spread):
             relevance *= 1.0 if share is None else share
         return relevance

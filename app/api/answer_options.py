@@ -15,7 +15,8 @@ class Options(Closed):
     """What an asker may choose for one answer; null means the service's own choice.
 
     `queries` is how many are searched, the question among them. They, `hypothetical`, `decompose` and `search_rounds`
-    need a language model; what none was there for in time is named in the answer's `degraded`.
+    need a language model; what none was there for in time is named in the answer's `degraded`. `multi_hop` needs none:
+    it brings forward the documents that the best hits name.
     `json_schema` asks for an answer in that form, which a language model alone can give.
     """
 
@@ -28,6 +29,7 @@ class Options(Closed):
     decompose: bool = False
     search_rounds: Annotated[int, Field(ge=0, le=4)] = 0
     prefer_recent: PreferRecent = 0.0
+    multi_hop: bool = False
     generator: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     max_tokens: Annotated[int, Field(ge=1, le=4096)] = 512
@@ -50,6 +52,7 @@ class Options(Closed):
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             prefer_recent=self.prefer_recent,
+            multi_hop=self.multi_hop,
             style=self.style,
             language=None if self.language == "auto" else self.language,
             schema=answer_schema(self.json_schema) if self.json_schema is not None else None,

@@ -74,6 +74,7 @@ class SearchQuery(Closed):
     mode: SearchMode = "hybrid"
     rerank: bool = True
     prefer_recent: PreferRecent = 0.0
+    multi_hop: bool = False
 
 
 class DocumentOfHit(Reply):
@@ -100,14 +101,16 @@ class ChunkOfHit(Reply):
 class ScoresOfHit(Reply):
     """A score per stage; null where the stage did not find the passage or did not run.
 
-    `recency` and `spread` are no scores but shares of it: what the document's age leaves, and what better hits on the
-    same page leave.
+    `linked` is what a walk over the links between hits makes of the score, where `multi_hop` was asked for. `recency`
+    and `spread` are no scores but shares of it: what the document's age leaves, and what better hits on the same page
+    leave.
     """
 
     lexical: float | None
     dense: float | None
     fused: float
     reranked: float | None
+    linked: float | None
     recency: float | None
     spread: float | None
 
@@ -167,7 +170,7 @@ def _search(services: Services, key: KeyRecord, query: SearchQuery) -> SearchRes
     scope = auth.scope_of(services.collections, key, query.collections)
     conditions = query.filter.conditions() if query.filter else ()
     return services.retriever.search(
-        query.query, scope, query.k, conditions, query.mode, query.rerank, query.prefer_recent
+        query.query, scope, query.k, conditions, query.mode, query.rerank, query.prefer_recent, query.multi_hop
     )
 
 
@@ -200,6 +203,7 @@ def scores_of(scores: Scores) -> ScoresOfHit:
         dense=scores.dense,
         fused=scores.fused,
         reranked=scores.reranked,
+        linked=scores.linked,
         recency=scores.recency,
         spread=scores.spread,
     )

@@ -28,9 +28,10 @@ RANKING: Final = {
     "MAP": "map",
 }
 MRR: Final = "MRR@10"
+ALL_FOUND: Final = "all found@10"
 PAGES_AT: Final = (1, 5, 10)
 GROUPS: Final[Mapping[str, Group]] = {
-    **dict.fromkeys((*RANKING, MRR), "ranking"),
+    **dict.fromkeys((*RANKING, MRR, ALL_FOUND), "ranking"),
     "right document first": "pages",
     **{f"evidence page in the top {k}": "pages" for k in PAGES_AT},
     "evidence page cited": "pages",
@@ -63,14 +64,18 @@ _TREC = {"ndcg_cut.10", "recall.5,10,100", "map"}
 
 
 def ranking(grades: Mapping[str, int], documents: Sequence[str]) -> Values:
-    """nDCG, recall and average precision as trec_eval has them, and the reciprocal rank within the first ten."""
+    """nDCG, recall and average precision as trec_eval has them, the reciprocal rank within the first ten, and whether
+    all relevant documents are among those.
+    """
     if not any(grade > 0 for grade in grades.values()):
         return {}
     evaluator = pytrec_eval.RelevanceEvaluator({"q": dict(grades)}, _TREC)
     run = {each: float(-position) for position, each in enumerate(documents)}
     found = evaluator.evaluate({"q": run or {"": 0.0}})["q"]
     first = next((rank for rank, each in enumerate(documents[:10], start=1) if grades.get(each, 0) > 0), None)
-    return {name: found[trec] for name, trec in RANKING.items()} | {MRR: 1 / first if first else 0.0}
+    values = {name: found[trec] for name, trec in RANKING.items()}
+    relevant = {each for each, grade in grades.items() if grade > 0}
+    return values | {MRR: 1 / first if first else 0.0, ALL_FOUND: float(relevant <= set(documents[:10]))}
 
 
 def pages(question: Question, retrieved: Retrieved) -> Values:

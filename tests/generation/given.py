@@ -98,6 +98,7 @@ class FixedSearch(Searcher):
         mode: SearchMode = "hybrid",
         rerank: bool = True,
         prefer_recent: float = 0.0,
+        multi_hop: bool = False,
     ) -> SearchResult:
         self.queries.append(query)
         return SearchResult(self.hits[:k], {}, self.degraded)
@@ -119,6 +120,7 @@ class SearchByQuery(Searcher):
         mode: SearchMode = "hybrid",
         rerank: bool = True,
         prefer_recent: float = 0.0,
+        multi_hop: bool = False,
     ) -> SearchResult:
         self.asked.append((query, scope, filter))
         return SearchResult(self.found.get(query, ())[:k], {}, ())
@@ -153,7 +155,7 @@ def inquiry(said: ShortReplies | None = None) -> Inquiry:
 
 
 def lookup(search: Searcher, filter: Filter = ()) -> Lookup:
-    return Lookup(search, SCOPE, filter, rerank=True, prefer_recent=0.0)
+    return Lookup(search, SCOPE, filter, rerank=True, prefer_recent=0.0, multi_hop=False)
 
 
 @dataclass

@@ -172,6 +172,7 @@ def test_a_search_that_fails_is_told_and_no_generator_is_called() -> None:
             mode: SearchMode = "hybrid",
             rerank: bool = True,
             prefer_recent: float = 0.0,
+            multi_hop: bool = False,
         ) -> SearchResult:
             raise SearchUnavailable("neither side")
 

@@ -41,10 +41,11 @@ class SearchOnce(FixedSearch):
         mode: SearchMode = "hybrid",
         rerank: bool = True,
         prefer_recent: float = 0.0,
+        multi_hop: bool = False,
     ) -> SearchResult:
         if self.queries:
             raise SearchUnavailable("down")
-        return super().search(query, scope, k, filter, mode, rerank, prefer_recent)
+        return super().search(query, scope, k, filter, mode, rerank, prefer_recent, multi_hop)
 
 
 def found(said: ShortReplies | None, options: AnswerOptions, search: FixedSearch | None = None) -> Findings:

@@ -33,7 +33,7 @@ def test_a_hit_tells_its_scores_its_document_and_its_chunk(reader: httpx.Client,
     assert hit["document"]["metadata"] == {"year": 1875, "tags": ["metal"]}
     assert hit["chunk"]["text"].startswith("Gallium melts at 29.8")
     assert hit["chunk"]["headings"] == ["Gallium"]
-    assert set(hit["scores"]) == {"lexical", "dense", "fused", "reranked", "recency", "spread"}
+    assert set(hit["scores"]) == {"lexical", "dense", "fused", "reranked", "linked", "recency", "spread"}
     assert hit["score"] == hit["scores"]["reranked"]
     assert set(reply["timings_ms"]) >= {"embed", "lexical", "dense", "fuse", "rerank", "total"}
     assert reply["degraded"] == []

@@ -27,6 +27,7 @@ def test_ranking_is_as_trec_eval_has_it() -> None:
             "recall@100": 2 / 3,
             "MAP": (1 / 2 + 2 / 4) / 3,
             "MRR@10": 1 / 2,
+            "all found@10": 0,
         }
     )
 
@@ -36,6 +37,13 @@ def test_recall_and_reciprocal_rank_end_at_their_depth() -> None:
 
     assert (values["MRR@10"], values["nDCG@10"], values["recall@10"]) == (0, 0, 0)
     assert (values["recall@100"], values["MAP"]) == (1, pytest.approx(1 / 11))
+
+
+def test_all_documents_are_found_when_each_is_among_the_first_ten() -> None:
+    nine = list(map(str, range(8)))
+
+    assert measures.ranking({"a": 1, "b": 1, "c": 0}, ["a", *nine, "b"])["all found@10"] == 1
+    assert measures.ranking({"a": 1, "b": 1}, ["a", *nine, "8", "b"])["all found@10"] == 0
 
 
 def test_a_ranking_of_nothing_is_worth_nothing_and_without_judgements_there_is_none() -> None:
