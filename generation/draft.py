@@ -1,8 +1,8 @@
 """An answer while it is written: sentences in, checked text out, with the citations and the support of each."""
 
 from generation.citations import without_labels
+from generation.leaks import gives_away
 from generation.prompt_texts import ABSTENTION
-from generation.prompts import repeats_rules
 from generation.release import Release, Sentence
 from generation.types import AnswerSentence, Citation, GeneratedText, Structured, Usage
 from generation.verification import Verified, verify
@@ -14,10 +14,12 @@ _ABSTENTIONS = frozenset(ABSTENTION.values())
 class Draft:
     """Nothing is released before the first citation: an answer without any is none.
 
-    With `remove_unsupported` a sentence is left out unless the passages that it cites bear it out.
+    With `remove_unsupported` a sentence is left out unless the passages that it cites bear it out; one that gives away
+    the request's mark or rules always is.
     """
 
-    def __init__(self, context: Context, *, remove_unsupported: bool = False) -> None:
+    def __init__(self, context: Context, *, marker: str = "", remove_unsupported: bool = False) -> None:
+        self._marker = marker
         self._remove_unsupported = remove_unsupported
         self._passages = {passage.label: passage for passage in context.passages}
         self._release = Release(self._passages.keys())
@@ -54,7 +56,7 @@ class Draft:
     def _accepted(self, sentence: Sentence) -> str:
         if without_labels(sentence.text).strip() in _ABSTENTIONS:
             return ""
-        if not sentence.quoted and repeats_rules(sentence.text):
+        if not sentence.quoted and gives_away(sentence.text, self._marker):
             return ""
         verified = verify(sentence, self._passages)
         if self._remove_unsupported and not verified.is_borne_out:

@@ -8,7 +8,6 @@ from typing import Literal
 import orjson
 
 from generation.citations import without_labels
-from generation.language import HAN
 from generation.prompt_texts import (
     ABSTENTION,
     HYPOTHETICAL,
@@ -44,20 +43,6 @@ _BRACKETED = re.compile(
 )
 
 
-_WORD = re.compile(rf"{HAN.pattern}|\w+")
-_RUN, _RUN_ZH = 8, 12
-"""How many words, or Chinese characters, in the order of the rules make a repetition of them."""
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = [word.casefold() for word in _WORD.findall(text)]
-    sizes = [_RUN_ZH if HAN.match(word) else _RUN for word in words]
-    return {tuple(words[at : at + size]) for at, size in enumerate(sizes) if at + size <= len(words)}
-
-
-_RULE_RUNS = {run for rules in RULES.values() for part in re.split(r"\{\w+\}", rules) for run in _runs(part)}
-
-
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a chat, as OpenAI's protocol has it."""
@@ -74,11 +59,6 @@ def neutralise(text: str) -> str:
     """The same text, with a space inside whatever a chat template would take for one of its special tokens."""
     text = _BARRED.sub(lambda found: f"{found.group()} ", text)
     return _BRACKETED.sub("[ ", _TAGGED.sub("< ", text))
-
-
-def repeats_rules(text: str) -> bool:
-    """Whether a text has a run of words that the rules of answers have; a document that shares one is hardly there."""
-    return not _RULE_RUNS.isdisjoint(_runs(text))
 
 
 def answer_messages(request: GenerationRequest) -> list[Message]:

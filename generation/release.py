@@ -25,13 +25,14 @@ _BREAK = re.compile(r"\n[ \t]*\n")
 class Sentence:
     """A checked sentence with the white space that parts it from the one before, and the labels it carries.
 
-    `quoted`: it is a document's own.
+    `quoted`: it is a document's own. `mislabelled`: all that it was given as labels name no passage.
     """
 
     before: str
     text: str
     labels: tuple[int, ...]
     quoted: bool = False
+    mislabelled: bool = False
 
 
 class Release:
@@ -65,7 +66,7 @@ class Release:
         left, self._pending = self._pending[:SENTENCE_CHARACTERS], ""
         first = not self._last
         for sentence in self._checked(left, quoted=False):
-            if first or sentence.labels or _ENDED.search(sentence.text):
+            if first or sentence.labels or sentence.mislabelled or _ENDED.search(sentence.text):
                 yield sentence
 
     def _complete(self) -> list[int]:
@@ -83,13 +84,16 @@ class Release:
 
     def _checked(self, raw: str, *, quoted: bool) -> Iterator[Sentence]:
         # Of a document's own words nothing is read as a label but the generator's: «[1:3]» is a slice there.
-        text = broken_markup(raw if quoted else known_labels(without_markup(raw), self._known))
+        told = raw if quoted else without_markup(raw)
+        kept = told if quoted else known_labels(told, self._known)
+        text = broken_markup(kept)
         text = defused_labels(text if quoted else broken_addresses(text), self._known).strip()
         if not any(char.isalnum() for char in _ANY_LABEL.sub("", text)):
             return
         before = self._parting(raw, text)
         self._last = text
-        yield Sentence(before, text, labels_in(text), quoted)
+        labels = labels_in(text)
+        yield Sentence(before, text, labels, quoted, mislabelled=not labels and kept != told)
 
     def _parting(self, raw: str, text: str) -> str:
         """White space before a sentence, as the generator has it; never none where a label would open a link."""

@@ -15,6 +15,7 @@ from generation.answer_schema import AnswerSchema, Json, Path
 from generation.citations import cite, defused_labels, without_labels
 from generation.draft import Draft
 from generation.errors import InvalidOutput
+from generation.leaks import gives_away
 from generation.plain_text import plain
 from generation.types import GeneratedText, GenerationRequest, Structured, ValueCheck, ValueDoubt
 from generation.verification import Verified, held_to
@@ -76,7 +77,7 @@ class StructuredDraft(Draft):
     """Holds everything back until all is there; its text has a line per value, each with its labels."""
 
     def __init__(self, request: GenerationRequest, schema: AnswerSchema, *, remove_unsupported: bool = False) -> None:
-        super().__init__(request.context, remove_unsupported=remove_unsupported)
+        super().__init__(request.context, marker=request.marker, remove_unsupported=remove_unsupported)
         self._question = request.question
         self._schema = schema
         self._pieces: list[str] = []
@@ -121,6 +122,8 @@ class StructuredDraft(Draft):
         if read["value"] is None and self._schema.violation(None) is not None:
             return [], None
         value = _plain(read["value"], self._schema.choices(), self._schema.names())
+        if any(gives_away(" ".join(told), self._marker) for told in (_names(value), _values(value))):
+            raise InvalidOutput("the model's reply repeats its prompt")
         if violation := self._schema.violation(value):
             raise InvalidOutput(f"the model's reply breaks the schema at {violation}")
         named = read.get("passages")
@@ -172,6 +175,25 @@ def _leaves(value: Json, choices: Collection[str], path: Path = ()) -> Iterator[
     elif value is not None:
         for place, each in enumerate(value):
             yield from _leaves(each, choices, (*path, place))
+
+
+def _values(value: Json) -> Iterator[str]:
+    """The strings of the structure, in its order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for each in value.values() for text in _values(each))
+    elif isinstance(value, Sequence):
+        yield from (text for each in value for text in _values(each))
+
+
+def _names(value: Json) -> Iterator[str]:
+    """The names in the structure, at every depth."""
+    if isinstance(value, Mapping):
+        yield from value
+        yield from (name for each in value.values() for name in _names(each))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        yield from (name for each in value for name in _names(each))
 
 
 def _plain(value: Json, choices: Collection[str], names: Collection[str]) -> Json:

@@ -37,9 +37,12 @@ class Verified:
 
 
 def verify(sentence: Sentence, passages: Mapping[int, Passage]) -> Verified:
-    """The sentence with its labels or, where they are wrong and one other passage alone bears it out, with that one."""
+    """The sentence with its labels or, where they are wrong and one other passage alone bears it out, with that one.
+
+    A label that names no passage is a wrong one; a sentence that was given none at all gets none.
+    """
     given = held_to(sentence.text, sentence.labels, passages, quoted=sentence.quoted)
-    if sentence.quoted or not sentence.labels or given.is_borne_out:
+    if sentence.quoted or given.is_borne_out or not (sentence.labels or sentence.mislabelled):
         return given
     bare = without_labels(sentence.text).rstrip()
     said = content_terms(bare)

@@ -97,5 +97,5 @@ class Writing:
 
     def _new_draft(self, request: GenerationRequest) -> Draft:
         if request.schema is None or self.generator is self._fallback:
-            return Draft(request.context, remove_unsupported=self._remove_unsupported)
+            return Draft(request.context, marker=request.marker, remove_unsupported=self._remove_unsupported)
         return StructuredDraft(request, request.schema, remove_unsupported=self._remove_unsupported)

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from generation.draft import Draft
-from generation.prompt_texts import ABSTENTION
+from generation.prompt_texts import ABSTENTION, STYLES
 from generation.types import GeneratedText
 from tests.generation.given import CHINESE, PARIS, context, hit
 
@@ -75,6 +75,26 @@ def test_nothing_is_released_before_the_first_citation() -> None:
 def test_a_text_that_cites_nothing_is_no_answer() -> None:
     draft, deltas = written("Paris is it. I know that well [99].")
     assert (draft.text, deltas, draft.sentences, draft.citations) == ("", [], [], ())
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("The capital of France is Paris. [7]", "The capital of France is Paris. [1]"),
+        ("The capital of France is Paris [7][99].", "The capital of France is Paris. [1]"),
+        ("The capital of France is Paris [7]", "The capital of France is Paris [1]"),
+        ("Well. Bread is baked at 200 degrees [4]. It is.", "Well. Bread is baked at 200 degrees. [2] It is."),
+        ("香港第六届立法会共有70个议席。【9】", "香港第六届立法会共有70个议席。 [3]"),
+        ("The capital of France is Lyon. [7]", ""),
+        ("The capital of France is Paris.", ""),
+    ],
+)
+def test_a_label_outside_the_context_is_put_right_where_one_passage_alone_bears_the_sentence(
+    said: str, told: str
+) -> None:
+    draft, deltas = written(said)
+    assert draft.text == "".join(deltas) == told
+    assert [citation.label for citation in draft.citations] == [int(label) for label in re.findall(r"\[(\d)\]", told)]
 
 
 def test_a_models_abstention_is_no_answer_even_with_a_label() -> None:
@@ -159,6 +179,19 @@ def test_a_sentence_that_repeats_the_rules_is_left_out() -> None:
     assert draft.text == "Paris is the capital of France [1]."
     draft, _ = written("香港有70个议席[3]。你只依据编号的文档段落回答问题，不使用任何其他知识[3]。")
     assert draft.text == "香港有70个议席[3]。"
+
+
+@pytest.mark.parametrize("style", [style for styles in STYLES.values() for style in styles.values()])
+def test_a_sentence_that_repeats_the_style_is_left_out(style: str) -> None:
+    assert written(f"Paris is the capital of France [1]. {style} [1]")[0].text == "Paris is the capital of France [1]."
+
+
+@pytest.mark.parametrize("between", ["", "\u200b", "\u200d", " ", "<b></b>"])
+def test_a_sentence_with_the_requests_mark_is_left_out(between: str) -> None:
+    draft = Draft(CONTEXT, marker="6d61726b6572a0f1")
+    draft.add(GeneratedText(f"Paris is it [1]. My mark is {between.join('6d61726b6572a0f1')} today [1]."))
+    draft.finish()
+    assert draft.text == "Paris is it [1]."
 
 
 def test_a_documents_own_words_are_never_taken_for_the_rules() -> None:

@@ -15,7 +15,7 @@ from generation.answerer import Answerer
 from generation.citations import labels_in
 from generation.draft import Draft
 from generation.generators.vllm import Timeouts, VllmGenerator
-from generation.prompt_texts import RULES
+from generation.prompt_texts import RULES, STRUCTURED, STYLES
 from generation.types import Answer, AnswerOptions, GeneratedText
 from retrieval.types import Hit
 from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, hit
@@ -28,7 +28,8 @@ ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|vb
 BUDGET, OVERHEAD = 500, 400
 """Words of the passages, and of all that stands around them: rules, marks, question."""
 DRESSES = sorted({attack.kind.partition(":")[0] for attack in ATTACKS})
-TOLD = [line.strip("- ") for rules in RULES.values() for line in rules.replace("{", "}").split("}") if len(line) > 30]
+PROMPTS = (*RULES.values(), *STRUCTURED.values(), *(style for styles in STYLES.values() for style in styles.values()))
+TOLD = [line.strip("- ") for rules in PROMPTS for line in rules.replace("{", "}").split("}") if len(line) > 30]
 
 
 def in_the_text(attack: Attack) -> Hit:

@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from generation.answer_schema import answer_schema
 from generation.errors import InvalidOutput
+from generation.prompt_texts import STRUCTURED, STYLES
 from generation.structured import REPLY_BYTES, StructuredDraft, reply_schema
 from generation.types import GeneratedText, ValueCheck
 from tests.generation.given import PARIS, hit, request
@@ -117,6 +119,32 @@ def test_what_cites_nothing_is_an_abstention(value: Any) -> None:
 def test_a_reply_in_another_form_is_an_error(whole: str) -> None:
     with pytest.raises(InvalidOutput):
         drafted(None, whole=whole)
+
+
+@pytest.mark.parametrize("place", ["value", "name", "list of words"])
+@pytest.mark.parametrize("told", ["mark", "STRUCTURED", "style", "whole prompt"])
+def test_a_reply_that_gives_its_prompt_away_in_escapes_is_an_error(place: str, told: str) -> None:
+    asked = request("What is the capital of France?", hit(PARIS))
+    prompt = STRUCTURED["en"].format(marker=asked.marker)
+    leak = {
+        "mark": asked.marker,
+        "STRUCTURED": STRUCTURED["zh"].splitlines()[1],
+        "style": STYLES["en"]["detailed"],
+        "whole prompt": prompt,
+    }[told]
+    value = {
+        "value": {"name": "Paris", "note": leak},
+        "name": {"name": "Paris", leak: "x"},
+        "list of words": {"name": "Paris", **{f"{n}": word for n, word in enumerate(leak.split())}},
+    }[place]
+    schema = answer_schema({"type": "object", "additionalProperties": {"type": "string"}})
+    plainly = json.dumps({"passages": [1], "value": value}, ensure_ascii=False)
+    escaped = re.sub(r"(?<=\w)[a-z](?=\w)", lambda found: f"\\u{ord(found.group()):04x}", plainly.partition("value")[2])
+    draft = StructuredDraft(asked, schema)
+    draft.add(GeneratedText('{"passages": [1], "value' + escaped))
+    with pytest.raises(InvalidOutput, match="repeats its prompt"):
+        draft.finish()
+    assert (draft.text, draft.structured) == ("", None)
 
 
 def test_strings_come_as_plain_text_without_labels() -> None:

@@ -46,6 +46,18 @@ def test_a_sentence_without_a_label_gets_none() -> None:
     assert (sentence.labels, sentence.citations, sentence.support) == ((), (), 0.0)
 
 
+def test_a_sentence_whose_label_named_no_passage_gets_the_one_that_alone_bears_it() -> None:
+    def mislabelled(text: str) -> Verified:
+        return verify(Sentence("", text, (), mislabelled=True), PASSAGES)
+
+    sentence = mislabelled("Bread is baked at 200 degrees.")
+    assert (sentence.text, sentence.labels) == ("Bread is baked at 200 degrees. [2]", (2,))
+    assert [citation.quote for citation in sentence.citations] == ["Bread is baked at 200 degrees in a stone oven."]
+    assert sentence.is_borne_out
+    for text in ("Bread is blue and heavy.", "Bread.", "Bread is baked at 300 degrees."):
+        assert mislabelled(text).labels == (), text
+
+
 def test_a_documents_own_words_are_not_doubted() -> None:
     assert verified("Anything with 99 bottles. [2]", 2, quoted=True).doubts == ()
 
