@@ -28,18 +28,15 @@ from retrieval.types import Context, Passage
 HISTORY_CHARACTERS = 4000
 _ANSWER_CHARACTERS = 1000  # of one earlier answer; its beginning says what it is about
 
-# Tokens by which chat templates mark roles: a server would read them as its own if they stood in a text unbroken.
-_BARRED = re.compile(r"([<＜])(?=[|｜])|([|｜])(?=[>＞])")
-_TAGGED = re.compile(
-    r"<(?=<?/?(?:s|bos|eos|pad|unk|mask|cls|sep|sop|eop|sys|system|user|assistant|human|bot|start_of_turn|end_of_turn|"
-    r"start_of_image|end_of_image|start_header_id|end_header_id|tool_call|tool_calls|tool_response|tools|function_calls|"
-    r"think|thinking|begin_of_text|end_of_text|endoftext|reserved_\w{1,40}|unused\d{1,4}|extra_id_\d{1,4}|0x[0-9a-f]{2})>)",
-    re.IGNORECASE,
-)
-_BRACKETED = re.compile(
-    r"\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|THINK|PREFIX|SUFFIX|"
-    r"MIDDLE|IMG|IMG_BREAK|IMG_END|CONTROL_\d{1,4}|UNK|PAD|CLS|SEP|MASK|gMASK|sMASK|BOS|EOS)\])",
-    re.IGNORECASE,
+# Where tokens by which models mark roles, thoughts, tools and media open: a server would read them as its own if they
+# stood in a text unbroken. None has white space within, so a space after its first sign breaks it, whatever its name.
+_OPENS_SPECIAL = re.compile(
+    r"[<＜\[](?=[|｜])|[|｜](?=[>＞\]])"  # <|user|>, <｜User｜>, <|turn>, <turn|>, [|user|]
+    r"|[<＜](?=[^\s<>＜＞\w]{0,8}\w[^\s<>＜＞]{0,80}[>＞])"  # <s>, </think>, <<SYS>>, <seed:bos>
+    r"|\[(?=/?[a-z]?[A-Z][A-Z0-9_]+\])"  # [INST], [/INST], [gMASK], [IMG_BREAK], [UNUSED_TOKEN_7]
+    r"|\[(?=(?:control|unused|reserved|extra_id)_?\d{1,5}\])"
+    r"|\](?=[~<])|~(?=\[)"  # ]~b], [e~[, ]<]image[>[
+    r"|>(?=>[A-Z]{3,20}<<)"  # >>QUESTION<<
 )
 
 
@@ -56,9 +53,12 @@ class Message:
 
 
 def neutralise(text: str) -> str:
-    """The same text, with a space inside whatever a chat template would take for one of its special tokens."""
-    text = _BARRED.sub(lambda found: f"{found.group()} ", text)
-    return _BRACKETED.sub("[ ", _TAGGED.sub("< ", text))
+    """The same text, with a space inside whatever a model could take for one of its special tokens.
+
+    Tags without attributes and words in capitals within brackets are broken too: «< div>» reads as well, and what is
+    quoted from it is looked for whatever the white space.
+    """
+    return _OPENS_SPECIAL.sub(lambda found: f"{found.group()} ", text)
 
 
 def answer_messages(request: GenerationRequest) -> list[Message]:

@@ -10,11 +10,15 @@ from generation.language import reply_language
 from generation.prompts import rewrite_prompt
 from generation.short_replies import LONGEST, ShortReplies
 from generation.types import Turn
-from generation.wording import content_terms
+from generation.wording import content_terms, numbers, share
 
 TURNS = 6  # how far back a follow-up may reach
 _CARRIED = 200  # characters of carried terms
 _REWRITE_TOKENS = 128
+_AROUND = "\"'“”「」 "
+_ADDED = 200  # characters by which a rewriting may be longer than the question
+_KEPT = 0.5  # of the question's terms, and of the rewriting's that the conversation must know
+_FEW = 2  # terms of a follow-up that may all be said in other words
 
 _PRONOUN = re.compile(
     r"\b(?:it|its|itself|they|them|their|theirs|he|she|him|his|her|hers|those|these|the (?:same|former|latter)|"
@@ -44,6 +48,14 @@ _QUESTION_WORDS_ZH = re.compile(
     "是不是|是否|有没有|能不能|能否|有哪|谁|吗|呢|的|了|[它他她]们?|这个|那个|这些|那些"
 )
 _DIGIT = re.compile(r"\d")
+_REFUSES = re.compile(
+    r"\b(?:sorry|apologi[sz]e|apologies|unable to|as an ai|language model|"
+    r"(?:can(?:not|['’]?t)|won['’]?t) (?:help|assist|answer|rewrite|do|provide|comply)|"
+    r"(?:do not|don['’]?t) (?:know|understand|have)|(?:need|provide) more (?:context|information))\b|"
+    "抱歉|对不起|很遗憾|作为(?:一个|一名|一款)?(?:AI|人工智能|语言模型|助手)|"
+    "(?:无法|不能)(?:回答|提供|帮助|协助|改写|理解)|我不(?:知道|清楚|明白)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,33 @@ class StandaloneQuestion:
             return question
         carried = await asyncio.to_thread(carry_over, question, history)  # 0.2 s for the longest history of a client
         instruction, text = rewrite_prompt(question, history[-TURNS:], reply_language(question))
-        return _one_line(await self.replies.to(instruction, text, _REWRITE_TOKENS)) or carried
+        rewritten = _one_line(await self.replies.to(instruction, text, _REWRITE_TOKENS))
+        fits = rewritten and await asyncio.to_thread(is_rewriting, rewritten, question, history)
+        return rewritten if fits else carried
+
+
+def is_rewriting(reply: str, question: str, history: Sequence[Turn]) -> bool:
+    """Whether a model's line is plausibly the question made stand-alone: no answer, no refusal, no other question.
+
+    Most of its terms and all of its numbers are the conversation's. It keeps at least half of the question's own terms;
+    of a follow-up it may say one or two in other words where it names what the conversation is about.
+    """
+    if len(reply) > len(question) + _ADDED or (_asks(question) and not _asks(reply)):
+        return False
+    if _REFUSES.search(reply) and not _REFUSES.search(question):
+        return False
+    before = "\n".join(f"{turn.question}\n{turn.answer}" for turn in history[-TURNS:])
+    own, past, new = content_terms(question), content_terms(before), content_terms(reply)
+    if not numbers(reply) <= numbers(question) | numbers(before) or share(new, own | past) < _KEPT:
+        return False
+    if leans_back(reply) and not (new - own) & past:
+        return False
+    fills = leans_back(question) and bool(new & past) and (len(own) <= _FEW or bool(new & own))
+    return fills or share(own, new) >= _KEPT
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip(_AROUND).endswith(("?", "？"))
 
 
 def carry_over(question: str, history: Sequence[Turn]) -> str:
@@ -114,4 +152,4 @@ def _one_line(reply: str) -> str:
     lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
     if len(lines) != 1 or len(lines[0]) > LONGEST:
         return ""
-    return "".join(char for char in lines[0] if unicodedata.category(char)[0] != "C").strip("\"'“”「」 ")
+    return "".join(char for char in lines[0] if unicodedata.category(char)[0] != "C").strip(_AROUND)

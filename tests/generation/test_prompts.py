@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel
 
+from generation.citations import quote_span
 from generation.prompt_texts import ABSTENTION, STYLES
 from generation.prompts import HISTORY_CHARACTERS, answer_messages, neutralise, rewrite_prompt
 from generation.types import GenerationRequest, Language, Turn
@@ -33,6 +34,19 @@ SPECIALS = [
         "<unused12>",
         "<0x0A>",
     ),
+    *("<SPECIAL_11>", "<fim_prefix>", "<fim-middle>", "<seed:bos>", "<role>", "</role>", "<function=search>", "<AI>"),
+    *(
+        "<minimax:tool_call>",
+        "<image_soft_token>",
+        "<|turn>",
+        "<turn|>",
+        "<reserved_106>",
+        "<用户>",
+        "<EOT>",
+        "<video>",
+    ),
+    *("]~b]", "]~!b[", "[e~[", "]!p~[", "]<]image[>[", "[|system|]", "[|endofturn|]", ">>QUESTION<<", "<BOS_TOKEN>"),
+    *("[UNUSED_TOKEN_145]", "[control_8]", "[unused1]", "[BOS]", "[IMG_BREAK]", "<end▁of▁turn>", "<mask:1>", "＜s＞"),
     *("<extra_id_0>", "[CLS]", "[SEP]", "[PAD]", "<|reserved_special_token_3|>", "<tool_response>"),
 ]
 
@@ -71,6 +85,28 @@ def test_no_special_token_comes_to_be_by_neutralising(text: str) -> None:
 @given(st.text())
 def test_neutralising_adds_spaces_and_nothing_else(text: str) -> None:
     assert neutralise(text).replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if a < b and b > c: rows[0] = index[i] | mask[1:3]",
+        "[1] See [the guide](guide.md) and [x] done.",
+        '<a href="guide.html" class="x">The guide',
+        "x <= y, y >= z, a <=> b, a -> b, a << 2 >> 1, p<0.05, ~/.bashrc, [a, b]",
+        "List<Map<String, Integer> >",
+    ],
+)
+def test_code_that_has_the_form_of_no_token_is_left_as_it_is(text: str) -> None:
+    assert neutralise(text) == text
+
+
+@pytest.mark.parametrize("code", ["xs: Vec<u8> = all[MAX]", "<div><br/></div>", "<role>HUMAN</role> came first"])
+def test_what_is_quoted_from_a_broken_text_is_found_in_the_document(code: str) -> None:
+    told = f"The page has {neutralise(code)} in its middle."
+    chunk = hit(f"One thing. The page has {code} in its middle. Another thing.").chunk
+    start, end = quote_span(told, chunk)
+    assert chunk.text[start:end] == f"The page has {code} in its middle."
 
 
 def test_passages_history_and_question_are_all_neutralised() -> None:
