@@ -16,7 +16,6 @@ from typing import Any
 import docx
 import pypdfium2
 import pytest
-import yaml
 
 from app.settings import Settings
 
@@ -293,38 +292,3 @@ def sample_text(path: Path, page: int | None) -> str:
 
 def test_every_sample_document_is_asked_about() -> None:
     assert {known["document"] for known in known_questions()} == {path.name for path in SAMPLES.iterdir()}
-
-
-# Containers
-
-
-def compose() -> dict[str, dict[str, Any]]:
-    return yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("service", compose()["services"])
-def test_a_container_may_do_nothing_that_it_need_not(service: str) -> None:
-    container = compose()["services"][service]
-    assert container["read_only"] is True
-    assert container["cap_drop"] == ["ALL"]
-    assert container["security_opt"] == ["no-new-privileges:true"]
-    assert container["pids_limit"] <= 256 or container.get("profiles") == ["gpu"]
-    assert container["mem_limit"]
-    assert container["tmpfs"]
-    assert "privileged" not in container
-    assert not any("docker.sock" in volume for volume in container["volumes"])
-
-
-def test_only_the_front_server_is_published_and_the_model_sees_the_api_alone() -> None:
-    services, networks = compose()["services"], compose()["networks"]
-    assert [name for name, container in services.items() if "ports" in container] == ["front"]
-    assert [name for name in networks if not networks[name].get("internal")] == ["edge"]
-    members = {
-        name: {each for each, container in services.items() if name in container["networks"]} for name in networks
-    }
-    assert members == {
-        "edge": {"front"},
-        "front": {"front", "api"},
-        "data": {"api", "worker", "postgres"},
-        "decode": {"api", "vllm"},
-    }
