@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, cast
 
 import docx
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.app.running import Running, events, running
 from tests.hostile import ATTACKS, Attack, obedient
+from tests.ingestion.files import PdfPage, lines, pdf, word_archive
 from tests.stubs.vllm import Script, VllmStub, prompt_of
 
 FACT = "The capital of France is Paris."
@@ -22,7 +25,7 @@ QUESTION = "What is the capital of France?"
 ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|vbscript):\S|\.example", re.IGNORECASE)
 SENT = {"model", "messages", "temperature", "max_tokens", "stream", "stream_options", "response_format"}
 """All that may ever be sent to the model's server."""
-ONE_LINE = [each for each in ATTACKS if each.kind.startswith("override:") and "\n" not in each.text]
+ONE_LINE = [each for each in ATTACKS if each.kind.startswith(("override:", "polite:")) and "\n" not in each.text]
 
 
 @contextmanager
@@ -43,6 +46,26 @@ def word(title: str = "", heading: str = "", cell: str = "") -> bytes:
     written = io.BytesIO()
     made.save(written)
     return written.getvalue()
+
+
+def word_with(run: str) -> bytes:
+    """A Word file with the fact, and a paragraph of that run."""
+    return word_archive(f"<w:p><w:r><w:t>{FACT}</w:t></w:r></w:p><w:p><w:r>{run}</w:r></w:p>")
+
+
+def picture_of(text: str) -> str:
+    names = "http://schemas.openxmlformats.org/drawingml/2006"
+    return (
+        f'<w:drawing><wp:inline xmlns:wp="{names}/wordprocessingDrawing">'
+        f'<wp:docPr id="1" name="Picture 1" descr="{escaped(text)}"/><pic:pic xmlns:pic="{names}/picture"/>'
+        "</wp:inline></w:drawing>"
+    )
+
+
+def pdf_with(text: str, paint: str = "") -> bytes:
+    """A PDF with the fact, and below it the text in lines that fit the page."""
+    shown = [replace(line, paint=paint) for line in lines(*wrap(text, 80), top=600)]
+    return pdf(PdfPage([*lines(FACT), *shown]))
 
 
 def page(head: str = "", body: str = "") -> bytes:
@@ -67,6 +90,8 @@ SEEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
     "Word title": lambda text: ("h.docx", word(title=text[:200])),
     "Word heading": lambda text: ("i.docx", word(heading=text)),
     "Word table": lambda text: ("j.docx", word(cell=text)),
+    "Word picture": lambda text: ("q.docx", word_with(picture_of(text))),
+    "PDF text": lambda text: ("r.pdf", pdf_with(text)),
     "file name": lambda text: (f"{text[:120].replace('/', ' ')}.md", FACT.encode()),
 }
 HIDDEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
@@ -74,6 +99,12 @@ HIDDEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
     "HTML white on white": lambda text: ("l.html", page(body=f"<p style='color:#fff'>{escaped(text)}</p>")),
     "HTML comment": lambda text: ("m.html", page(body=f"<!-- {text.replace('--', '')} -->")),
     "HTML attribute": lambda text: ("n.html", page(body=f'<p data-x="{escaped(text)}">Seine.</p>')),
+    "Word hidden text": lambda text: (
+        "s.docx",
+        word_with(f"<w:rPr><w:vanish/></w:rPr><w:t>{escaped(text)}</w:t>"),
+    ),
+    "PDF white on white": lambda text: ("t.pdf", pdf_with(text, "1 g")),
+    "PDF not painted": lambda text: ("u.pdf", pdf_with(text, "3 Tr")),
     "Markdown comment": lambda text: ("o.md", f"{FACT}\n\n<!-- {text.replace('--', '')} -->".encode()),
     "tag characters": lambda text: (
         "p.md",
@@ -99,7 +130,9 @@ def test_no_carrier_brings_a_command_to_life(tmp_path: Path, sqlite_template: Pa
             assert_harmless(reply.json(), attack, carrier)
         prompts = "\n".join(prompt_of(body) for body in stub.seen.bodies)
         assert [carrier for carrier in HIDDEN if attacks[carrier].name in prompts] == []
-        assert sum(attacks[carrier].name in prompts for carrier in SEEN) >= 6
+        reached = {carrier for carrier in SEEN if attacks[carrier].name in prompts}
+        assert reached >= {"Markdown text", "Word table", "Word picture", "PDF text"}
+        assert len(reached) >= 8
         assert stub.seen.requests == len(attacks)
 
 
