@@ -127,7 +127,7 @@ def test_a_calibrated_threshold_goes_before_the_set_one(calibrated: float | None
 
 
 @pytest.mark.parametrize(
-    "said", ["Paris, as everybody knows.", "Paris [9].", ABSTENTION["en"], f"{ABSTENTION['en']} [1]", "...", ""]
+    "said", ["Paris, as everybody knows.", "Lyon [9].", ABSTENTION["en"], f"{ABSTENTION['en']} [1]", "...", ""]
 )
 def test_an_answer_that_cites_nothing_is_an_abstention(said: str) -> None:
     answer = answered(events(answerer(ScriptedGenerator([said]))))
