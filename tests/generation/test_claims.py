@@ -83,6 +83,109 @@ def test_an_altered_sentence_in_chinese_is_doubted(sentence: str, doubted: Doubt
     assert doubted in doubts(sentence, QUOTED_ZH, PASSAGE_ZH)
 
 
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("Lindqvist founded the branch in Oslo.", "Halvorsen founded the branch in Oslo."),
+        ("Norway's exports doubled.", "Iceland's exports doubled."),
+        ("Norway then sold the fleet.", "Iceland then sold the fleet."),
+        ("James wrote the letter.", "Peter wrote the letter."),
+        ("Halvorsen, who had come by sea, stayed.", "Lindqvist, who had come by sea, stayed."),
+        ("Beijing ranks second in size.", "Chengdu ranks second in size."),
+        ("GmbH law applies.", "Such law applies."),
+        ("In Norway the fleet was sold.", "In Iceland the fleet was sold."),
+        ("- Norway sold the fleet.", "Iceland sold the fleet."),
+        ("All ended well. Norway sold the fleet.", "All ended well. Iceland sold the fleet."),
+        ("The log is in utf16.", "The log is in utf8."),
+        ("日志用utf16编码。", "日志用utf8编码。"),
+    ],
+)
+def test_another_name_is_doubted_where_a_sentence_opens_too(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ("name",)
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("However, the fleet was sold.", "Iceland sold the fleet."),
+        ("Unlike Iceland it kept the fleet.", "Iceland sold it; another kept the fleet."),
+        ("Researchers found that it floats.", "Halvorsen found that it floats."),
+        ("Established in 1962, it has two ships.", "Founded in 1962, it has two ships."),
+        ("Revenue for 2021 was high.", "Turnover for 2021 was high."),
+        ("Iceland sold the fleet.", "The Icelandic fleet was sold."),
+        ("- Install the pump first.", "The pump comes first."),
+        ("NOTE: the fleet was sold.", "The fleet was sold."),
+        ("The log is in utf8.", "The log is in UTF-8."),
+    ],
+)
+def test_an_ordinary_word_that_opens_a_sentence_is_not_doubted(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("Growth was 3.2 %.", "Growth was -3.2 %."),
+        ("Growth was −3.2 %.", "Growth was 3.2 %."),
+        ("增长率为3.2%。", "增长率为-3.2%。"),
+        ("Install 2.10 now.", "Install 2.1 now."),
+        ("Install version 2.1 now.", "Install 2.10 now."),
+        ("It needs Python 3.1 to run.", "It needs Python 3.10 to run."),
+        ("It needs v3.12 to run.", "It needs v3.11 to run."),
+        ("It cost €20 million.", "It cost $20 million."),
+        ("It cost 20 million euros.", "It cost 20 million dollars."),
+        ("它花费了5亿美元。", "它花费了5亿元。"),
+    ],
+)
+def test_another_sign_version_or_currency_is_doubted(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ("number",)
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("Sales fell by 3.2 %.", "Growth of sales: -3.2 %."),
+        ("Growth of sales was -3.2 %.", "Sales fell by 3.2 %."),
+        ("The result was -$5 million.", "The result was (5) in millions."),
+        ("It needs version 3.12 to run.", "It needs v3.12 to run."),
+        ("It scores 0.9 on the scale.", "It scores 0.90 on the scale."),
+        ("Its ratio was 0.9 then.", "Then\nIts Ratio 0.90"),
+        ("It cost $2.10 a piece.", "It cost 2.1 dollars a piece."),
+        ("From 10 to 20 people came.", "10-20 people came."),
+        ("It cost US$20 million.", "It cost $20 million."),
+    ],
+)
+def test_the_same_number_written_otherwise_is_not_doubted(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("It is safe.", "It is not safe."),
+        ("It is not safe.", "It is safe. It does not leak."),
+        ("It works.", "It does not work."),
+        ("The pump works.", "It never works."),
+        ("它安全。", "它不安全。"),
+    ],
+)
+def test_a_turned_negation_of_one_word_is_doubted(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ("negation",)
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("It works.", "It does not work in the cold. In summer it works."),
+        ("It is not safe.", "It isn’t safe."),
+        ("It is safe.", "It is safe, and it does not leak."),
+        ("它不安全。", "它不安全，但是便宜。"),
+    ],
+)
+def test_a_short_sentence_that_the_source_says_too_is_not_doubted(said: str, source: str) -> None:
+    assert doubts(said, source, source) == ()
+
+
 def test_each_kind_of_doubt_is_named_once_and_in_order() -> None:
     sentence = "In August 2019 Southwind Traders did not declare a dividend of $7 per share or $8 million."
     assert doubts(sentence, QUOTED, PASSAGE) == ("number", "date", "name", "negation")
