@@ -73,5 +73,9 @@ class Draft:
         self.text += before + sentence.text
         for citation in sentence.citations:
             self._citations.setdefault((citation.label, citation.quote), citation)
-        self.sentences.append(AnswerSentence(start, len(self.text), sentence.labels, sentence.support, sentence.doubts))
+        all_quotes = list(self._citations)
+        cited = tuple(all_quotes.index((each.label, each.quote)) for each in sentence.citations)
+        self.sentences.append(
+            AnswerSentence(start, len(self.text), sentence.labels, sentence.support, sentence.doubts, cited)
+        )
         return before + sentence.text

@@ -118,7 +118,7 @@ class Citation:
 class AnswerSentence:
     """A sentence of the answer by code points, the labels it carries, and how well its quotes support it (0..1).
 
-    `doubts`: what it states that the cited passages do not.
+    `doubts`: what it states that the cited passages do not. `citations`: which of the answer's bear it out, from 0.
     """
 
     start: int
@@ -126,6 +126,7 @@ class AnswerSentence:
     labels: tuple[int, ...]
     support: float
     doubts: tuple[Doubt, ...] = ()
+    citations: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 
 from pydantic import JsonValue
 
@@ -40,13 +40,17 @@ class CitationBody(Reply):
 
 
 class SentenceBody(Reply):
-    """A sentence of the answer by code points, its labels, how well its quotes support it, what they do not say."""
+    """A sentence of the answer by code points, its labels, how well its quotes support it, what they do not say.
+
+    `citations` are the places of its quotes among the answer's citations, from 0.
+    """
 
     start: int
     end: int
     labels: list[int]
     support: float
     doubts: list[Doubt]
+    citations: list[int]
 
 
 class UsageBody(Reply):
@@ -152,6 +156,7 @@ def answer_body(id: AnswerId, answer: Answer) -> AnswerBody:
                 labels=list(each.labels),
                 support=each.support,
                 doubts=list(each.doubts),
+                citations=list(each.citations),
             )
             for each in answer.sentences
         ],
@@ -178,6 +183,14 @@ def context_body(context: Context) -> ContextBody:
         left_out=context.left_out,
         beside_the_point=[str(chunk) for chunk in context.beside_the_point],
     )
+
+
+def passages_read(context: Context) -> dict[str, Any]:
+    """Which chunks the context held, by their labels, and which were beside the point: a short form of its body."""
+    return {
+        "passages": [{"label": each.label, "chunk_id": str(each.hit.chunk.id)} for each in context.passages],
+        "beside_the_point": [str(chunk) for chunk in context.beside_the_point],
+    }
 
 
 def _citation(citation: Citation) -> CitationBody:

@@ -13,7 +13,7 @@ from fastapi.sse import ServerSentEvent
 from pydantic import Field
 
 from app import auth
-from app.api.answer_bodies import AnswerBody, answer_body, context_body
+from app.api.answer_bodies import AnswerBody, answer_body, context_body, passages_read
 from app.api.answer_options import Options
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, Readable, ServicesGiven, while_connected
 from app.api.events import EventStream, error_event, event
@@ -57,7 +57,10 @@ class Asked(Closed):
 
 
 class SharedAnswer(Reply):
-    """An answer's whole body, and its text as a tree; `own` says that the asker asked it."""
+    """An answer's whole body, and its text as a tree; `own` says that the asker asked it.
+
+    Where it was asked, `asked` in the body, is told to its asker alone: it may name collections that others do not see.
+    """
 
     answer: Mapping[str, Any]
     rendered: list[Node]
@@ -66,7 +69,10 @@ class SharedAnswer(Reply):
 
 
 class Feedback(Closed):
-    """What the asker thinks of an answer; the last word counts."""
+    """What the asker thinks of an answer; the last word counts.
+
+    The same rating without a comment leaves the earlier comment as it is.
+    """
 
     rating: Literal[1, -1]
     comment: Annotated[Text, Field(max_length=2000)] | None = None
@@ -74,13 +80,17 @@ class Feedback(Closed):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question as it is answered: what may be seen, what was said before, what is wanted; and its answer's id."""
+    """A question as it is answered: what may be seen, what was said before, what is wanted; and its answer's id.
+
+    `where` are the collections and the filter as they were asked for.
+    """
 
     question: str
     scope: Scope
     history: tuple[Turn, ...]
     options: AnswerOptions = field(default_factory=AnswerOptions)
     conversation: ConversationId | None = None
+    where: Mapping[str, Any] = field(default_factory=lambda: {"collections": None, "filter": None})
     id: AnswerId = field(default_factory=lambda: AnswerId(new_id("ans")))
 
 
@@ -117,9 +127,8 @@ def read(id: Id, key: KeyGiven, scope: Readable, services: ServicesGiven) -> Sha
     record, own = services.conversations.answer(key.id, AnswerId(id))
     if not own:
         _require_readable(services, scope, record)
-    return SharedAnswer(
-        answer=record.answer, rendered=rendered_body(record.answer), own=own, created_at=record.created_at
-    )
+    body = {name: value for name, value in record.answer.items() if own or name != "asked"}
+    return SharedAnswer(answer=body, rendered=rendered_body(body), own=own, created_at=record.created_at)
 
 
 def _require_readable(services: Services, scope: Scope, record: MessageRecord) -> None:
@@ -201,13 +210,21 @@ def ask_of(app: App, key: KeyRecord, asked: Asked) -> Ask:
         _, messages = services.conversations.get(key.id, conversation)
         history = tuple(Turn(message.question, str(message.answer["answer"])) for message in messages[-HISTORY_TURNS:])
     options = asked.options.chosen(asked.filter.conditions() if asked.filter else ())
-    return Ask(asked.question, scope, history, options, conversation)
+    where = asked.model_dump(mode="json", include={"collections", "filter"})
+    return Ask(asked.question, scope, history, options, conversation, where)
 
 
 def _kept(app: App, key: KeyRecord, ask: Ask, answer: Answer) -> AnswerBody:
-    """The answer as a body, stored for its asker before anybody hears of it; a full disk costs its place in history."""
+    """The answer as a body, stored for its asker before anybody hears of it; a full disk costs its place in history.
+
+    Stored with it is what only its asker's `events` told: where it was asked, and which passages were read.
+    """
     body = answer_body(ask.id, answer)
-    stored: dict[str, Any] = body.model_dump(mode="json")
+    stored: dict[str, Any] = {
+        **body.model_dump(mode="json"),
+        "asked": dict(ask.where),
+        "context": passages_read(answer.context),
+    }
     try:
         app.services.conversations.add_message(key.id, ask.conversation, ask.id, ask.question, stored)
     except StorageFull:

@@ -40,7 +40,11 @@ class Conversation(Reply):
 
 
 class Message(Reply):
-    """A question with the whole body of its answer, and the answer's text as a tree."""
+    """A question with the whole body of its answer, and the answer's text as a tree.
+
+    The body also has `asked`, the collections and the filter that were asked for, and `context`, the passages' labels
+    and chunks and the chunks that were beside the point; answers of an earlier release lack them.
+    """
 
     id: str
     question: str

@@ -145,7 +145,7 @@ class ConversationStore:
         return Paged(records, records[-1].message.id if len(rows) > limit else None)
 
     def rate(self, key: KeyId, answer_id: AnswerId, rating: int, comment: str | None) -> None:
-        """The last word counts. Raises UnknownAnswer."""
+        """The last word counts; the same rating without a comment keeps the earlier one. Raises UnknownAnswer."""
         mine = select(models.Message.id).where(models.Message.id == answer_id, models.Message.key_id == key)
         row = {
             "message_id": answer_id,
@@ -156,6 +156,9 @@ class ConversationStore:
         with self.db.write() as session:
             if session.execute(mine.with_for_update()).first() is None:
                 raise UnknownAnswer(f"there is no answer {answer_id}")
+            earlier = session.get(models.Feedback, answer_id)
+            if earlier is not None and earlier.rating == rating and comment is None:
+                return
             session.execute(delete(models.Feedback).where(models.Feedback.message_id == answer_id))
             insert_all(session, models.Feedback, [row])
 

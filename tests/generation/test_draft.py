@@ -141,6 +141,15 @@ def test_a_sentence_without_end_runs_over() -> None:
     assert draft.overflows
 
 
+def test_a_sentence_knows_its_own_quotes_among_all() -> None:
+    draft, _ = written("The capital is Paris [1]. Bread is baked [2]. It has 2,100,000 inhabitants [1].")
+    assert [sentence.citations for sentence in draft.sentences] == [(0,), (1,), (2,)]
+    assert [draft.citations[at].quote for at in (0, 2)] == [
+        "The capital of France is Paris.",
+        "It has 2,100,000 inhabitants.",
+    ]
+
+
 def test_pages_without_a_citation_run_over() -> None:
     draft = Draft(CONTEXT)
     for _ in range(100):
@@ -158,6 +167,7 @@ def test_whatever_a_model_says_the_answer_holds(pieces: list[str]) -> None:
     assert all(one.quote and one.quote in chunks[one.label].text for one in draft.citations)
     assert all(0 <= one.start < one.end <= len(draft.text) for one in draft.sentences)
     assert all(0 <= one.support <= 1 and set(one.labels) <= set(chunks) for one in draft.sentences)
+    assert all(draft.citations[at].label in one.labels for one in draft.sentences for at in one.citations)
     assert bool(draft.text) == bool(draft.citations)
     assert not re.search(r"\]\(|!\[|<[A-Za-z/!?]|://|[\x00-\x08\u202e]", draft.text)
 

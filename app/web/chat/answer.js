@@ -6,27 +6,20 @@ import { icon } from "../core/icons.js";
 import { duration, known, t } from "../core/strings.js";
 import { built, WEAK } from "./rendering.js";
 
-/** One source per label, from an answer's citations: {label, document, chunk_id, page, quotes, boxes}. */
-export function sourcesOf(citations) {
-  const sources = new Map();
-  for (const { label, document, chunk_id, page, page_label, quote, boxes } of citations) {
-    const source = sources.get(label) ?? { label, document, chunk_id, page, page_label, quotes: [], boxes: [] };
-    source.quotes.push(quote);
-    source.boxes.push(...boxes);
-    sources.set(label, source);
-  }
-  return together(sources);
+/** One source per citation, in order: {label, document, chunk_id, page, page_label, quotes, boxes}, with one quote. */
+function sourcesOf(citations) {
+  return together(citations.map(({ quote, ...citation }) => ({ ...citation, quotes: [quote] })));
 }
 
 /** Lets each source know the others, in order. */
 function together(sources) {
-  for (const source of sources.values()) source.siblings = [...sources.values()];
+  for (const source of sources) source.siblings = sources;
   return sources;
 }
 
 /** One source per passage of the `context` event; it has a text, and no quotes yet. */
 export function passagesOf(context) {
-  return together(new Map(context.passages.map((passage) => [passage.label, passageSource(passage, passage.label)])));
+  return together(context.passages.map((passage) => passageSource(passage, passage.label)));
 }
 
 /** A passage as a source: {label, document, chunk_id, page, text} without quotes. */
@@ -38,10 +31,12 @@ function passageSource({ document, chunk_id, pages, text }, label) {
 export function answerBody({ answer, rendered }, asked, look) {
   if (answer.abstained) return abstention(answer, asked, look);
   const sources = sourcesOf(answer.citations);
+  const first = (label) => sources.find((source) => source.label === label);
+  const find = (label, sentence) => sentence?.citations?.map((at) => sources[at]).find((source) => source.label === label) ?? first(label);
   return [
-    el("div", { class: "answer-text" }, built(rendered, sources, answer.sentences, look)),
+    el("div", { class: "answer-text" }, built(rendered, find, answer.sentences, look)),
     doubts(answer),
-    sources.size > 0 && sourceList("answer.sources", [...sources.values()], look),
+    sources.length > 0 && sourceList("answer.sources", sources.filter((source) => source === first(source.label)), look),
     facts(answer),
   ].filter(Boolean);
 }
@@ -59,7 +54,7 @@ function abstention(answer, asked, look) {
   const near = el("div", {});
   nearest(asked, answer.question).then((sources) => sources.length && near.append(sourceList("answer.nearest", sources, look)), () => {}); // an extra: its lack is no failure
   return [
-    el("div", { class: "abstained" },
+    el("div", { class: "abstained", role: "note" },
       el("p", { class: "abstained-title" }, icon("shut"), el("strong", { t: "answer.abstained" })),
       el("p", {}, answer.answer), el("p", { class: "hint", t: "answer.abstained-next" })),
     near,
@@ -69,8 +64,7 @@ function abstention(answer, asked, look) {
 
 async function nearest({ collections, filter }, question) {
   const { hits } = await request("POST", "/v1/search", { query: question, collections, filter, k: 3 });
-  const sources = hits.map(({ rank, document, chunk }) => [rank, passageSource({ document, chunk_id: chunk.id, pages: chunk.pages, text: chunk.text }, rank)]);
-  return [...together(new Map(sources)).values()];
+  return together(hits.map(({ rank, document, chunk }) => passageSource({ document, chunk_id: chunk.id, pages: chunk.pages, text: chunk.text }, rank)));
 }
 
 function sourceList(title, sources, look) {
@@ -101,7 +95,7 @@ export function brokenOff(words, retry) {
   if (typeof words === "string") note.textContent = words;
   else say(note, words);
   return el("div", { class: "broken", role: "alert" }, note,
-    el("button", { type: "button", class: "quiet", onclick: retry }, icon("retry"), el("span", { t: "retry" })));
+    el("button", { type: "button", class: "quiet asks", onclick: retry }, icon("retry"), el("span", { t: "retry" })));
 }
 
 /** The answer as Markdown with its citations below it, to be pasted elsewhere. */

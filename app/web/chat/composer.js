@@ -11,6 +11,8 @@ const TYPES = {
   markdown: "text/markdown",
   text: "text/plain",
 };
+const FIELD = "\\s*[\\p{L}\\p{Nd}_][\\p{L}\\p{Nd}_ .:\\/\\-]*"; // the names that the service takes, in any script
+const DAYS = { min: "1900-01-01", max: "2999-12-31" }; // a year half typed is none
 let unasked = ""; // a question that met its session's end
 
 /** The form. `ask(question)` is called for each question, `stop()` for a click while one is answered, `chosen()` on another collection. */
@@ -25,11 +27,11 @@ export function composerForm(ask, stop, chosen) {
   const submit = (event) => {
     event.preventDefault();
     const question = text.value.trim();
-    if (!question || !halt.hidden) return;
+    if (!question || !halt.hidden || !filter.ready()) return;
     text.value = "";
     ask(question);
   };
-  const node = el("form", { class: "composer", onsubmit: submit }, el("div", { class: "composer-box" }, text,
+  const node = el("form", { class: "composer", novalidate: true, onsubmit: submit }, el("div", { class: "composer-box" }, text,
     el("div", { class: "row" }, collection, filter.button, filter.node, el("span", { class: "gap" }), go, halt)));
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // Enter also ends a Chinese word
@@ -48,6 +50,7 @@ export function composerForm(ask, stop, chosen) {
     keep(question) {
       unasked = question;
     },
+    ready: () => filter.ready(),
     /** Where to ask: {collections, filter}, as the API has them. */
     scope: () => ({ collections: collection.value ? [collection.value] : null, filter: filter.value() }),
     busy(now) {
@@ -70,9 +73,9 @@ export function composerForm(ask, stop, chosen) {
 /** Conditions on the documents: their type, when they were added, a field of their metadata. */
 function filterFields() {
   const type = el("select", { id: "filter-type" }, el("option", { value: "", t: "filter.any" }), Object.keys(TYPES).map((name) => el("option", { value: name, t: `filter.${name}` })));
-  const from = el("input", { id: "filter-from", type: "date" });
-  const until = el("input", { id: "filter-until", type: "date" });
-  const field = el("input", { id: "filter-field", maxlength: 64, pattern: "\\w[\\w .:\\/\\-]*", "t-placeholder": "filter.field-example", autocapitalize: "none" });
+  const from = el("input", { id: "filter-from", type: "date", ...DAYS });
+  const until = el("input", { id: "filter-until", type: "date", ...DAYS });
+  const field = el("input", { id: "filter-field", maxlength: 64, pattern: FIELD, "t-placeholder": "filter.field-example", "t-title": "filter.field-rule", autocapitalize: "none" });
   const value = el("input", { id: "filter-value", maxlength: 200 });
   const fields = [type, from, until, field, value];
   const count = el("span", { class: "count", hidden: true });
@@ -89,8 +92,8 @@ function filterFields() {
       el("button", { type: "button", class: "primary", popovertarget: "filter", popovertargetaction: "hide", t: "filter.done" })));
   const conditions = () => [
     type.value && { field: "media_type", op: "eq", value: TYPES[type.value] },
-    from.value && { field: "created_at", op: "gte", value: `${from.value}T00:00:00Z` },
-    until.value && { field: "created_at", op: "lte", value: `${until.value}T23:59:59Z` },
+    from.value && { field: "created_at", op: "gte", value: midnight(from.value) },
+    until.value && { field: "created_at", op: "lt", value: midnight(until.value, 1) },
     field.value.trim() && field.validity.valid && { field: `metadata.${field.value.trim()}`, op: value.value.trim() ? "eq" : "exists", value: value.value.trim() ? typed(value.value.trim()) : true },
   ].filter(Boolean);
   const tell = () => {
@@ -99,7 +102,20 @@ function filterFields() {
     say(count, ["filter.count", { count: size }]);
   };
   for (const each of fields) each.addEventListener("input", tell);
-  return { button, node, value: () => (conditions().length ? { all: conditions() } : null) };
+  /** Whether each field can be used; one that cannot is shown and says why. */
+  const ready = () => {
+    const bad = fields.find((each) => !each.validity.valid);
+    if (bad) node.togglePopover(true);
+    return bad?.reportValidity() ?? true;
+  };
+  return { button, node, ready, value: () => (conditions().length ? { all: conditions() } : null) };
+}
+
+/** The moment at which a day begins where the page is read, or the day some days `later`. */
+function midnight(day, later = 0) {
+  const moment = new Date(`${day}T00:00:00`);
+  moment.setDate(moment.getDate() + later);
+  return moment.toISOString();
 }
 
 /** Metadata is compared by type: what looks like a number or a truth is one. */

@@ -12,8 +12,13 @@ const PAGE = 50;
 
 /** Makes a conversation named after its first question and gives its head. */
 export async function createConversation(question) {
-  const title = question.length > 80 ? `${question.slice(0, 79)}…` : question;
+  const title = [...question].length > 80 ? `${beginning(question, 79)}…` : question;
   return request("POST", "/v1/conversations", { title });
+}
+
+/** The first characters of a text, none of them cut in half. */
+function beginning(text, length) {
+  return [...text].slice(0, length).join("");
 }
 
 /** Gives a conversation with its messages. */
@@ -26,7 +31,7 @@ async function exportConversation({ id, title }) {
   const { messages } = await readConversation(id);
   const text = [`# ${title}`, ...messages.map(({ answer }) => withCitations(answer, "##"))].join("\n\n");
   const file = URL.createObjectURL(new Blob([`${text}\n`], { type: "text/markdown" }));
-  el("a", { href: file, download: `${title.replaceAll(/[^\p{L}\p{N} -]/gu, "").trim().slice(0, 60) || "conversation"}.md` }).click();
+  el("a", { href: file, download: `${beginning(title.replaceAll(/[^\p{L}\p{N} -]/gu, "").trim(), 60) || "conversation"}.md` }).click();
   setTimeout(() => URL.revokeObjectURL(file), 10_000);
 }
 

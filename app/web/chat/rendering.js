@@ -8,18 +8,29 @@ export const WEAK = 0.5;
 
 const CONTAINERS = { paragraph: "p", item: "li", quote: "blockquote", row: "tr", head: "th", cell: "td", strong: "strong", emphasis: "em" };
 
-/** What the leaves need to know: sources by label, sentences with their support, and what a click on a mark does. */
-export function built(tree, sources, sentences, look) {
-  return tree.map((node) => element(node, { sources, sentences, look }));
+/** What the leaves need to know: `find(label, sentence)` gives a mark's source, sentences their support, `look` is what a click on a mark does. */
+export function built(tree, find, sentences, look) {
+  return tree.map((node) => element(node, { find, sentences, look }));
+}
+
+/** Does `work`, which builds anew what stands in a place: whatever had the focus there has it afterwards. */
+export function keepingFocus(place, work) {
+  const stops = () => [...place.querySelectorAll("button, [tabindex]")];
+  const at = stops().indexOf(document.activeElement);
+  work();
+  if (!document.querySelector("[aria-describedby=peek]")) unpeek(); // its mark is gone, and told nobody
+  if (at >= 0) stops()[at]?.focus({ preventScroll: true });
 }
 
 /** Sets a place's blocks to a new tree's and leaves those that are the same as they are: nothing jumps. */
-export function grow(place, tree, sources, look) {
+export function grow(place, tree, find, look) {
   const kept = place.tree ?? [];
   let same = 0;
   while (same < kept.length && JSON.stringify(kept[same]) === JSON.stringify(tree[same])) same += 1;
-  while (place.childElementCount > same) place.lastElementChild.remove();
-  place.append(...built(tree.slice(same), sources, [], look));
+  keepingFocus(place, () => {
+    while (place.childElementCount > same) place.lastElementChild.remove();
+    place.append(...built(tree.slice(same), find, [], look));
+  });
   place.tree = tree;
 }
 
@@ -34,7 +45,7 @@ function element(node, context) {
   if (kind === "code_span") return el("code", {}, text);
   if (kind === "formula") return el("code", { class: "formula" }, text);
   if (kind === "text") return document.createTextNode(text);
-  if (kind === "citation") return citation(node.label, context);
+  if (kind === "citation") return citation(node, context);
   if (kind === "paragraph" || kind === "cell" || kind === "head") return el(CONTAINERS[kind], {}, leaves(children, context));
   return kind in CONTAINERS ? el(CONTAINERS[kind], {}, inside(children, context)) : null;
 }
@@ -66,8 +77,8 @@ function sentenceOf(node) {
   return node.sentence ?? (node.children ?? []).map(sentenceOf).find((number) => number !== undefined);
 }
 
-function citation(label, { sources, look }) {
-  const source = sources.get(label);
+function citation({ label, sentence }, { find, sentences, look }) {
+  const source = find(label, sentences[sentence]);
   if (!source) return document.createTextNode(`[${label}]`);
   const words = ["answer.cite", { label, title: source.document.title || source.document.name }];
   const mark = el("button", { type: "button", class: "cite", "data-label": label, "t-aria-label": words }, String(label));
@@ -76,18 +87,17 @@ function citation(label, { sources, look }) {
   return mark;
 }
 
-let card = null;
+let unpeek = () => {};
 
 /** Shows the quote beside its mark until the pointer or the focus leaves; Escape takes it away. */
 function peek(mark, source) {
   const quote = source.quotes[0] ?? source.text;
   if (!quote) return;
-  card?.remove();
+  unpeek();
   const where = source.page === null ? "" : t("answer.page", { page: source.page });
   const mine = el("div", { class: "peek", id: "peek", role: "tooltip", popover: "manual" },
     el("p", { class: "peek-head" }, el("span", { class: "name" }, source.document.title || source.document.name), el("span", {}, where)),
     el("q", {}, quote));
-  card = mine;
   document.body.append(mine);
   mine.showPopover();
   const { left, top, bottom } = mark.getBoundingClientRect();
@@ -100,6 +110,7 @@ function peek(mark, source) {
     mine.remove();
     mark.removeAttribute("aria-describedby");
   };
+  unpeek = hide;
   for (const kind of ["pointerleave", "blur", "click"]) mark.addEventListener(kind, hide, { signal: stop.signal });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { signal: stop.signal });
   document.addEventListener("scroll", hide, { signal: stop.signal, capture: true });

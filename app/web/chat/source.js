@@ -57,7 +57,7 @@ export function sourcePanel(changed) {
 }
 
 /** What `work` gives, or null for what is not there any more. */
-async function orGone(work) {
+export async function orGone(work) {
   try {
     return await work;
   } catch (problem) {

@@ -6,7 +6,7 @@ import { announce, el, iconButton } from "../core/dom.js";
 import { address } from "../core/router.js";
 import { t } from "../core/strings.js";
 import { answerBody, rate, withCitations } from "./answer.js";
-import { copyButton } from "./rendering.js";
+import { copyButton, keepingFocus } from "./rendering.js";
 
 /** An article for a question, its answer still to come. */
 export function turnArticle(question) {
@@ -17,13 +17,15 @@ export function turnArticle(question) {
   return { node, body, text, state };
 }
 
-/** Puts the whole answer into its turn. `told` is {answer, rendered, context, rating}, `scope` where it was asked;
- * `acts` are {look, again, edit, fail}. */
-export function settle(turn, told, scope, acts) {
-  turn.body.replaceChildren(...answerBody(told, scope, acts.look), actions(turn, told, scope, acts));
+const EVERYWHERE = { collections: null, filter: null };
+
+/** Puts the whole answer into its turn. `told` is {answer, rendered, rating}; `acts` are {look, again, edit, fail}. */
+export function settle(turn, told, acts) {
+  const asked = told.answer.asked ?? EVERYWHERE; // others are not told where a shared answer was asked
+  keepingFocus(turn.body, () => turn.body.replaceChildren(...answerBody(told, asked, acts.look), actions(told, asked, acts)));
 }
 
-function actions(turn, { answer, context, rating }, scope, { again, edit, fail }) {
+function actions({ answer, rating }, asked, { again, edit, fail }) {
   const thumbs = new Map([[1, "up"], [-1, "down"]].map(([value, name]) => [value, iconButton(name, `rate.${name}`, () => judge(value).catch(fail), { "aria-pressed": String(rating === value) })]));
   const judge = async (value) => {
     await rate(answer.id, value);
@@ -41,13 +43,13 @@ function actions(turn, { answer, context, rating }, scope, { again, edit, fail }
     button.title = t("share.copied");
     toast(button, "share.copied");
   };
-  const explain = async () => (await import("./why.js")).showWhy(answer, scope, context); // few ask: it is loaded then
+  const explain = async () => (await import("./why.js")).showWhy(answer, asked); // few ask: it is loaded then
   return el("div", { class: "actions", role: "group", "t-aria-label": "answer.actions" },
     copyButton(() => withCitations(answer), "answer.copy"),
     !answer.abstained && iconButton("share", "share", (event) => share(event).catch(fail)),
     ...thumbs.values(),
     edit && iconButton("edit", "answer.edit", () => edit(answer.question)),
-    again && iconButton("retry", "answer.again", () => again(answer.question)),
+    again && iconButton("retry", "answer.again", () => again(answer.question), { class: "icon-button asks" }),
     iconButton("info", "why", () => explain().catch(fail), { class: "icon-button why-button" }));
 }
 

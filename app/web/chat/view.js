@@ -9,23 +9,23 @@ import { brokenOff, passagesOf } from "./answer.js";
 import { composerForm } from "./composer.js";
 import { conversationList, createConversation, readConversation } from "./conversations.js";
 import { grow } from "./rendering.js";
-import { sourcePanel } from "./source.js";
+import { orGone, sourcePanel } from "./source.js";
 import { settle, turnArticle } from "./turn.js";
 import { readingNote, welcomeCard } from "./welcome.js";
 
-const PENDING = "openbook.pending"; // the question of this tab that has no whole answer yet
+const PENDING = "openbook.pending."; // a conversation's question of this tab that has no whole answer yet
 const NEAR_END = 120; // pixels from the end within which the reader is taken along
 
 /** The view; the context's `fail` hears what no answer can show, such as a session's end. */
 export function open({ session, fail }) {
   const panel = sourcePanel((shown) => node.classList.toggle("with-source", shown));
-  const look = (source, from) => panel.open(source, from).catch(fail);
+  const look = (source, from) => panel.open(source, wayBack(from)).catch(fail);
   const tabs = new BroadcastChannel("openbook");
-  const tell = () => tabs.postMessage(conversation);
+  const tell = (id = conversation) => tabs.postMessage(id);
   const list = conversationList((id) => id === conversation && go(""), () => tell(), fail);
   const turns = el("div", { class: "turns", role: "region", "t-aria-label": "chat.messages" });
   const composer = composerForm((question) => ask(question), () => running?.abort(), () => welcome.load().catch(fail));
-  const welcome = welcomeCard(session, (question) => ask(question), () => composer.scope().collections);
+  const welcome = welcomeCard(session, (question) => askAlso(question), () => composer.scope().collections);
   const refresh = () => Promise.all([welcome.load(), reading.load(), composer.load()]).catch(fail);
   const reading = readingNote(fail, () => welcome.load().catch(fail));
   const title = el("h1", { class: "unseen", t: "chat.messages" });
@@ -34,7 +34,8 @@ export function open({ session, fail }) {
   const node = el("main", { class: "chat" }, list.node, el("section", { class: "talk" }, history, scroller, reading.node, composer.node), panel.node);
   let conversation = null;
   let running = null;
-  let listed = false;
+  let visit = 0; // counts what was opened
+  let away = true;
 
   const toggleHistory = (wanted = !node.classList.contains("with-history")) => {
     node.classList.toggle("with-history", wanted);
@@ -55,25 +56,48 @@ export function open({ session, fail }) {
     turns.lastElementChild?.scrollIntoView({ block: "end" });
     if (again) requestAnimationFrame(() => toEnd(again - 1)); // heights that were estimated are known now
   };
-  const acts = { look, fail, again: (question) => ask(question), edit: (question) => composer.edit(question) };
-  const settled = ({ question, answer, rendered, rating }) => {
+  /** Asks for a click elsewhere than in the composer. */
+  const askAlso = (question) => {
+    if (running || !composer.ready()) return;
+    composer.focus();
+    ask(question);
+  };
+  const acts = { look, fail, again: (question) => askAlso(question), edit: (question) => composer.edit(question) };
+  const settled = ({ id, question, answer, rendered, rating }) => {
     const turn = turnArticle(question);
-    settle(turn, { answer, rendered, rating }, composer.scope(), acts);
+    settle(turn, { answer, rendered, rating }, acts);
+    turn.node.dataset.kept = id;
     return turn.node;
   };
+  const busy = (now) => {
+    composer.busy(now);
+    for (const button of turns.querySelectorAll(".asks")) button.disabled = now;
+  };
+  /** To what opened the panel, or to the mark that stands in its place since the answer grew. */
+  const wayBack = (from) => {
+    const turn = from.closest(".turn");
+    const marks = () => [...turn.querySelectorAll(".cite")];
+    const at = marks().indexOf(from);
+    return { focus: () => (from.isConnected ? from : marks()[at] ?? composer).focus() };
+  };
 
-  async function show([first, id]) {
+  async function show([first, id], back) {
     if (first === "a" && id) return showShared(id);
     const wanted = first === "c" && id ? id : null;
-    if (wanted === conversation && (wanted !== null || running || !turns.childElementCount)) return composer.focus();
+    if (wanted === conversation && (wanted !== null || running || !turns.childElementCount)) {
+      composer.focus();
+      return back && wanted && !running ? reread(wanted) : null;
+    }
     clear(wanted);
     if (wanted === null) return composer.focus();
-    await reread(wanted);
-    await resume(wanted);
+    if (await reread(wanted)) await resume(wanted);
   }
 
   function clear(id) {
+    visit += 1;
     running?.abort();
+    running = null;
+    busy(false);
     panel.close();
     conversation = id;
     list.select(id);
@@ -81,34 +105,38 @@ export function open({ session, fail }) {
     greet(id === null);
   }
 
+  /** Adds what the conversation has more than is shown; whether it is there, and still the one that is open. */
   async function reread(id) {
-    const messages = await messagesOf(id);
-    if (id !== conversation) return;
-    turns.replaceChildren(...(messages ? messages.map(settled) : [el("p", { class: "hint", t: "conversations.gone" })]));
-    toEnd(4);
+    const read = await orGone(readConversation(id));
+    if (id !== conversation) return false;
+    if (!read) turns.replaceChildren(el("p", { class: "hint", t: "conversations.gone" }));
+    const follow = nearEnd();
+    const shown = new Set([...turns.children].map((turn) => turn.dataset.kept));
+    turns.append(...(read?.messages ?? []).filter((message) => !shown.has(message.id)).map(settled));
+    if (follow) toEnd(4);
+    return read !== null;
   }
 
   async function showShared(id) {
     clear(null);
     greet(false);
-    try {
-      const { answer, rendered } = await request("GET", path`/v1/answers/${id}`);
-      const turn = turnArticle(answer.question);
-      settle(turn, { answer, rendered }, { collections: null, filter: null }, { ...acts, again: null, edit: null });
-      turns.replaceChildren(el("p", { class: "hint shared", t: "share.shown" }), turn.node);
-      document.title = `${answer.question.slice(0, 60)} · Openbook`;
-    } catch (problem) {
-      if (problem.status !== 404) throw problem;
-      turns.replaceChildren(el("p", { class: "hint", t: "share.gone" }));
-    }
+    const mine = visit;
+    const shared = await orGone(request("GET", path`/v1/answers/${id}`));
+    if (mine !== visit) return; // something else was opened meanwhile
+    if (!shared) return turns.prepend(el("p", { class: "hint", t: "share.gone" }));
+    const turn = turnArticle(shared.answer.question);
+    settle(turn, shared, { ...acts, again: null, edit: null });
+    turns.prepend(el("p", { class: "hint shared", t: "share.shown" }), turn.node);
+    document.title = `${shared.answer.question.slice(0, 60)} · Openbook`;
   }
 
-  /** Asks again what was being answered when this tab was reloaded. */
+  /** Asks again what was being answered when this tab was reloaded, or went to another conversation. */
   async function resume(id) {
-    const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? "null");
-    if (pending?.conversation !== id) return;
-    sessionStorage.removeItem(PENDING);
-    if (turns.childElementCount !== pending.turns) return; // it was answered after all
+    const pending = JSON.parse(sessionStorage.getItem(PENDING + id) ?? "null");
+    if (!pending || running) return;
+    sessionStorage.removeItem(PENDING + id);
+    const since = [...turns.querySelectorAll("[data-kept]")].slice(pending.kept);
+    if (since.some((turn) => turn.firstElementChild.textContent === pending.question)) return; // it was answered after all
     announce(t("chat.resumed"));
     await ask(pending.question, pending.scope);
   }
@@ -117,59 +145,65 @@ export function open({ session, fail }) {
     if (running) return;
     const abort = new AbortController();
     running = abort;
-    composer.busy(true);
+    busy(true);
     greet(false);
-    const before = turns.querySelectorAll(".turn").length;
+    const kept = turns.querySelectorAll("[data-kept]").length;
     const turn = turnArticle(question);
     turn.node.setAttribute("aria-busy", "true");
     turns.append(turn.node);
     toEnd();
+    let id = conversation;
     try {
-      if (conversation === null) await begin(question);
-      sessionStorage.setItem(PENDING, JSON.stringify({ conversation, question, scope, turns: before }));
-      await answer(turn, question, scope, abort.signal);
-      sessionStorage.removeItem(PENDING);
-      tell();
+      id ??= await begin(question, turn.node);
+      sessionStorage.setItem(PENDING + id, JSON.stringify({ question, scope, kept }));
+      await answer(turn, id, question, scope, abort.signal);
+      sessionStorage.removeItem(PENDING + id);
+      tell(id);
     } catch (problem) {
-      if (problem.name !== "AbortError" || turn.node.isConnected) sessionStorage.removeItem(PENDING);
+      const here = turns.contains(turn.node);
+      if (problem.name !== "AbortError" || here) sessionStorage.removeItem(PENDING + id);
       if (problem.status === 401) composer.keep(question);
-      const follow = nearEnd();
+      const follow = here && nearEnd();
       breakOff(turn, question, scope, problem);
       if (follow) toEnd();
     } finally {
       turn.node.setAttribute("aria-busy", "false");
       if (running === abort) {
         running = null;
-        composer.busy(false);
+        busy(false);
       }
     }
   }
 
-  async function begin(question) {
+  /** Begins the conversation that a turn is the first of, and opens it unless another was opened meanwhile; gives its id. */
+  async function begin(question, turn) {
     const made = await createConversation(question);
-    conversation = made.id;
     list.add(made);
-    list.select(made.id);
-    rename("c", made.id);
+    if (turns.contains(turn)) {
+      conversation = made.id;
+      list.select(made.id);
+      if (node.isConnected) rename("c", made.id);
+    }
+    return made.id;
   }
 
-  async function answer(turn, question, scope, signal) {
-    const body = { question, conversation_id: conversation, ...scope, stream: true };
+  async function answer(turn, id, question, scope, signal) {
+    const body = { question, conversation_id: id, ...scope, stream: true };
     let context = null;
-    let passages = new Map();
+    let passages = [];
+    const find = (label) => passages.find((passage) => passage.label === label);
     for await (const { event, data } of events("POST", "/v1/answers", body, signal)) {
       const follow = nearEnd();
       if (event === "context") {
         context = data;
         passages = passagesOf(data);
-        if (passages.size) say(turn.state, ["chat.writing", { count: passages.size }]);
+        if (passages.length) say(turn.state, ["chat.writing", { count: passages.length }]);
       } else if (event === "delta") {
         announce(data.text);
-        if (passages.size) grow(turn.text, data.rendered, passages, look); // else an abstention, shown whole
+        if (passages.length) grow(turn.text, data.rendered, find, look); // else an abstention, shown whole
       } else if (event === "answer") {
-        const focused = turn.text.contains(document.activeElement) && document.activeElement.dataset.label;
-        settle(turn, { answer: data, rendered: data.rendered, context }, scope, acts);
-        if (focused) turn.body.querySelector(`.cite[data-label="${focused}"]`)?.focus();
+        settle(turn, { answer: { ...data, asked: scope, context }, rendered: data.rendered }, acts);
+        if (!data.degraded.includes("history")) turn.node.dataset.kept = data.id;
         if (data.abstained) announce(t("answer.abstained"));
         if (follow) toEnd();
         return;
@@ -184,7 +218,9 @@ export function open({ session, fail }) {
   function breakOff(turn, question, scope, problem) {
     turn.state.remove();
     const again = () => {
+      if (running) return;
       turn.node.remove();
+      composer.focus();
       ask(question, scope);
     };
     turn.body.append(brokenOff(problem.name === "AbortError" ? ["chat.stopped"] : problem.message, again));
@@ -200,21 +236,15 @@ export function open({ session, fail }) {
   return {
     node,
     refresh,
+    hide() {
+      away = true;
+    },
     async show(parts) {
-      if (!listed) Promise.all([list.load(), refresh()]).catch(fail);
-      listed = true;
+      const back = away;
+      away = false;
+      if (back) Promise.all([list.load(), refresh()]).catch(fail); // what other tabs did meanwhile, and what was read
       document.title = "Openbook";
-      await show(parts);
+      await show(parts, back);
     },
   };
-}
-
-/** A conversation's messages, null where it is gone. */
-async function messagesOf(id) {
-  try {
-    return (await readConversation(id)).messages;
-  } catch (problem) {
-    if (problem.status !== 404) throw problem;
-    return null;
-  }
 }

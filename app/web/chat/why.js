@@ -5,17 +5,17 @@ import { shown } from "../core/dialog.js";
 import { el } from "../core/dom.js";
 import { duration, figure } from "../core/strings.js";
 
-const STAGES = ["retrieve", "pack", "generate"];
+const STAGES = ["rewrite", "retrieve", "pack", "generate"];
 const LOOKED_AT = 12;
 
-/** Shows it for an answer; `asked` is {collections, filter}, `context` the passages that it was made from, where known. */
-export async function showWhy(answer, asked, context) {
+/** Shows it for an answer; `asked` is {collections, filter}. */
+export async function showWhy(answer, asked) {
   const place = el("div", { class: "why" }, el("p", { class: "hint", t: "loading" }));
   const closed = shown("why", place);
   place.closest("dialog").classList.add("wide");
   try {
     const found = await request("POST", "/v1/search", { query: answer.question, ...asked, k: LOOKED_AT });
-    place.replaceChildren(evidence(answer), stages(answer.timings_ms), trace(answer.trace ?? []), passages(answer, found.hits, context), el("p", { class: "hint", t: "why.search" }));
+    place.replaceChildren(evidence(answer), stages(answer.timings_ms), trace(answer.trace ?? []), passages(answer, found.hits), el("p", { class: "hint", t: "why.search" }));
   } catch (problem) {
     place.replaceChildren(evidence(answer), stages(answer.timings_ms), el("p", { class: "problem" }, problem.message));
   }
@@ -48,12 +48,13 @@ function trace(searches) {
     el("li", { class: "searched" }, el("q", {}, query), el("span", { class: "hint", t: ["why.hits", { count: hits }] }), el("span", { class: "hint" }, duration(took_ms))))));
 }
 
-function passages(answer, hits, context) {
-  const cited = new Map(answer.citations.map((citation) => [citation.chunk_id, citation.label]));
-  const read = new Map((context?.passages ?? []).map((passage) => [passage.chunk_id, passage.label]));
+function passages({ citations, context }, hits) { // an answer of an earlier release has no context
+  const cited = new Map(citations.map((citation) => [citation.chunk_id, citation.label]));
+  const read = new Map(context?.passages.map((passage) => [passage.chunk_id, passage.label]));
+  const left = (id) => (context?.beside_the_point.includes(id) ? "beside" : context ? "dropped" : "found");
   const row = ({ rank, scores, document, chunk }) => {
     const label = cited.get(chunk.id) ?? read.get(chunk.id);
-    const state = cited.has(chunk.id) ? "cited" : read.has(chunk.id) ? "read" : context ? "dropped" : "found";
+    const state = cited.has(chunk.id) ? "cited" : read.has(chunk.id) ? "read" : left(chunk.id);
     const cell = (value) => el("td", { class: "score" }, value === null ? "–" : figure(value, { maximumFractionDigits: 3 }));
     return el("tr", { class: state }, el("td", {}, String(rank)),
       el("th", { scope: "row" }, el("span", { class: "name" }, document.title || document.name), el("span", { class: "hint" }, chunk.text.slice(0, 120))),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
@@ -56,12 +56,22 @@ def test_a_rating_with_a_comment_is_kept(answered: Watched, service: Service) ->
     page.get_by_role("button", name="A bad answer").click()
     page.get_by_role("textbox", name="What is wrong with it?").fill("Too long")
     page.get_by_role("button", name="Send").click()
+    expect(page.locator("#announcer")).to_contain_text("Your rating is kept")
     expect(page.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="A bad answer")).to_have_attribute("aria-pressed", "true")
+    assert latest_rating(service) == (HOTEL["question"], -1, "Too long")
+    page.get_by_role("button", name="A bad answer").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#announcer")).to_contain_text("Your rating is kept")
+    assert latest_rating(service) == (HOTEL["question"], -1, "Too long")
+
+
+def latest_rating(service: Service) -> tuple[str, int, str | None]:
+    """What was last asked of the answers that are rated, with its rating and comment."""
     with service.client() as client:
-        kept = client.get(f"/v1/conversations/{page.url.rpartition('/')[2]}").json()["messages"]
-    assert [each["rating"] for each in kept] == [-1]
+        [rated] = client.get("/v1/admin/feedback", params={"limit": 1}).raise_for_status().json()["items"]
+    return rated["question"], rated["rating"], rated["comment"]
 
 
 def test_a_shared_answer_opens_for_those_who_may_read_what_it_cites_alone(
@@ -100,10 +110,33 @@ def test_why_tells_stages_scores_and_what_was_read_cited_and_left_out(answered: 
     page.get_by_role("button", name="Why this answer").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("tr.cited").first).to_contain_text("Cited as 1")
-    assert dialog.locator(".stages li").count() >= 4
-    assert set(dialog.locator(".state-word").all_inner_texts()) > {"Cited as 1"}
+    stages = dialog.locator(".stages li > :first-child")
+    expect(stages).to_have_text(["Understand the question", "Search", "Choose passages", "Write and check", "In all"])
+    uses = dialog.locator(".state-word").all_inner_texts()
+    assert {"Cited as 1", "Left out"} <= set(uses)
+    assert any(use.startswith("Read as") for use in uses)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Why this answer")).to_be_focused()
+    page.reload()
+    page.get_by_role("button", name="Why this answer").click()
+    expect(dialog.locator(".state-word")).to_have_text(uses)
+
+
+def test_why_tells_what_was_beside_the_point(answered: Watched) -> None:
+    page = answered.page
+
+    def without_passages(route: Route) -> None:
+        told = route.fetch().json()
+        context = told["messages"][0]["answer"]["context"]
+        context["beside_the_point"] = [passage["chunk_id"] for passage in context["passages"]]
+        context["passages"] = []
+        route.fulfill(json=told)
+
+    page.route(f"**/v1/conversations/{page.url.rpartition('/')[2]}", without_passages)
+    page.reload()
+    page.get_by_role("button", name="Why this answer").click()
+    beside = page.get_by_role("dialog").locator("tr.beside .state-word")
+    expect(beside.first).to_have_text("Left out: beside the point")
 
 
 def test_a_question_is_edited_and_asked_again(answered: Watched) -> None:
@@ -145,6 +178,31 @@ def test_a_sentence_without_support_is_weaker_and_its_doubts_are_told(inside: Wa
     page.goto(inside.origin + "/" + play_conversation(page, [message(body(text, sentences=spans))]))
     expect(page.locator(".weak")).to_have_text("It costs 9 euros 1.")
     expect(page.get_by_role("note")).to_contain_text("A number does not stand in the cited passage.")
+    inside.assert_clean()
+
+
+def test_a_mark_shows_the_quote_of_its_own_sentence(inside: Watched) -> None:
+    page = inside.page
+    text = "It sails at 05:40 [1]. It costs 9 euros [1]."
+    first = body(text, "The ferry sails at 05:40.")["citations"][0]
+    citations = [first, {**first, "quote": "A crossing costs 9 euros."}]
+    spans = [
+        {"start": start, "end": end, "labels": [1], "support": 1.0, "doubts": [], "citations": [place]}
+        for place, (start, end) in enumerate([(0, 22), (23, 44)])
+    ]
+    told = message(body(text, sentences=spans, citations=citations))
+    page.goto(inside.origin + "/" + play_conversation(page, [told]))
+    marks = page.locator(".answer-text .cite")
+    for mark, citation in zip([marks.first, marks.last], citations, strict=True):
+        mark.hover()
+        expect(page.get_by_role("tooltip").locator("q")).to_have_text(citation["quote"])
+    marks.last.click()
+    panel = page.locator("aside.source")
+    expect(panel.locator("mark")).to_have_text("A crossing costs 9 euros.")
+    expect(panel.get_by_text("2 of 2")).to_be_visible()
+    panel.get_by_role("button", name="Next citation").click()
+    expect(panel.locator("mark")).to_have_text("The ferry sails at 05:40.")
+    inside.expected("status of 404")
     inside.assert_clean()
 
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -41,7 +42,8 @@ def test_a_source_in_a_pdf_shows_its_page(inside: Watched) -> None:
 def test_an_abstention_looks_different_and_cites_nothing(inside: Watched) -> None:
     ask(inside.page, QUESTIONS["off_topic"][0])
     assert "The documents do not tell" in answer_of(inside.page)
-    expect(inside.page.locator(".cite")).to_have_count(0)
+    expect(inside.page.locator(".turn .abstained[role=note]")).to_have_css("border-top-style", "dashed")
+    expect(inside.page.locator(".answer-text, .cite")).to_have_count(0)
     inside.assert_clean()
 
 
@@ -55,7 +57,7 @@ def test_an_abstention_offers_the_nearest_passages(inside: Watched) -> None:
     inside.assert_clean()
 
 
-def test_a_page_is_turned_and_zoomed_and_citations_follow_each_other(inside: Watched) -> None:
+def test_a_page_is_turned_and_zoomed_and_citations_follow_each_other(inside: Watched, service: Service) -> None:
     page = inside.page
     known = QUESTIONS["answerable"][0]
     ask(page, known["question"])
@@ -70,6 +72,15 @@ def test_a_page_is_turned_and_zoomed_and_citations_follow_each_other(inside: Wat
     expect(panel.get_by_role("img", name="Page 3 of")).to_be_visible()
     panel.get_by_role("button", name="Previous page").click()
     expect(panel.get_by_role("img", name="Page 2 of")).to_be_visible()
+    with service.client() as client:
+        kept = client.get(f"/v1/conversations/{page.url.rpartition('/')[2]}").json()["messages"][0]["answer"]
+    citations = kept["citations"]
+    assert len(citations) > 1
+    at = next(place for place, citation in enumerate(citations) if citation["page"] == known["page"])
+    for place in [*range(at, len(citations)), *range(at)]:
+        expect(panel.get_by_text(f"{place + 1} of {len(citations)}", exact=True)).to_be_visible()
+        expect(panel.locator("mark").first).to_have_text(citations[place]["quote"])
+        panel.get_by_role("button", name="Next citation").click()
     inside.assert_clean()
 
 

@@ -85,6 +85,25 @@ def test_a_service_that_was_killed_in_mid_answer_and_came_back_answers(
     assert_answered_once(tab)
 
 
+def test_the_focus_stays_on_its_mark_while_the_answer_grows(asking: tuple[Watched, Service], stub: VllmStub) -> None:
+    tab, _ = asking
+    page = tab.page
+    page.get_by_role("button", name="Stop").click()
+    stub.script = Script(tokens=SENTENCES * 3, delay_seconds=0.4)
+    page.get_by_role("button", name="Try again").click()
+    mark = page.locator(".answer-text .cite").first
+    mark.focus()
+    expect(page.locator(".turn")).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".answer-text .cite")).to_have_count(5)
+    expect(mark).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("aside.source h2")).to_be_focused()
+    answer_of(page)
+    page.keyboard.press("Escape")
+    expect(mark).to_be_focused()
+    tab.assert_clean()
+
+
 def test_a_lost_connection_is_told_and_the_question_can_be_asked_again(inside: Watched) -> None:
     page = inside.page
     page.route("**/v1/answers", lambda route: route.abort("connectionreset"))

@@ -23,9 +23,22 @@ def test_a_conversation_keeps_its_questions_and_answers_in_order(own: httpx.Clie
         for question in ("At what temperature does gallium melt?", "Who discovered it?")
     ]
     whole = own.get(f"{CONVERSATIONS}/{conversation}").json()
-    assert [message["answer"] for message in whole["messages"]] == given
+    assert [{name: message["answer"][name] for name in given[0]} for message in whole["messages"]] == given
     assert [message["id"] for message in whole["messages"]] == [answer["id"] for answer in given]
     assert whole["updated_at"] > whole["created_at"]
+
+
+def test_a_message_tells_where_it_was_asked_and_what_was_read(own: httpx.Client) -> None:
+    conversation = own.post(CONVERSATIONS).json()["id"]
+    within = {"all": [{"field": "document.name", "op": "eq", "value": "gallium.md"}]}
+    question = {"question": "At what temperature does gallium melt?", "collections": ["default"], "filter": within}
+    given = own.post("/v1/answers", json={**question, "conversation_id": conversation}).raise_for_status().json()
+    [message] = own.get(f"{CONVERSATIONS}/{conversation}").json()["messages"]
+    assert message["answer"]["asked"] == {"collections": ["default"], "filter": within}
+    read = message["answer"]["context"]
+    cited = {(citation["label"], citation["chunk_id"]) for citation in given["citations"]}
+    assert cited <= {(passage["label"], passage["chunk_id"]) for passage in read["passages"]}
+    assert read["beside_the_point"] == []
 
 
 def test_a_conversation_needs_no_words_to_begin(own: httpx.Client) -> None:

@@ -19,12 +19,14 @@ def answer(reader: httpx.Client, public_id: str) -> str:
 def test_an_answer_is_its_askers_alone_until_it_is_shared(
     answer: str, reader: httpx.Client, admin: httpx.Client
 ) -> None:
-    assert reader.get(f"/v1/answers/{answer}").json()["own"] is True
+    own = reader.get(f"/v1/answers/{answer}").json()
+    assert (own["own"], own["answer"]["asked"]) == (True, {"collections": None, "filter": None})
     assert admin.get(f"/v1/answers/{answer}").status_code == 404
     assert admin.post(f"/v1/answers/{answer}/share").status_code == 404
     assert reader.post(f"/v1/answers/{answer}/share").status_code == 204
     shared = admin.get(f"/v1/answers/{answer}").json()
     assert (shared["own"], shared["answer"]["question"]) == (False, QUESTION)
+    assert "asked" not in shared["answer"]
     assert shared["rendered"][0]["kind"] == "paragraph"
 
 

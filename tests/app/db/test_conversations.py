@@ -85,6 +85,15 @@ def test_the_last_rating_counts(conversations: ConversationStore, me: KeyId) -> 
     assert conversations.get(me, talk.id)[1][0].rating == -1
 
 
+def test_the_same_rating_again_keeps_its_comment(conversations: ConversationStore, me: KeyId) -> None:
+    answer = conversations.add_message(me, None, _answer(), "q", {}).id
+    told: list[str | None] = []
+    for rating, comment in ((1, "good"), (1, None), (1, "better"), (-1, None)):
+        conversations.rate(me, answer, rating, comment)
+        told.append(conversations.rated(1, None).rows[0].comment)
+    assert told == ["good", "good", "better", None]
+
+
 def test_a_question_on_its_own_can_be_rated(conversations: ConversationStore, me: KeyId) -> None:
     answer = conversations.add_message(me, None, _answer(), "q", {"text": "a"})
     assert answer.conversation_id is None
