@@ -72,7 +72,7 @@ class Block:
 class Page:
     """One page's size in points, after rotation and cropping, with its printed label if it has one.
 
-    `textless`: there are images on it and no text, so that only its picture can be read.
+    `textless`: there are images on it and no text but a stamp or a footer, so that only its picture can be read.
     """
 
     number: int

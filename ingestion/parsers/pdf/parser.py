@@ -1,5 +1,6 @@
 """PDF → pages and blocks: text and boxes by PDFium; what the document says of itself by pypdf."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -25,17 +26,20 @@ from ingestion.types import MediaType, Page, ParsedDocument
 from retrieval.types import Box
 
 _PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
-_NO_RULES = np.zeros((0, 4))
+_NO_BOXES = np.zeros((0, 4))
+_SCAN = 0.5  # of a page's area, for a picture that is the page and not on it
+_STAMP = re.compile(r"[\W_A-Za-z]{0,20}\d{3,}")  # the number that scans in a lawsuit or an archive are stamped with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """A page as read: its lines in the order in which it writes them, and its rules."""
+    """A page as read: its lines in the order in which it writes them, its rules and its images."""
 
     page: Page
     lines: Sequence[Line]
     across: Floats
     down: Floats
+    images: Floats
 
 
 class PdfParser(Parser):
@@ -57,6 +61,7 @@ class PdfParser(Parser):
             if error.err_code == _PASSWORD_ERROR:
                 raise Unreadable("the PDF is encrypted: upload it with its password") from error
             damage = error
+        sheets = list(_without_running(sheets, counts))
         pages = tuple(sheet.page for sheet in sheets)
         found = tuple(blocks(list(_laid_out(sheets, counts)), facts.outline_of(reader)))
         if not found:
@@ -99,9 +104,8 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Co
                     sheets.append(_sheet(page, number, label, counts))
             except pdfium.PdfiumError:
                 warnings.append(f"page {number} is damaged and was not read")
-                sheets.append(_Sheet(Page(number, 0.0, 0.0, label), (), _NO_RULES, _NO_RULES))
+                sheets.append(_Sheet(Page(number, 0.0, 0.0, label), (), _NO_BOXES, _NO_BOXES, _NO_BOXES))
             page_done(number, len(document))
-    counts["image_only_pages"] = sum(sheet.page.textless for sheet in sheets)
     return sheets
 
 
@@ -114,18 +118,37 @@ def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter
         lines = read_lines(text_page, characters, drawn.down, number)
     counts["hidden_characters"] += characters.hidden
     lines = [replace(line, box=_clipped(line.box, width, height)) for line in lines]
-    textless = not lines and len(drawn.images) > 0
-    return _Sheet(Page(number, round(width, 2), round(height, 2), label, textless), lines, drawn.across, drawn.down)
+    page_told = Page(number, round(width, 2), round(height, 2), label)
+    return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images)
 
 
-def _laid_out(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[list[Line | Table]]:
-    """Each page's lines and tables in reading order, without what only runs along."""
+def _without_running(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[_Sheet]:
+    """The pages without what only runs along, each told of whether a picture is all that is left of it."""
     running = running_lines([PageLines(sheet.page.number, sheet.page.height, sheet.lines) for sheet in sheets])
     for sheet in sheets:
         along = running[sheet.page.number]
-        counts["running_lines"] += len(along)
         lines = [line for place, line in enumerate(sheet.lines) if place not in along]
-        page = with_tables(in_order(_items(lines, sheet.across, sheet.down)))
+        if _is_scan(sheet) and all(_STAMP.fullmatch(line.text) for line in lines):
+            lines = []
+        textless = not lines and len(sheet.images) > 0 and (not sheet.lines or _is_scan(sheet))
+        counts["running_lines"] += len(sheet.lines) - len(lines)
+        counts["image_only_pages"] += textless
+        yield replace(sheet, page=replace(sheet.page, textless=textless), lines=lines)
+
+
+def _is_scan(sheet: _Sheet) -> bool:
+    """Whether a picture takes most of the page: what little is written there then is a stamp on it."""
+    page = np.array([sheet.page.width, sheet.page.height])
+    if not page.all():
+        return False
+    sides = np.clip(sheet.images[:, 2:], 0, page) - np.clip(sheet.images[:, :2], 0, page)
+    return bool((sides.prod(axis=1) >= _SCAN * page.prod()).any())
+
+
+def _laid_out(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[list[Line | Table]]:
+    """Each page's lines and tables in reading order."""
+    for sheet in sheets:
+        page = with_tables(in_order(_items(sheet.lines, sheet.across, sheet.down)))
         counts["tables"] += sum(isinstance(item, Table) for item in page)
         yield page
 

@@ -62,3 +62,30 @@ def test_a_page_with_nothing_but_an_image_says_so() -> None:
 
     assert [page.textless for page in parsed.pages] == [False, True, False]
     assert parsed.counts == {"image_only_pages": 1}
+
+
+def test_a_stamp_or_a_footer_on_every_scan_does_not_hide_that_there_is_nothing_but_an_image() -> None:
+    scan = picture(0, 0, 612, 792)
+    stamped = [PdfPage([Text(450, 20, f"ACME {1000 + number}")], scan) for number in range(5)]
+    parsed = PdfParser().parse(pdf(*stamped, PdfPage(lines("A page of text."))))
+
+    assert [page.textless for page in parsed.pages] == [True] * 5 + [False]
+    assert parsed.counts == {"image_only_pages": 5, "running_lines": 5}
+    assert [block.text for block in parsed.blocks] == ["A page of text."]
+
+
+def test_a_single_stamped_scan_is_an_image_and_a_caption_on_a_picture_is_text() -> None:
+    scan = picture(0, 0, 612, 792)
+    parsed = PdfParser().parse(
+        pdf(PdfPage([Text(450, 20, "ACME-000731")], scan), PdfPage([Text(72, 400, "The bell of Vedra")], scan))
+    )
+
+    assert [page.textless for page in parsed.pages] == [True, False]
+    assert [block.text for block in parsed.blocks] == ["The bell of Vedra"]
+
+
+def test_a_page_with_a_header_and_a_logo_is_no_scan() -> None:
+    headed = [PdfPage([Text(72, 770, "Albion Pottery")], picture(500, 760, 40, 20)) for _ in range(4)]
+    parsed = PdfParser().parse(pdf(*headed, PdfPage(lines("A page of text."))))
+
+    assert [page.textless for page in parsed.pages] == [False] * 5
