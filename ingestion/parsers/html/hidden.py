@@ -5,6 +5,7 @@ It knows the styles that stand in the page. What a stylesheet elsewhere hides is
 
 import re
 from collections.abc import Iterator, Mapping
+from colorsys import hls_to_rgb
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
@@ -37,7 +38,10 @@ _PIXELS = {
     "mm": 4,
     "in": 96,
 }
-_NO_OPACITY = re.compile(r"0*\.?0+%?")
+_FAINT = 0.02  # of full opacity
+_NUMBER = re.compile(r"(\d*\.?\d+)(%?)")
+_FONT_SIZE = re.compile(r"(?:^|\s)(\d{0,6}\.?\d{1,6}(?:px|pt|em|rem|ex|ch|vw|vh|%|cm|mm|in))(?=[\s/]|$)")
+_ALWAYS = re.compile(r"@media\s+(?:only\s+)?(?:screen|all)")
 _MOVING = frozenset(("transform", "transition", "animation", "will-change"))  # about to be faded in
 _OFF_SCREEN_PIXELS = -400
 _TINY_PIXELS = 2.0
@@ -50,6 +54,10 @@ _SPEAKING = ("display", "visibility", "opacity", "font-size", "position", "text-
 _COLOR_NAMES = {"white": "ffffff", "snow": "fffafa", "ivory": "fffff0", "black": "000000"}
 _HEX = re.compile(r"#([0-9a-f]{3,8})\b")
 _RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:\s*[,/]\s*([\d.]{1,6}%?))?")
+_HSL = re.compile(
+    r"hsla?\(\s*(\d{1,4}(?:\.\d{1,4})?)(?:deg)?[\s,]+(\d{1,3}(?:\.\d{1,4})?)%[\s,]+(\d{1,3}(?:\.\d{1,4})?)%"
+    r"(?:\s*[,/]\s*([\d.]{1,6}%?))?"
+)
 _NEAR = 24  # of 255: colours nearer than this in all three parts cannot be told apart
 
 
@@ -90,18 +98,20 @@ def hiding_property(style: Style) -> str:
         return "display"
     if style.get("visibility") in ("hidden", "collapse"):
         return "visibility"
-    if _NO_OPACITY.fullmatch(style.get("opacity", "")) and not _MOVING & style.keys():
+    if _share(style.get("opacity", "1")) <= _FAINT and not _MOVING & style.keys():
         return "opacity"
-    size = _pixels(style.get("font-size", ""))
-    if size is not None and size <= _TINY_PIXELS and style["font-size"][-1:] != "%":
+    shorthand = _FONT_SIZE.search(style.get("font", ""))
+    told = style.get("font-size") or (shorthand[1] if shorthand else "")
+    size = _pixels(told)
+    if size is not None and size <= _TINY_PIXELS and (size == 0 or told[-1:] != "%"):
         return "font-size"
-    if style.get("color") == "transparent" and "text" not in style.get("background-clip", ""):
+    if _is_clear(style.get("color", "")) and "text" not in style.get("background-clip", ""):
         return "color"
     return _placing_property(style)
 
 
 def _placing_property(style: Style) -> str:
-    placed = style.get("position") in ("absolute", "fixed")
+    placed = style.get("position") in ("absolute", "fixed", "relative")
     for name in _OFFSETS if placed else _OFFSETS[4:]:
         offset = _pixels(style.get(name, ""))
         if offset is not None and offset <= _OFF_SCREEN_PIXELS:
@@ -135,7 +145,7 @@ def _background(node: LexborNode, sheets: "_Sheets", behind: dict[int, Color | N
         within.append(ancestor.mem_id)
         style = style_of(ancestor)
         painted = style.get("background-color") or style.get("background")
-        if painted and painted not in ("none", "transparent", "inherit"):
+        if painted and painted not in ("none", "inherit") and not _is_clear(painted):
             found = _color(painted)
             break
         if ancestor.mem_id in sheets.painted or (sheets.elsewhere and {"class", "id"} & ancestor.attributes.keys()):
@@ -186,7 +196,7 @@ class _Sheets:
 
 
 def _rules(sheet: str) -> Iterator[tuple[str, Style]]:
-    """Selector and declarations of the rules that always hold: none of those in @media and its like."""
+    """Selector and declarations of the rules that hold on every screen: of @media and its like, none but those."""
     depth, start, selector = 0, 0, ""
     for mark in re.finditer("[{}]", sheet):
         if mark[0] == "{":
@@ -196,8 +206,11 @@ def _rules(sheet: str) -> Iterator[tuple[str, Style]]:
         elif depth:
             depth -= 1
             if depth == 0:
-                if not selector.startswith("@"):
-                    yield selector, _declarations(sheet[start : mark.start()])
+                within = sheet[start : mark.start()]
+                if _ALWAYS.fullmatch(selector.lower()):
+                    yield from _rules(within)
+                elif not selector.startswith("@"):
+                    yield selector, _declarations(within)
                 start = mark.end()
 
 
@@ -243,12 +256,28 @@ def _color(value: str) -> Color | None:
     """Red, green and blue; None for colours by names that are neither white nor black, and for pictures."""
     if match := _RGB.search(value):
         return int(match[1]), int(match[2]), int(match[3])
+    if match := _HSL.search(value):
+        parts = hls_to_rgb(float(match[1]) % 360 / 360, float(match[3]) / 100, float(match[2]) / 100)
+        red, green, blue = (round(255 * min(max(part, 0.0), 1.0)) for part in parts)
+        return red, green, blue
     named = _COLOR_NAMES.get(value.partition(" ")[0])
     match = _HEX.match(value)
     digits = named or (match[1] if match else "")
     if len(digits) in (3, 4):
         digits = "".join(digit * 2 for digit in digits)
     return (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)) if len(digits) >= 6 else None
+
+
+def _is_clear(color: str) -> bool:
+    """Whether it is no colour at all, or one through which all shows."""
+    match = _RGB.search(color) or _HSL.search(color)
+    return color == "transparent" or (match is not None and _share(match[4] or "1") <= _FAINT)
+
+
+def _share(value: str) -> float:
+    """A share as styles write it, `.5` or `50%`; what is none is all."""
+    match = _NUMBER.fullmatch(value)
+    return float(match[1]) / (100 if match[2] else 1) if match else 1.0
 
 
 def _is_like(color: Color, background: Color | None) -> bool:
