@@ -1,6 +1,7 @@
 """Reads the server-sent events of OpenAI's chat completions; whatever is not one of them is an error, never text."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import orjson
@@ -11,7 +12,13 @@ from generation.types import GeneratedText, Usage
 LINE_BYTES = 64 * 1024
 _PASSED_OVER = (b":", b"event:", b"id:", b"retry:")
 
-ChatEvent: TypeAlias = GeneratedText | Usage
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The text ends at a limit, and not where the model ended it."""
+
+
+ChatEvent: TypeAlias = GeneratedText | Usage | Cut
 
 
 class ChatReader:
@@ -61,6 +68,8 @@ def _events(payload: bytes) -> Iterator[ChatEvent]:
             raise GeneratorUnavailable("the model server gave up")
         if isinstance(text, str) and text:
             yield GeneratedText(text)
+        if _table(choice).get("finish_reason") == "length":
+            yield Cut()
     if usage := _table(chunk.get("usage")):
         yield Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
 

@@ -16,6 +16,7 @@ from generation.prompts import step_prompt, steps_prompt
 from generation.short_replies import ShortReplies, lines_of
 from generation.wording import content_terms
 from retrieval.context import CountTokens, pack
+from retrieval.errors import RetrievalError
 
 STEPS = 4
 _STEPS_TOKENS = 160
@@ -34,7 +35,7 @@ class Decomposition:
     count_tokens: CountTokens
 
     async def find(self, question: str, lookup: Lookup, k: int) -> list[Finding] | None:
-        """What each step found, in order; None where no model answered."""
+        """What each step found, in order, until a search fails; None where no model answered or none was found."""
         instruction, text = steps_prompt(question, STEPS, reply_language(question))
         reply = await self.replies.to(instruction, text, _STEPS_TOKENS)
         steps = lines_of(reply, STEPS)
@@ -45,9 +46,12 @@ class Decomposition:
             query = _resolved(step, found)
             if query == question:
                 continue
-            finding = await asyncio.to_thread(lookup.find, "step", query, k)
-            needed = any(f"#{number}" in later for later in steps[number:])
-            found.append(await self._answered(finding) if needed else finding)
+            try:
+                finding = await asyncio.to_thread(lookup.find, "step", query, k)
+                needed = any(f"#{number}" in later for later in steps[number:])
+                found.append(await self._answered(finding) if needed else finding)
+            except RetrievalError:
+                return found or None
         return found
 
     async def _answered(self, finding: Finding) -> Finding:

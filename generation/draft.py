@@ -26,6 +26,7 @@ class Draft:
         self._held: list[tuple[str, Verified]] = []
         self._citations: dict[tuple[int, str], Citation] = {}
         self.text = ""
+        self.abstained = False
         self.structured: Structured | None = None
         self.sentences: list[AnswerSentence] = []
         self.usage = Usage(0, 0)
@@ -55,6 +56,7 @@ class Draft:
 
     def _accepted(self, sentence: Sentence) -> str:
         if without_labels(sentence.text).strip() in _ABSTENTIONS:
+            self.abstained = True
             return ""
         if not sentence.quoted and gives_away(sentence.text, self._marker):
             return ""

@@ -1,4 +1,4 @@
-"""A request within the window of the model that will read it: history and passages left out until it fits."""
+"""A prompt within the window of the model that will read it: history and passages left out until it fits."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from generation.prompts import answer_messages
 from generation.types import GenerationRequest
 
 CountTokens: TypeAlias = Callable[[GenerationRequest], Awaitable[int | None]]
+CountText: TypeAlias = Callable[[str, str], Awaitable[int | None]]
 
 _TEMPLATE_TOKENS = 256  # more than any chat template adds to two messages
 _BYTES_A_TOKEN = 2  # an estimate on the high side: English has four, Chinese two or three
@@ -48,7 +49,37 @@ class Fitting:
         if size + _TEMPLATE_TOKENS <= room:  # a token stands for a byte at least
             return True
         counted = await self.count(request)
-        return (size // _BYTES_A_TOKEN + _TEMPLATE_TOKENS if counted is None else counted) <= room
+        return (_estimated(size) if counted is None else counted) <= room
+
+
+@dataclass(frozen=True, slots=True)
+class TextFitting:
+    """The same for an instruction and a text; `room`: the tokens of both together."""
+
+    room: int
+    count: CountText
+
+    async def fitted(self, instruction: str, text: str) -> str:
+        """The text, or its end, where the question is; raises GeneratorUnavailable where nothing of it fits.
+
+        What is too long is cut to its share of the room, a tenth below it, until a count says that it fits.
+        """
+        while text:
+            size = len(instruction.encode()) + len(text.encode())
+            if size + _TEMPLATE_TOKENS <= self.room:
+                return text
+            counted = await self.count(instruction, text)
+            tokens = _estimated(size) if counted is None else counted
+            if tokens <= self.room:
+                return text
+            kept = int(len(text) * 0.9 * self.room / tokens)
+            text = text[len(text) - kept :]
+        raise GeneratorUnavailable(f"no text fits the {self.room} tokens that the model reads beside the instruction")
+
+
+def _estimated(size: int) -> int:
+    """Tokens of a prompt of so many bytes."""
+    return size // _BYTES_A_TOKEN + _TEMPLATE_TOKENS
 
 
 def _shorter(request: GenerationRequest) -> list[GenerationRequest]:

@@ -36,12 +36,12 @@ class Inquiry:
         depth = k * _DEEPER if ways or options.search_rounds else k
         searched = [await asyncio.to_thread(lookup.find, "question", question, depth)]
         skipped: list[str] = []
-        for name, found in zip(ways, await asyncio.gather(*(_tried(way) for way in ways.values())), strict=True):
+        for name, found in zip(ways, await asyncio.gather(*(way() for way in ways.values())), strict=True):
             searched += found or ()
             if found is None:
                 skipped.append(name)
         if options.search_rounds:
-            more = await _tried(lambda: self.rounds.find(question, lookup, searched, options.search_rounds, depth))
+            more = await self.rounds.find(question, lookup, searched, options.search_rounds, depth)
             searched += more or ()
             if more is None:
                 skipped.append("search_rounds")
@@ -71,15 +71,14 @@ _Way = Callable[[], Awaitable[list[Finding] | None]]
 
 
 async def _searched(lookup: Lookup, kind: QueryKind, queries: list[str], k: int) -> list[Finding] | None:
-    """What the queries found; None where there are none."""
-    if not queries:
-        return None
-    return list(await asyncio.gather(*(asyncio.to_thread(lookup.find, kind, query, k) for query in queries)))
+    """What the queries found; None where there are none, or no search of them succeeds."""
+    found = await asyncio.gather(*(_tried(lookup, kind, query, k) for query in queries))
+    return [each for each in found if each is not None] or None
 
 
-async def _tried(way: _Way) -> list[Finding] | None:
-    """What the way found; a search that fails after the question's own did not is done without."""
+async def _tried(lookup: Lookup, kind: QueryKind, query: str, k: int) -> Finding | None:
+    """What the query found; a search that fails after the question's own did not is done without."""
     try:
-        return await way()
+        return await asyncio.to_thread(lookup.find, kind, query, k)
     except RetrievalError:
         return None

@@ -5,7 +5,7 @@ Beside /v1 a vLLM counts tokens by the served model's own tokenizer; a server th
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from generation.chat_stream import ChatEvent, ChatReader
+from generation.chat_stream import ChatEvent, ChatReader, Cut
 from generation.errors import GeneratorUnavailable, UnknownAdapter
+from generation.liveness import Liveness, Timeouts
 from generation.prompts import Message
 from generation.types import GeneratedText
 from retrieval.breaker import Breaker
@@ -25,36 +26,8 @@ _REPLY_BYTES = 4 << 20  # of a list of models, or of a prompt's tokens
 _DRAIN_SECONDS = 0.2
 _SMALL_CONNECTIONS = 16  # for short questions, which wait for no answer
 _REMEMBERED_SECONDS = 60.0
-_REFUSED = frozenset({400, 404, 413, 422})  # of one request: it says nothing of the next, so the breaker ignores it
+_REFUSED = frozenset({400, 404, 413, 422})  # of one request: the server is well
 _MISSING = frozenset({404, 405, 501})
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds until each step must be done: `queue` for a place among those who ask, `head` for the response's head."""
-
-    connect: float
-    first_token: float
-    between_tokens: float
-    whole: float
-    queue: float = 2.0
-    head: float = 60.0
-
-
-def timeouts_within(whole: float) -> Timeouts:
-    """Steps in proportion to the whole: nobody waits a minute to learn that a server hangs.
-
-    vLLM sends the head of a response before the model has begun, so a late one tells of a server that is stuck, and
-    not of a queue or of a slow model.
-    """
-    return Timeouts(
-        connect=min(2.0, whole / 4),
-        first_token=whole / 4,
-        between_tokens=whole / 4,
-        whole=whole,
-        queue=whole / 6,
-        head=whole / 24,
-    )
 
 
 class ModelServer:
@@ -67,6 +40,7 @@ class ModelServer:
             raise ValueError(f"{base_url}: expected an http or https address that ends in /v1")
         self._timeouts = timeouts
         self._breaker = breaker
+        self._liveness = Liveness(timeouts)
         self._base = base_url.rstrip("/")
         self._windows: dict[str, int | None] = {}
         self._windows_until = 0.0
@@ -85,19 +59,23 @@ class ModelServer:
 
     @property
     def rests(self) -> bool:
-        """Whether it failed so often that only probes go out."""
-        return self._breaker.is_open
+        """Whether it failed so often that nothing goes out now."""
+        return self._breaker.rests
 
     async def aclose(self) -> None:
         """Close the pool; streams that are still open break off."""
         await self._client.aclose()
 
-    async def chat(self, body: Mapping[str, object], max_tokens: int) -> AsyncGenerator[ChatEvent, None]:
+    async def chat(
+        self, body: Mapping[str, object], max_tokens: int, *, in_passing: bool = False
+    ) -> AsyncGenerator[ChatEvent, None]:
         """One guarded call: its outcome counts for the breaker, unless it is given up by whoever reads.
 
-        Raises UnknownAdapter where the server has no model of that name, else GeneratorUnavailable.
+        `in_passing`: it is not made at all while the server says nothing. Raises UnknownAdapter where the server has no
+        model of that name, else GeneratorUnavailable.
         """
         async with self._place(), self._counted():
+            self._require_voice(in_passing=in_passing)
             if not self._breaker.admits():
                 raise _Refused("the model server failed repeatedly and rests")
             async with self._opened(body) as call, aclosing(call.events(max_tokens)) as events:
@@ -129,9 +107,11 @@ class ModelServer:
 
     async def _small(self, method: str, url: str, body: Mapping[str, object] | None) -> dict[str, object]:
         """A short question; an empty table where the server does not know it. Failures count, success does not."""
-        async with self._counted(), asyncio.timeout(self._timeouts.head):
+        self._require_voice()
+        async with self._counted(), self._watched(), asyncio.timeout(self._timeouts.head):
             request = self._client.build_request(method, url, json=body)
             response = await self._client.send(request, stream=True)
+            self._liveness.accepted()
             try:
                 content = b""
                 async for part in response.aiter_raw():
@@ -180,21 +160,44 @@ class ModelServer:
     @asynccontextmanager
     async def _opened(self, body: Mapping[str, object]) -> AsyncGenerator["_Call", None]:
         """The response's head has come and is good; leaving closes the connection unless all was read."""
-        began = asyncio.get_running_loop().time()
         request = self._client.build_request(
             "POST", f"{self._base}/chat/completions", json=body, headers={"Accept": "text/event-stream"}
         )
-        async with asyncio.timeout(min(self._timeouts.head, self._timeouts.first_token)):
-            response = await self._client.send(request, stream=True)
+        async with self._watched() as began:
+            async with asyncio.timeout(self._timeouts.until_head):
+                response = await self._client.send(request, stream=True)
+            self._liveness.accepted()
         try:
-            if response.status_code == 404:
-                raise UnknownAdapter(f"the model server has no model named {body['model']}")
-            if response.status_code != 200:
-                kind = _Refused if response.status_code in _REFUSED else GeneratorUnavailable
-                raise kind(f"the model server: HTTP {response.status_code}")
-            yield _Call(response.aiter_raw(), self._timeouts, began)
+            self._require_taken(response.status_code, str(body["model"]))
+            yield _Call(response.aiter_raw(), self._timeouts, self._liveness, began)
         finally:
             await response.aclose()
+
+    def _require_taken(self, status: int, model: str) -> None:
+        """A server that refuses a request is well, whoever probes it."""
+        if status in _REFUSED:
+            self._breaker.succeeded()
+        if status == 404:
+            raise UnknownAdapter(f"the model server has no model named {model}")
+        if status != 200:
+            kind = _Refused if status in _REFUSED else GeneratorUnavailable
+            raise kind(f"the model server: HTTP {status}")
+
+    def _require_voice(self, *, in_passing: bool = False) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._liveness.is_mute(now) or (in_passing and self._liveness.is_silent(now)):
+            raise _Refused("the model server takes calls and says nothing")
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncGenerator[float, None]:
+        """Gives the moment when a call begins; to leave without the head of its response tells of a silence."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            yield began
+        except (TimeoutError, httpx.TimeoutException, asyncio.CancelledError):
+            self._liveness.given_up(began, loop.time(), had_head=False)
+            raise
 
 
 class _Refused(GeneratorUnavailable):
@@ -207,32 +210,44 @@ class _Call:
 
     received: AsyncIterator[bytes]
     timeouts: Timeouts
+    liveness: Liveness
     began: float
 
     async def events(self, max_tokens: int) -> AsyncGenerator[ChatEvent, None]:
-        """Events until [DONE]; a stream that goes on past any bound is cut, one that stalls or breaks raises."""
-        reader = ChatReader()
+        """Events until [DONE]; a stream that goes on past any bound is Cut, one that stalls or breaks raises."""
+        reader, loop = ChatReader(), asyncio.get_running_loop()
         end = self.began + self.timeouts.whole
-        due = self.began + self.timeouts.first_token
+        last, most, silence = self.began, self.timeouts.first_token, self.liveness.first_word_within(self.began)
         pieces = size = 0
-        while not reader.done:
-            try:
-                async with asyncio.timeout_at(min(due, end)):
-                    received = await anext(self.received)
-            except StopAsyncIteration:
-                raise GeneratorUnavailable("the model server's stream broke off") from None
-            except TimeoutError:
-                if pieces and end <= due:
-                    return
-                raise
-            for event in reader.feed(received):
-                if isinstance(event, GeneratedText):
-                    pieces += 1
-                    size += len(event.text.encode())
-                    due = asyncio.get_running_loop().time() + self.timeouts.between_tokens
-                    if pieces > max_tokens or size > ANSWER_BYTES:
+
+        def due() -> float:
+            return min(end, self.liveness.due(last, most, silence))
+
+        try:
+            while not reader.done:
+                try:
+                    async with _until(due):
+                        received = await anext(self.received)
+                except StopAsyncIteration:
+                    raise GeneratorUnavailable("the model server's stream broke off") from None
+                except TimeoutError:
+                    if pieces and loop.time() >= end:
+                        yield Cut()
                         return
-                yield event
+                    raise
+                for event in reader.feed(received):
+                    if isinstance(event, GeneratedText):
+                        pieces += 1
+                        size += len(event.text.encode())
+                        last, most, silence = loop.time(), self.timeouts.between_tokens, self.timeouts.silence
+                        self.liveness.heard(last)
+                        if pieces > max_tokens or size > ANSWER_BYTES:
+                            yield Cut()
+                            return
+                    yield event
+        finally:
+            if not pieces:
+                self.liveness.given_up(self.began, loop.time(), had_head=True)
         if not pieces:
             raise GeneratorUnavailable("the model server said nothing")
         await self._drain()
@@ -243,6 +258,26 @@ class _Call:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for _ in self.received:
                     pass
+
+
+@asynccontextmanager
+async def _until(due: Callable[[], float]) -> AsyncGenerator[None, None]:
+    """Raises TimeoutError once `due` is past; it is asked again when it seems to be, for it may have moved."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        def look() -> None:
+            nonlocal handle
+            if due() <= loop.time():
+                limit.reschedule(loop.time())
+            else:
+                handle = loop.call_at(due(), look)
+
+        handle = loop.call_at(due(), look)
+        try:
+            yield
+        finally:
+            handle.cancel()
 
 
 def windows_in(reply: Mapping[str, object]) -> dict[str, int | None]:

@@ -13,6 +13,7 @@ from generation.marker import new_marker
 from generation.prompts import rounds_prompt
 from generation.short_replies import ShortReplies, lines_of
 from retrieval.context import CountTokens, pack
+from retrieval.errors import RetrievalError
 
 _CONTEXT_TOKENS = 1536
 _CALL_TOKENS = 64
@@ -29,15 +30,18 @@ class SearchRounds:
     async def find(
         self, question: str, lookup: Lookup, before: list[Finding], rounds: int, k: int
     ) -> list[Finding] | None:
-        """What at most `rounds` further searches found; None where the first was never decided on."""
+        """What at most `rounds` further searches found; None where the first was never decided on, or failed."""
         found: list[Finding] = []
-        for _ in range(rounds):
-            call = await self._call(question, [*before, *found], k)
-            if call is None:
-                return found or None
-            if not call or call in {each.query for each in (*before, *found)}:
-                break
-            found.append(await asyncio.to_thread(lookup.find, "search", call, k))
+        try:
+            for _ in range(rounds):
+                call = await self._call(question, [*before, *found], k)
+                if call is None:
+                    return found or None
+                if not call or call in {each.query for each in (*before, *found)}:
+                    break
+                found.append(await asyncio.to_thread(lookup.find, "search", call, k))
+        except RetrievalError:
+            return found or None
         return found
 
     async def _call(self, question: str, found: list[Finding], k: int) -> str | None:

@@ -87,10 +87,14 @@ class GeneratedText:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer. A generator reports prompt and completion, once, after the last piece of text."""
+    """Tokens of one answer. A generator reports prompt and completion, once, after the last piece of text.
+
+    `cut`: the text ended at a limit, and not where the model ended it.
+    """
 
     prompt_tokens: int
     completion_tokens: int
+    cut: bool = False
 
 
 GeneratorEvent: TypeAlias = GeneratedText | Usage

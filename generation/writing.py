@@ -91,8 +91,13 @@ class Writing:
                     yield text
                 if draft.overflows:
                     break
+        cut = draft.usage.cut or draft.overflows
+        if cut:
+            self.degraded = (*self.degraded, "length")
         if text := await asyncio.to_thread(draft.finish):
             yield text
+        if cut and self._others and not draft.text and not draft.abstained:
+            raise GeneratorUnavailable(f"{self.generator.name} was cut before it had cited anything")
         watch.timings["generate"] = watch.since(start)
 
     def _new_draft(self, request: GenerationRequest) -> Draft:

@@ -26,6 +26,11 @@ class Breaker:
     def is_open(self) -> bool:
         return self._failures >= self._failures_to_open
 
+    @property
+    def rests(self) -> bool:
+        """Whether no call would be let through now."""
+        return self.is_open and self._clock() < self._next_probe
+
     def admits(self) -> bool:
         """Whether a call may go out now; the answer that it may is given to one caller per probe."""
         with self._lock:

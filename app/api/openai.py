@@ -193,7 +193,7 @@ async def _chunks(
             elif isinstance(each, AnswerBody):
                 if ask.options.schema is not None:
                     yield chunk(_structured(each))
-                yield chunk({"annotations": _annotations(each, base_url)}, "stop", openbook=_beside(each))
+                yield chunk({"annotations": _annotations(each, base_url)}, _ended(each), openbook=_beside(each))
                 if usage:
                     head = _head(ask.id, "chat.completion.chunk", created)
                     yield _data({**head, "choices": [], "usage": _usage(each)})
@@ -203,7 +203,7 @@ async def _chunks(
 def _completion(body: AnswerBody, ask: Ask, base_url: str) -> dict[str, Any]:
     said = _structured(body) if ask.options.schema is not None else {"content": body.answer, "refusal": None}
     message = {"role": "assistant", **said, "annotations": _annotations(body, base_url)}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": _ended(body), "logprobs": None}
     head = _head(body.id, "chat.completion", int(time.time()))
     return {**head, "choices": [choice], "usage": _usage(body), "openbook": _beside(body)}
 
@@ -215,6 +215,10 @@ def _structured(body: AnswerBody) -> dict[str, Any]:
     if not body.structured_values:
         raise InvalidOutput("the model gave nothing that fits the schema")
     return {"content": json.dumps(body.structured, ensure_ascii=False), "refusal": None}
+
+
+def _ended(body: AnswerBody) -> Literal["stop", "length"]:
+    return "length" if "length" in body.degraded else "stop"
 
 
 def _head(id: str, kind: str, created: int) -> dict[str, Any]:

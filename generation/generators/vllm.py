@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from copy import copy
+from dataclasses import replace
 
 from generation.answer_schema import AnswerSchema
-from generation.chat_stream import ChatEvent
 from generation.errors import GeneratorUnavailable, UnknownAdapter
-from generation.fitting import Fitting
-from generation.model_server import ModelServer, Timeouts, timeouts_within
+from generation.fitting import Fitting, TextFitting
+from generation.liveness import Timeouts, timeouts_within
+from generation.model_server import ModelServer
 from generation.ports import Completer, Generator
 from generation.prompts import Message, answer_messages, neutralise
 from generation.structured import reply_schema
@@ -69,23 +70,36 @@ class VllmGenerator(Generator, Completer):
         """The model's text as it comes, then Usage; cut after `max_tokens` pieces, 64 KiB or the whole timeout."""
         tail = ""
         usage: Usage | None = None
+        cut = False
         pieces = 0
-        messages = answer_messages(request)
-        async with aclosing(self._events(messages, request.temperature, request.max_tokens, request.schema)) as events:
+        chat = self._server.chat(
+            self._body(answer_messages(request), request.temperature, request.max_tokens, request.schema),
+            request.max_tokens,
+        )
+        async with aclosing(chat) as events:
             async for event in events:
-                if isinstance(event, Usage):
+                if isinstance(event, GeneratedText):
+                    pieces += 1
+                    tail = tail[-len(request.marker) :] + event.text
+                    if request.marker in tail:
+                        raise GeneratorUnavailable(f"{self.name} repeats its prompt")
+                    yield event
+                elif isinstance(event, Usage):
                     usage = event
-                    continue
-                pieces += 1
-                tail = tail[-len(request.marker) :] + event.text
-                if request.marker in tail:
-                    raise GeneratorUnavailable(f"{self.name} repeats its prompt")
-                yield event
-        yield usage or Usage(request.context.tokens, pieces)  # a stream that was cut has not told
+                else:
+                    cut = True
+        yield replace(usage or Usage(request.context.tokens, pieces), cut=cut)  # a stream that was cut has not told
 
     async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
-        messages = [Message("system", instruction), Message("user", neutralise(text))]
-        async with aclosing(self._events(messages, 0.0, max_tokens)) as events:
+        """What the model makes of `text`, or of as much of its end as fits the window."""
+        text = neutralise(text)
+        if not self._server.rests:
+            window = (await self._server.windows()).get(self._served)
+            if window is not None:
+                max_tokens = min(max_tokens, window // 2)
+                text = await TextFitting(window - max_tokens, self._count_text).fitted(instruction, text)
+        body = self._body(_short(instruction, text), 0.0, max_tokens)
+        async with aclosing(self._server.chat(body, max_tokens, in_passing=True)) as events:
             return "".join([event.text async for event in events if isinstance(event, GeneratedText)])
 
     async def aclose(self) -> None:
@@ -94,11 +108,14 @@ class VllmGenerator(Generator, Completer):
     async def _count(self, request: GenerationRequest) -> int | None:
         return await self._server.count_tokens(self._served, answer_messages(request))
 
-    def _events(
+    async def _count_text(self, instruction: str, text: str) -> int | None:
+        return await self._server.count_tokens(self._served, _short(instruction, text))
+
+    def _body(
         self, messages: Sequence[Message], temperature: float, max_tokens: int, schema: AnswerSchema | None = None
-    ) -> AsyncGenerator[ChatEvent, None]:
+    ) -> dict[str, object]:
         """All that is ever sent: what an asker chose is mapped into it, nothing is passed on."""
-        body = _form(schema) | {
+        return _form(schema) | {
             "model": self._served,
             "messages": [message.body() for message in messages],
             "temperature": temperature,
@@ -106,7 +123,10 @@ class VllmGenerator(Generator, Completer):
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        return self._server.chat(body, max_tokens)
+
+
+def _short(instruction: str, text: str) -> list[Message]:
+    return [Message("system", instruction), Message("user", text)]
 
 
 def _form(schema: AnswerSchema | None) -> dict[str, object]:

@@ -10,7 +10,7 @@ from generation.answerer import Answerer
 from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import VllmGenerator
-from generation.model_server import Timeouts
+from generation.liveness import Timeouts
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
@@ -260,6 +260,22 @@ def test_a_generator_that_never_ends_is_cut() -> None:
     answer = answered(events(answerer(generator)))
     assert answer.text == "Paris is it [1]."
     assert generator.closed == 1
+
+
+def test_an_answer_that_is_cut_before_its_first_citation_gives_way_to_extracts() -> None:
+    answer, _ = ask_stub(Script(tokens=("The capital ", "of France"), finish_reason="length"))
+    assert (answer.generator, answer.degraded, answer.abstained) == ("extractive", ("length", "generator"), False)
+    assert answer.citations
+
+
+def test_an_answer_that_is_cut_later_keeps_its_sentences_and_says_so() -> None:
+    answer, _ = ask_stub(Script(tokens=("Paris is the capital of France [1].\n", "It is"), finish_reason="length"))
+    assert (answer.text, answer.degraded) == ("Paris is the capital of France [1].", ("length",))
+
+
+def test_an_abstention_that_is_cut_after_its_words_stays_one() -> None:
+    answer, _ = ask_stub(Script(tokens=(f"{ABSTENTION['en']}\n", "However, it"), finish_reason="length"))
+    assert answer.abstained
 
 
 def test_concurrent_answers_do_not_mix() -> None:

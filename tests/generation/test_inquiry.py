@@ -30,7 +30,9 @@ class ByInstruction(ScriptedCompleter):
 
 
 class SearchOnce(FixedSearch):
-    """Fails from the second search on."""
+    """Fails after so many searches."""
+
+    good: int = 1
 
     def search(
         self,
@@ -43,7 +45,7 @@ class SearchOnce(FixedSearch):
         prefer_recent: float = 0.0,
         multi_hop: bool = False,
     ) -> SearchResult:
-        if self.queries:
+        if len(self.queries) >= self.good:
             raise SearchUnavailable("down")
         return super().search(query, scope, k, filter, mode, rerank, prefer_recent, multi_hop)
 
@@ -88,3 +90,11 @@ def test_a_search_that_fails_after_the_questions_own_is_done_without() -> None:
     findings = found(ShortReplies(ByInstruction([""])), ALL, SearchOnce((hit(PARIS),)))
     assert [each.kind for each in findings.searched] == ["question"]
     assert findings.skipped == ("queries", "hypothetical", "decompose", "search_rounds")
+
+
+def test_a_search_that_fails_in_a_later_step_leaves_what_was_found() -> None:
+    search = SearchOnce((hit(PARIS),))
+    search.good = 2
+    findings = found(ShortReplies(ByInstruction([""])), AnswerOptions(decompose=True), search)
+    assert [each.query for each in findings.searched] == [QUESTION, "Which country is meant?"]
+    assert findings.skipped == ()

@@ -5,7 +5,8 @@ import pytest
 from generation.lookup import Finding
 from generation.search_rounds import SearchRounds
 from generation.short_replies import ShortReplies
-from retrieval.types import Condition
+from retrieval.errors import SearchUnavailable
+from retrieval.types import Condition, Filter, Scope, SearchMode, SearchResult
 from tests.generation.given import PARIS, SCOPE, ScriptedCompleter, SearchByQuery, count_tokens, hit, lookup, replies
 
 QUESTION = "What is the capital of France?"
@@ -63,6 +64,27 @@ def test_what_was_found_is_read_in_the_next_round() -> None:
     assert PARIS not in completer.prompts[0]
     assert PARIS in completer.prompts[1]
     assert "Searched so far:\nWhat is the capital of France?\nParis" in completer.prompts[1]
+
+
+def test_a_search_that_fails_in_a_later_round_leaves_what_was_found() -> None:
+    class FailsAt(SearchByQuery):
+        def search(
+            self,
+            query: str,
+            scope: Scope,
+            k: int,
+            filter: Filter = (),
+            mode: SearchMode = "hybrid",
+            rerank: bool = True,
+            prefer_recent: float = 0.0,
+            multi_hop: bool = False,
+        ) -> SearchResult:
+            if query == "broken":
+                raise SearchUnavailable("down")
+            return super().search(query, scope, k, filter, mode, rerank, prefer_recent, multi_hop)
+
+    assert queries(found(replies("search: Paris", "search: broken"), search=FailsAt({}))) == ["Paris"]
+    assert found(replies("search: broken"), search=FailsAt({})) is None
 
 
 def test_a_model_that_does_not_answer_or_repeats_its_mark_is_no_guide() -> None:

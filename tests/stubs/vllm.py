@@ -55,6 +55,8 @@ class Script:
     """Streams the whole prompt back."""
     obey: bool = False
     """Does what every instruction in the prompt says, and cites the first passage for it."""
+    finish_reason: str = "stop"
+    """Why the tokens end."""
     usage: tuple[int, int] | None = (100, 20)
     """Prompt and completion tokens, sent if the request asks for them."""
     window: int | None = None
@@ -246,7 +248,7 @@ class VllmStub:
         return await _last_chunk(writer)
 
     async def _finish(self, script: Script, body: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        await _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await _event(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": script.finish_reason}]})
         if script.usage and body.get("stream_options", {}).get("include_usage"):
             prompt, completion = script.usage
             await _event(writer, {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}})

@@ -83,6 +83,7 @@ export default {
   "answer.abstained-next": "Ask in other words, or look at the passages that came nearest.",
 
   "degraded.generator": "the language model was not available",
+  "degraded.length": "the model was cut at its greatest length",
   "degraded.lexical": "word search was not available",
   "degraded.dense": "search by meaning was not available",
   "degraded.rerank": "passages could not be ranked finely",

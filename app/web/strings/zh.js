@@ -83,6 +83,7 @@ export default {
   "answer.abstained-next": "可以换一种问法，或查看最接近的段落。",
 
   "degraded.generator": "语言模型不可用",
+  "degraded.length": "模型输出达到长度上限而被截断",
   "degraded.lexical": "关键词检索不可用",
   "degraded.dense": "语义检索不可用",
   "degraded.rerank": "段落未能精细排序",

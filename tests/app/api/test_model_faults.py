@@ -52,9 +52,9 @@ def before(stub: VllmStub, folder: Path, template: Path, seconds: float, **more:
         yield started
 
 
-def ask(service: Running) -> dict[str, Any]:
+def ask(service: Running, **more: Any) -> dict[str, Any]:
     with httpx.Client(base_url=service.url, timeout=120, trust_env=False) as client:
-        return client.post("/v1/answers", json=BODY, headers=authorized(service)).json()
+        return client.post("/v1/answers", json=BODY | more, headers=authorized(service)).json()
 
 
 def stream(service: Running) -> list[str]:
@@ -114,6 +114,30 @@ def test_a_server_that_hangs_leaves_cited_extracts(script: Script, hasty: Runnin
 
 
 @pytest.mark.parametrize(
+    ("script", "asked", "longest"),
+    [(Script(mute=True), 1, 9), (Script(hang_after=1, tokens=("", "late")), 2, 20)],
+    ids=["no head", "no word"],
+)
+def test_a_follow_up_with_every_option_waits_once_for_a_server_that_hangs(
+    script: Script, asked: int, longest: float, tmp_path: Path, sqlite_template: Path, stub: VllmStub
+) -> None:
+    """2.5 s without a head, 5.5 s without a word; to wait for each call anew would take 10 s and 24 s."""
+    stub.script = Script(tokens=SAID)
+    with before(stub, tmp_path, sqlite_template, seconds=60) as started:
+        with started.client(started.admin_secret) as client:
+            conversation = client.post("/v1/conversations", json={}).json()["id"]
+        ask(started, conversation_id=conversation)
+        stub.script = script
+        before_it = stub.seen.requests
+        options = {"queries": 3, "hypothetical": True, "decompose": True, "search_rounds": 2}
+        answer = ask(started, conversation_id=conversation, options=options)
+    assert stub.seen.requests - before_it == asked
+    assert answer["degraded"][-1] == "generator"
+    assert answer["citations"]
+    assert answer["timings_ms"]["total"] < longest * 1000
+
+
+@pytest.mark.parametrize(
     "script",
     [
         Script(drop_after=3, tokens=SAID * 3),
@@ -131,6 +155,17 @@ def test_a_failure_after_it_ends_in_an_error_and_never_in_an_answer(
     assert names[-1] == "error"
     assert "delta" in names
     assert "answer" not in names
+
+
+def test_an_answer_that_is_cut_tells_so_in_openais_protocol(served: Running, stub: VllmStub) -> None:
+    well_again(served, stub)
+    stub.script = Script(tokens=(*SAID, "It"), finish_reason="length")
+    body = {"model": "openbook", "messages": [{"role": "user", "content": QUESTION}]}
+    with served.client(served.admin_secret) as client:
+        (choice,) = client.post("/v1/chat/completions", json=body).json()["choices"]
+        told = client.post("/v1/chat/completions", json=body | {"stream": True})
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("length", "".join(SAID).strip())
+    assert '"finish_reason": "length"' in told.text
 
 
 def test_a_server_that_failed_five_times_is_left_alone(tmp_path: Path, sqlite_template: Path, stub: VllmStub) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.generators.vllm import VllmGenerator
-from generation.model_server import ANSWER_BYTES, Timeouts, windows_in
+from generation.liveness import Timeouts
+from generation.model_server import ANSWER_BYTES, windows_in
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.breaker import Breaker
 from tests.contracts.generator import GeneratorContract
@@ -153,7 +154,7 @@ def test_endless_output_is_cut_at_the_asked_number_of_pieces() -> None:
         events = ask(stub, request(max_tokens=20))
         assert stub.wait_until(lambda seen: seen.aborted == 1 and seen.active == 0)
     assert text_of(events) == "word " * 20
-    assert events[-1] == Usage(10, 20)
+    assert events[-1] == Usage(10, 20, cut=True)
 
 
 def test_endless_output_is_cut_at_its_size() -> None:
@@ -345,13 +346,82 @@ def test_a_process_that_is_stopped_is_noticed_before_anything_is_written() -> No
     async def use(generator: VllmGenerator) -> None:
         with pytest.raises(GeneratorUnavailable):
             await generator.fitted(long_request())
-        with pytest.raises(GeneratorUnavailable):
+        with pytest.raises(GeneratorUnavailable, match="says nothing"):
             _ = [event async for event in generator.stream(request())]
 
-    breaker = Breaker(failures_to_open=2)
     with VllmStub(Script(mute=True)) as stub:
-        with_generator(stub, use, replace(PATIENT, head=0.3), breaker)
-    assert breaker.is_open
+        with_generator(stub, use, replace(PATIENT, head=0.3))
+    assert stub.seen.connections == 1
+
+
+def test_a_probe_is_fitted_too_and_a_refusal_shows_that_the_server_is_well() -> None:
+    """A server refuses what passes its window, as vLLM does; a probe that is refused would never close the breaker."""
+    now = 0.0
+    breaker = Breaker(failures_to_open=5, probe_seconds=15, clock=lambda: now)
+    strict = Script(
+        window=1800,
+        count=words,
+        choose=lambda body: Script(status=400) if words(body) + body["max_tokens"] > 1800 else None,
+    )
+
+    async def use(generator: VllmGenerator) -> None:
+        nonlocal now
+
+        async def answer() -> list[GeneratorEvent]:
+            asked = await generator.fitted(long_request())
+            return [event async for event in generator.stream(asked)]
+
+        assert await answer()
+        stub.script = replace(strict, status=500, choose=None)
+        for _ in range(5):
+            with pytest.raises(GeneratorUnavailable):
+                await answer()
+        stub.script = strict
+        with pytest.raises(GeneratorUnavailable, match="rests"):
+            await answer()
+        now = 15.0
+        assert await answer()
+        assert not breaker.is_open
+        for _ in range(5):
+            breaker.failed()
+        now = 60.0
+        with pytest.raises(GeneratorUnavailable, match="400"):
+            _ = [event async for event in generator.stream(long_request())]
+        assert not breaker.is_open
+
+    with VllmStub(strict) as stub:
+        with_generator(stub, use, breaker=breaker)
+
+
+def test_a_short_rewriting_is_cut_to_the_window_and_keeps_its_end() -> None:
+    async def use(generator: VllmGenerator) -> str:
+        return await generator.complete("Rewrite.", "Paris is a city. " * 2000 + "How old is it?", 50)
+
+    for count in (words, None):
+        with VllmStub(Script(window=1800, count=count)) as stub:
+            assert with_generator(stub, use)
+        (body,) = stub.seen.bodies
+        assert words(body) + body["max_tokens"] <= 1800
+        assert body["messages"][-1]["content"].endswith("How old is it?")
+
+
+def test_a_short_rewriting_is_not_asked_for_while_the_server_says_nothing() -> None:
+    async def use(generator: VllmGenerator) -> None:
+        with pytest.raises(GeneratorUnavailable, match="Timeout"):
+            await generator.complete("Rewrite.", "How old is it?", 50)
+        with pytest.raises(GeneratorUnavailable, match="says nothing"):
+            await generator.complete("Rewrite.", "How old is it?", 50)
+
+    with VllmStub(Script(hang_after=1, tokens=("", "late"))) as stub:
+        with_generator(stub, use, replace(PATIENT, silence=0.3, connect=0.2))
+    assert stub.seen.requests == 1
+
+
+@pytest.mark.parametrize("reason", ["length", "stop"])
+def test_a_text_that_the_server_cut_is_told_apart(reason: str) -> None:
+    said = b'data: {"choices":[{"delta":{"content":"Paris"},"finish_reason":"%s"}]}\n\ndata: [DONE]\n\n'
+    with VllmStub(Script(raw=said % reason.encode())) as stub:
+        assert ask(stub)[-1] == Usage(10, 1, cut=reason == "length")
 
 
 def test_an_adapter_is_asked_for_by_its_name_and_one_that_is_gone_is_told_apart() -> None:
