@@ -5,7 +5,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import cast
@@ -210,11 +210,18 @@ class SafeHeaders:
 
 
 class Server(uvicorn.Server):
-    """uvicorn that tells open streams of its end while they can still say so."""
+    """uvicorn that says when it is reached, and tells open streams of its end while they can still say so."""
 
-    def __init__(self, config: uvicorn.Config, state: App) -> None:
+    def __init__(self, config: uvicorn.Config, state: App, reached: Callable[[], None]) -> None:
         super().__init__(config)
         self._state = state
+        self._reached = reached
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._reached()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -236,8 +243,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def new_server(services: Services, app: FastAPI) -> Server:
-    """A server of the app on the settings' address, with its own guards against slow and silent clients."""
+def new_server(services: Services, app: FastAPI, reached: Callable[[], None] = lambda: None) -> Server:
+    """A server of the app on the settings' address, with its own guards against slow and silent clients.
+
+    `reached` is called once it listens.
+    """
     settings = services.settings
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     connections = max(64, min(open_files - _OWN_FILES, _CONNECTIONS_MOST))
@@ -258,13 +268,16 @@ def new_server(services: Services, app: FastAPI) -> Server:
         timeout_graceful_shutdown=round(settings.shutdown_seconds),
         h11_max_incomplete_event_size=HEADER_BYTES,
     )
-    return Server(config, cast("App", app.state.openbook))
+    return Server(config, cast("App", app.state.openbook), reached)
 
 
-def run(services: Services, sockets: Sequence[socket.socket] = ()) -> None:
-    """Serve until SIGTERM or SIGINT, on the settings' address or on sockets that are bound already."""
+def run(services: Services, sockets: Sequence[socket.socket] = (), reached: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT, on the settings' address or on sockets that are bound already.
+
+    `reached` is called once it listens.
+    """
     app = create_app(services)
-    server = new_server(services, app)
+    server = new_server(services, app, reached)
     if services.settings.metrics_port is not None:
         figures = cast("App", app.state.openbook).metrics.registry
         start_http_server(services.settings.metrics_port, services.settings.host, figures)

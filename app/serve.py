@@ -5,10 +5,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
-from app import data_folder, worker
+from app import browser, data_folder, worker
 from app.auth import ensure_admin
 from app.client import Client, client_of
 from app.main import Server, create_app, new_server, run
@@ -22,18 +23,21 @@ _OWN_START_SECONDS = 60.0
 _OWN_REQUESTS_PER_MINUTE = 1_000_000
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; raises DataFolderHeld when another service has the data folder."""
+def serve(settings: Settings, *, may_open_browser: bool = True) -> None:
+    """Serve until SIGTERM or SIGINT; raises DataFolderHeld when another service has the data folder.
+
+    The first start opens its login link in the browser, where that may be and a person is there to see it.
+    """
     url = f"http://{_reachable(settings.host)}:{settings.port}"
     with data_folder.hold(settings.data_dir, url):
         services = build(settings)
         try:
-            _prepare(services, url)
+            link = _prepare(services, url)
             supervisor = worker.Supervisor(services) if settings.embedded_worker else None
             if supervisor is not None:
                 supervisor.start()
             try:
-                run(services)
+                run(services, reached=_reached(link if may_open_browser else None))
             finally:
                 if supervisor is not None:
                     supervisor.stop(settings.shutdown_seconds)
@@ -71,18 +75,25 @@ def own_service(settings: Settings) -> Generator[Client]:
             close(services)
 
 
-def _prepare(services: Services, url: str) -> None:
-    """Bring the folder and the database up to date, and tell who starts for the first time how to log in."""
+def _reached(link: str | None) -> Callable[[], None]:
+    """What to do once the service can be reached."""
+    return partial(browser.show, link) if link is not None and browser.is_seen() else lambda: None
+
+
+def _prepare(services: Services, url: str) -> str | None:
+    """Bring the folder and the database up to date, and tell who starts for the first time how to log in; its link."""
     first_start = _ensure_default(services)
     admin = ensure_admin(services)
+    link = None if admin.login is None else f"{url}{admin.login}"
     print(f"Openbook answers at {url}")  # noqa: T201  # to whoever started it, not to the log
-    if admin.login is not None:
+    if link is not None:
         key_file = services.settings.data_dir / "admin.key"
-        print(f"Log in once, within the hour: {url}{admin.login}")  # noqa: T201
+        print(f"Log in once, within the hour: {link}")  # noqa: T201
         print(f"The admin key, kept in {key_file}: {admin.secret}")  # noqa: T201
     sys.stdout.flush()
     if first_start and services.settings.samples:
         _add_samples(services)
+    return link
 
 
 def _ensure_default(services: Services) -> bool:

@@ -17,13 +17,14 @@ commands = typer.Typer()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; OPENBOOK_HOST otherwise.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; OPENBOOK_PORT otherwise.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the first start's login link, where there is a screen.")] = True,
 ) -> None:
     """Run the service, and its worker beside it, until told to stop."""
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings_of_environment().model_copy(update=given)
     configure_logging(settings)
     with explained():
-        serve_until_stopped(settings)
+        serve_until_stopped(settings, may_open_browser=browser)
 
 
 @commands.command(name="worker")

@@ -39,8 +39,7 @@ def stop():
         time.sleep(0.05)  # a request is counted once its reply is out
     print("counted")
     os.kill(os.getpid(), signal.SIGTERM)
-threading.Timer(0.5, stop).start()
-run(services, [listener])
+run(services, [listener], lambda: threading.Thread(target=stop).start())
 close(services)
 print("closed")
 """

@@ -12,7 +12,7 @@ from app.wiring import Services
 def test_the_first_start_alone_prints_the_admin_key_and_a_login_link(
     tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def not_run(_: object) -> None: ...
+    def not_run(*_: object, **__: object) -> None: ...
 
     monkeypatch.setattr("app.serve.run", not_run)
     (tmp_path / "openbook.db").write_bytes(sqlite_template.read_bytes())
@@ -34,7 +34,7 @@ def test_it_starts_while_the_embedding_server_is_away(
 ) -> None:
     ready: list[str] = []
 
-    def run(services: Services) -> None:
+    def run(services: Services, **_: object) -> None:
         ready.extend(services.collections.ids())
 
     monkeypatch.setattr("app.serve.run", run)
