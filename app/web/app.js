@@ -20,7 +20,7 @@ async function enter(reason) {
   const trouble = el("div", { class: "trouble", role: "alert" });
   const fail = (problem) => {
     if (problem.status === 401) return enter("login.ended").catch(unreachable);
-    trouble.replaceChildren(el("p", {}, problem.message), iconButton("close", "close", () => trouble.replaceChildren()));
+    trouble.replaceChildren(el("p", { t: () => problem.message }), iconButton("close", "close", () => trouble.replaceChildren()));
     if (!(problem.status >= 0)) throw problem; // ours, not the service's: leave it to the console
   };
   if (here().parts[0] === "login-failed") rename("");
@@ -103,13 +103,24 @@ function menu(session, fail) {
 }
 
 function languageButton(extra) {
-  const turn = () => switchLanguage().then(respeak, unreachable);
+  const turn = () => speakAnew().catch(unreachable);
   return el("button", { type: "button", class: `quiet language ${extra}`, t: "language", "t-title": "language.label", onclick: turn });
+}
+
+/** Turns to the other language: what stands is said again, and what the service tells is written anew. */
+async function speakAnew() {
+  await switchLanguage();
+  if (!shell) return respeak();
+  const focused = document.activeElement;
+  respeak([...shell.opened.values()].map(({ node }) => node));
+  shell.context.changed();
+  await route();
+  focused.focus();
 }
 
 function unreachable(problem) {
   root.replaceChildren(el("main", { class: "login" }, el("div", { class: "login-card" },
-    el("p", { role: "alert" }, problem.message), el("button", { type: "button", class: "primary", t: "retry", onclick: start }))));
+    el("p", { role: "alert", t: () => problem.message }), el("button", { type: "button", class: "primary", t: "retry", onclick: start }))));
 }
 
 function start() {

@@ -4,8 +4,8 @@ import { path, request, sendFile } from "../core/api.js";
 import { confirmed, shown } from "../core/dialog.js";
 import { announce, el, iconButton, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { figure, t } from "../core/strings.js";
-import { card, every, facts, fileButton, hint, moment, reason, repeatedly } from "./parts.js";
+import { figure, reason, t } from "../core/strings.js";
+import { card, every, facts, fileButton, hint, moment, repeatedly } from "./parts.js";
 
 const KINDS = ["email", "phone", "iban", "card", "id", "ip"];
 const REFRESH_MS = 2000;

@@ -1,12 +1,13 @@
 /** One document whole: its facts, its passages as the system sees them, its versions, and what can be done with it. */
 
 import { path, request, upload } from "../core/api.js";
+import { copied } from "../core/clipboard.js";
 import { asked, confirmed, shown } from "../core/dialog.js";
-import { announce, el, iconButton, wordButton } from "../core/dom.js";
+import { announce, el, iconButton, say, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { address, go } from "../core/router.js";
-import { bytes, figure, known, t } from "../core/strings.js";
-import { card, facts, fileButton, hint, languageName, moment, reason } from "./parts.js";
+import { bytes, figure, known, reason, t } from "../core/strings.js";
+import { card, facts, fileButton, hint, languageName, moment } from "./parts.js";
 import { passagesPart } from "./passages.js";
 import { versionsPart } from "./versions.js";
 
@@ -66,14 +67,13 @@ function notes(found, act) {
 function factsPart(found) {
   const counts = Object.entries(found.counts);
   const languages = counts.filter(([step]) => step.startsWith("chunks_")).map(([step, count]) => `${languageName(step.slice(7))} ${figure(count)}`);
-  const copy = () => navigator.clipboard.writeText(found.sha256).then(() => announce(t("copied")));
   return card("document.facts", facts([
     ["admin.collection", found.collection], ["admin.size", bytes(found.size)], ["document.kind", found.media_type],
     ["document.pages", found.pages && figure(found.pages)], ["document.passages", found.chunks && figure(found.chunks)],
     ["document.language", languages.length > 1 ? languages.join(", ") : found.language && languageName(found.language)],
     ["document.effective", moment(found.effective_at)], ["document.uploaded", moment(found.created_at)], ["admin.updated", moment(found.updated_at)],
     ...counts.filter(([step]) => !step.startsWith("chunks_")).map(([step, count]) => [known(`counts.${step}`) ? `counts.${step}` : [step.replaceAll("_", " ")], figure(count)]),
-    [["SHA-256"], [el("code", {}, `${found.sha256.slice(0, 12)}…`), iconButton("copy", "document.copy-hash", copy)]]]));
+    [["SHA-256"], [el("code", {}, `${found.sha256.slice(0, 12)}…`), iconButton("copy", "document.copy-hash", () => copied(found.sha256))]]]));
 }
 
 /** A value as it is typed: text as it is, unless it would be read as something else. */
@@ -109,9 +109,7 @@ async function edited(entries, base) {
   const save = async (event) => {
     event.preventDefault();
     const all = [...rows.children].map((row) => [...row.querySelectorAll("input")].map(({ value }) => value.trim())).map(([key, value]) => [key, read(value)]);
-    await request("PATCH", base, { metadata: Object.fromEntries(all) }).then(() => event.target.closest("dialog").close("yes"), (problem) => {
-      trouble.textContent = problem.message;
-    });
+    await request("PATCH", base, { metadata: Object.fromEntries(all) }).then(() => event.target.closest("dialog").close("yes"), (problem) => say(trouble, () => problem.message));
   };
   const form = el("form", { onsubmit: save }, hint("metadata.hint"), rows, trouble,
     el("div", { class: "row end" }, wordButton("new", "metadata.add", () => add(["", ""]).focus()), el("button", { class: "primary", t: "save" })));

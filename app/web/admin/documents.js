@@ -4,9 +4,9 @@ import { path, request } from "../core/api.js";
 import { el, iconButton, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { address } from "../core/router.js";
-import { bytes } from "../core/strings.js";
+import { bytes, reason } from "../core/strings.js";
 import { deleteDocument, documentPage } from "./document.js";
-import { every, hint, moment, reason, repeatedly } from "./parts.js";
+import { every, hint, moment, repeatedly } from "./parts.js";
 import { uploadZone } from "./uploads.js";
 
 const PAGE = 50;

@@ -1,6 +1,7 @@
 /** The view of the keys: who may ask, made with a role and collections, shown once, revoked. */
 
 import { path, request } from "../core/api.js";
+import { copied } from "../core/clipboard.js";
 import { confirmed, shown } from "../core/dialog.js";
 import { announce, el, iconButton, wordButton } from "../core/dom.js";
 import { t } from "../core/strings.js";
@@ -45,8 +46,7 @@ function makeForm(limits, load, fail) {
 /** The key itself: the service keeps only its hash, so it is seen here or never. */
 function secret(made) {
   const field = el("input", { class: "secret", readonly: true, value: made.key, "t-aria-label": "keys.secret" });
-  const copy = () => navigator.clipboard.writeText(made.key).then(() => announce(t("copied")), () => field.select());
-  return shown(["keys.made", made], el("p", { t: "keys.once" }), el("div", { class: "row" }, field, wordButton("copy", "copy", copy)));
+  return shown(["keys.made", made], el("p", { t: "keys.once" }), el("div", { class: "row" }, field, wordButton("copy", "copy", () => copied(made.key))));
 }
 
 function row(key, own, act) {

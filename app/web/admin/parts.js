@@ -3,7 +3,7 @@
 import { pages } from "../core/api.js";
 import { el } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { known, t, when } from "../core/strings.js";
+import { t, when } from "../core/strings.js";
 
 /** Small, soft words by key. */
 export const hint = (words, extra = {}) => el("p", { class: "hint", t: words, ...extra });
@@ -26,7 +26,7 @@ export function facts(pairs) {
 }
 
 /** A moment as the page writes it. */
-export const moment = (iso) => iso && el("time", { datetime: iso }, when(iso));
+export const moment = (iso) => iso && el("time", { datetime: iso, t: () => when(iso) });
 
 /** A label that looks like a button and chooses files. */
 export function fileButton(id, words, take, extra = {}) {
@@ -44,11 +44,6 @@ export async function every(address) {
   const found = [];
   for await (const some of pages(address)) found.push(...some);
   return found;
-}
-
-/** A failure's reason, and what to do about it, before the service's own words. */
-export function reason({ code, message }) {
-  return [known(`why.${code}`) && t(`why.${code}`), message ?? code].filter(Boolean).join(" · ");
 }
 
 /** A language's name in the language of the page. */

@@ -21,7 +21,14 @@ export function passagesPart(found, fail) {
 function reader(id, limit) {
   const state = { chunks: [], done: false, more };
   let cursor = "";
-  async function more() {
+  let last = Promise.resolve();
+  /** One after the other: two at once would read the same. */
+  function more() {
+    last = last.catch(() => {}).then(next);
+    return last;
+  }
+  async function next() {
+    if (state.done) return [];
     const page = await request("GET", `${path`/v1/documents/${id}/chunks`}?limit=${limit}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     cursor = page.next_cursor;
     state.done = !cursor;

@@ -1,6 +1,6 @@
 /** Uploading: files and folders by drop or choice, each with its progress until it is ready, and its error in words. */
 
-import { path, request, upload } from "../core/api.js";
+import { path, Problem, request, upload } from "../core/api.js";
 import { announce, el, iconButton, say } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { address } from "../core/router.js";
@@ -174,7 +174,7 @@ async function send(batch, ended) {
 
 /** What the service says of one file that was sent. */
 function taken(one, entry, ended) {
-  if (entry.problem) one.fail({ message: entry.problem.detail, type: entry.problem.type });
+  if (entry.problem) one.fail(new Problem(entry.problem.status, entry.problem));
   else {
     Object.assign(one, { document: entry.id, job: entry.job_id });
     if (one.cancelled) return one.cancel();
@@ -209,7 +209,7 @@ function progress(one, job) {
   if (!job) one.done("gone");
   else if (job.status === "queued") one.at("queued");
   else if (job.status === "running") one.at(job.stage === "publish" ? "publish" : "parse", job.progress);
-  else if (job.status === "failed") one.fail({ message: job.error?.message, type: job.error?.code ?? "" });
+  else if (job.status === "failed") one.fail(new Problem(500, { type: job.error?.code, detail: job.error?.message }));
   else one.done(job.status === "cancelled" ? "cancelled" : job.version_status);
 }
 
@@ -220,7 +220,7 @@ function uploadRow(one, { retry, ended }) {
   const bar = el("progress", { max: 1, value: 0, "t-aria-label": ["upload.progress", { name: file.name }] });
   const stop = iconButton("close", ["upload.cancel", { name: file.name }], () => one.cancel());
   const extra = el("div", { class: "upload-extra" });
-  const node = el("li", {}, el("span", { class: "upload-name" }, folder && el("span", { class: "hint" }, `${folder}/`), file.name, " ", el("span", { class: "hint" }, bytes(file.size))), state, stop, bar, extra);
+  const node = el("li", {}, el("span", { class: "upload-name" }, folder && el("span", { class: "hint" }, `${folder}/`), file.name, " ", el("span", { class: "hint", t: () => bytes(file.size) })), state, stop, bar, extra);
   const show = (name, is, kept, words, ...more) => {
     Object.assign(one, { state: name, ended: is });
     node.className = `upload ${kept}`;
@@ -240,12 +240,12 @@ function uploadRow(one, { retry, ended }) {
       show(outcome, true, ["cancelled", "gone"].includes(outcome) ? "" : "good", `upload.${outcome}`, ...more);
     },
     /** Says what went wrong and what to do; a file that wants a password can be given one, most others can be tried again. */
-    fail({ message, type }) {
-      const code = type.split(":").at(-1);
+    fail(problem) {
+      const { code, detail } = problem;
       one.hopeless = HOPELESS.includes(code);
       const more = code === "password_required" ? [passwordForm(one, retry)] : one.hopeless ? [] : [again()];
-      if (known(`why.${code}`)) show("failed", true, "bad", `why.${code}`, el("p", { class: "hint" }, message ?? ""), ...more);
-      else show("failed", true, "bad", ["upload.failed", { reason: message || code }], ...more);
+      if (known(`problem.${code}`)) show("failed", true, "bad", `problem.${code}`, el("p", { class: "hint" }, detail), ...more);
+      else show("failed", true, "bad", () => t("upload.failed", { reason: problem.message }), ...more);
     },
     /** What is being sent is stopped once the service has named its job. */
     cancel() {

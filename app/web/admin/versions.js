@@ -3,8 +3,8 @@
 import { path, request } from "../core/api.js";
 import { shown } from "../core/dialog.js";
 import { announce, el, wordButton } from "../core/dom.js";
-import { bytes, figure, t } from "../core/strings.js";
-import { card, every, hint, moment, reason } from "./parts.js";
+import { bytes, figure, reason, t } from "../core/strings.js";
+import { card, every, hint, moment } from "./parts.js";
 
 /** The versions that are kept, newest first. */
 export function versionsPart(found, act) {

@@ -1,7 +1,7 @@
 /** Shows an answer: its text with marks, weak sentences with their doubts in words, its sources; or an abstention. */
 
 import { path, request } from "../core/api.js";
-import { el, say } from "../core/dom.js";
+import { el } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { duration, known, t } from "../core/strings.js";
 import { built, WEAK } from "./rendering.js";
@@ -81,20 +81,17 @@ function facts(answer) {
   const line = el("p", { class: "facts" });
   const by = answer.generator === "extractive" ? "answer.extractive" : ["answer.generated", { generator: answer.generator }];
   if (!answer.abstained) line.append(el("span", { t: by }));
-  if (answer.timings_ms?.total !== undefined) line.append(el("span", {}, duration(answer.timings_ms.total)));
+  if (answer.timings_ms?.total !== undefined) line.append(el("span", { t: () => duration(answer.timings_ms.total) }));
   if (answer.degraded.length) {
-    const parts = answer.degraded.map((part) => (known(`degraded.${part}`) ? t(`degraded.${part}`) : part)).join(", ");
-    line.append(el("span", { class: "degraded", t: ["answer.degraded", { parts }] }));
+    const parts = () => answer.degraded.map((part) => (known(`degraded.${part}`) ? t(`degraded.${part}`) : part)).join(", ");
+    line.append(el("span", { class: "degraded", t: () => t("answer.degraded", { parts: parts() }) }));
   }
   return line;
 }
 
-/** A failed or stopped answer: what happened, and a way on. */
+/** A failed or stopped answer: what happened, as `say` takes it, and a way on. */
 export function brokenOff(words, retry) {
-  const note = el("p", {});
-  if (typeof words === "string") note.textContent = words;
-  else say(note, words);
-  return el("div", { class: "broken", role: "alert" }, note,
+  return el("div", { class: "broken", role: "alert" }, el("p", { t: words }),
     el("button", { type: "button", class: "quiet asks", onclick: retry }, icon("retry"), el("span", { t: "retry" })));
 }
 

@@ -79,7 +79,7 @@ export function conversationList(left, changed, fail) {
   const row = (conversation) => {
     const { id, title } = conversation;
     const entry = el("li", { "data-id": id },
-      el("a", { href: address("c", id), title }, el("span", {}, title), el("time", { datetime: conversation.updated_at }, when(conversation.updated_at))),
+      el("a", { href: address("c", id), title }, el("span", {}, title), el("time", { datetime: conversation.updated_at, t: () => when(conversation.updated_at) })),
       iconButton("dots", ["conversations.actions", { title }], (event) => open(conversation, entry, event.currentTarget), { "aria-haspopup": "true" }));
     return entry;
   };

@@ -1,6 +1,7 @@
 /** Builds elements from an answer's tree: a closed set of kinds, their words as text nodes. What it does not know is left out. */
 
-import { announce, el, iconButton } from "../core/dom.js";
+import { copied } from "../core/clipboard.js";
+import { el, iconButton } from "../core/dom.js";
 import { t } from "../core/strings.js";
 
 /** Below this support a sentence is shown as weak. */
@@ -119,12 +120,11 @@ function peek(mark, source) {
 /** A button that copies what `words()` gives, and says so. */
 export function copyButton(words, label) {
   const copy = async () => {
-    await navigator.clipboard.writeText(words());
-    announce(t("copied"));
-    button.replaceWith(copied);
-    setTimeout(() => copied.replaceWith(button), 1500);
+    if (!(await copied(words()))) return;
+    button.replaceWith(done);
+    setTimeout(() => done.replaceWith(button), 1500);
   };
   const button = iconButton("copy", label, copy);
-  const copied = iconButton("ok", "copied", undefined, { class: "icon-button done" });
+  const done = iconButton("ok", "copied", undefined, { class: "icon-button done" });
   return button;
 }

@@ -3,12 +3,13 @@
 import { pages, path, request } from "../core/api.js";
 import { el, iconButton, say, sayAs } from "../core/dom.js";
 import { icon } from "../core/icons.js";
+import { brokenOff } from "./answer.js";
 
 const ZOOMS = [1, 1.5, 2, 3];
 const BOXES = 100;
 
-/** The panel. `changed(open)` is called when it opens or closes. */
-export function sourcePanel(changed) {
+/** The panel. `changed(open)` is called when it opens or closes, `fail(problem)` when a source could not be read. */
+export function sourcePanel(changed, fail) {
   const heading = el("h2", { id: "source-title", tabindex: "-1" });
   const content = el("div", { class: "source-content", tabindex: 0, role: "region", "aria-labelledby": "source-title" });
   const count = el("span", { class: "hint" });
@@ -38,9 +39,15 @@ export function sourcePanel(changed) {
       node.hidden = false;
       changed(true);
       if (!steps.contains(document.activeElement)) heading.focus({ preventScroll: true });
-      const [document_, found] = await Promise.all([readDocument(source.document.id), findChunk(source)]);
-      if (turn !== shown) return; // another source was opened meanwhile
-      content.replaceChildren(...body(source, document_, found));
+      try {
+        const [document_, found] = await Promise.all([readDocument(source.document.id), findChunk(source)]);
+        if (turn !== shown) return; // another source was opened meanwhile
+        content.replaceChildren(...body(source, document_, found));
+      } catch (problem) {
+        if (turn === shown) content.replaceChildren(brokenOff(() => problem.message, () => panel.open(source, from)));
+        if (problem.status !== 0) fail(problem);
+        return;
+      }
       content.scrollTop = 0;
       content.querySelector("mark")?.scrollIntoView({ block: "center" });
       if (source.page !== null) content.scrollTop = 0;

@@ -1,8 +1,9 @@
 /** One question with its answer, and what can be done with it. */
 
 import { path, request } from "../core/api.js";
+import { copied } from "../core/clipboard.js";
 import { asked as askedFor } from "../core/dialog.js";
-import { announce, el, iconButton } from "../core/dom.js";
+import { announce, el, iconButton, sayAs } from "../core/dom.js";
 import { address } from "../core/router.js";
 import { t } from "../core/strings.js";
 import { answerBody, rate, withCitations } from "./answer.js";
@@ -37,10 +38,10 @@ function actions({ answer, rating }, asked, { again, edit, fail }) {
   const share = async (event) => {
     const button = event.currentTarget;
     await request("POST", path`/v1/answers/${answer.id}/share`);
-    await navigator.clipboard.writeText(`${location.origin}/${address("a", answer.id)}`);
+    if (!(await copied(`${location.origin}/${address("a", answer.id)}`))) return;
     announce(t("share.copied"));
     button.classList.add("done");
-    button.title = t("share.copied");
+    sayAs(button, "title", "share.copied");
     toast(button, "share.copied");
   };
   const explain = async () => (await import("./why.js")).showWhy(answer, asked); // few ask: it is loaded then

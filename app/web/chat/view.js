@@ -18,8 +18,8 @@ const NEAR_END = 120; // pixels from the end within which the reader is taken al
 
 /** The view; the context's `fail` hears what no answer can show, such as a session's end. */
 export function open({ session, fail }) {
-  const panel = sourcePanel((shown) => node.classList.toggle("with-source", shown));
-  const look = (source, from) => panel.open(source, wayBack(from)).catch(fail);
+  const panel = sourcePanel((shown) => node.classList.toggle("with-source", shown), fail);
+  const look = (source, from) => panel.open(source, wayBack(from));
   const tabs = new BroadcastChannel("openbook");
   const tell = (id = conversation) => tabs.postMessage(id);
   const list = conversationList((id) => id === conversation && go(""), () => tell(), fail);
@@ -212,7 +212,7 @@ export function open({ session, fail }) {
       }
       if (follow) toEnd();
     }
-    throw new Problem(0, { detail: t("problem.ended") });
+    throw new Problem(0, { type: "ended" });
   }
 
   function breakOff(turn, question, scope, problem) {
@@ -223,7 +223,7 @@ export function open({ session, fail }) {
       composer.focus();
       ask(question, scope);
     };
-    turn.body.append(brokenOff(problem.name === "AbortError" ? ["chat.stopped"] : problem.message, again));
+    turn.body.append(brokenOff(problem.name === "AbortError" ? "chat.stopped" : () => problem.message, again));
     if (problem.status === 401) fail(problem);
   }
 

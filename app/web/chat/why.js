@@ -17,7 +17,7 @@ export async function showWhy(answer, asked) {
     const found = await request("POST", "/v1/search", { query: answer.question, ...asked, k: LOOKED_AT });
     place.replaceChildren(evidence(answer), stages(answer.timings_ms), trace(answer.trace ?? []), passages(answer, found.hits), el("p", { class: "hint", t: "why.search" }));
   } catch (problem) {
-    place.replaceChildren(evidence(answer), stages(answer.timings_ms), el("p", { class: "problem" }, problem.message));
+    place.replaceChildren(evidence(answer), stages(answer.timings_ms), el("p", { class: "problem", t: () => problem.message }));
   }
   await closed;
 }

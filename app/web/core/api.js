@@ -1,18 +1,19 @@
 /** Speaks to the service: JSON requests, streams of server-sent events, uploads, and problems in words. */
 
-import { t } from "./strings.js";
+import { reason, t } from "./strings.js";
 
-/** What went wrong, in the service's words where it had any; status 0 means that nothing came back. */
+/** What went wrong: its stable code, and the service's words where it had any; status 0 means that nothing came back. */
 export class Problem extends Error {
   constructor(status, body = {}, retryAfter = 0) {
-    super(words(status, body));
-    Object.assign(this, { status, type: body.type ?? "", retryAfter, requestId: body.request_id ?? "" });
+    super();
+    const code = status === 401 ? "not_authenticated" : (body.type ?? (status === 0 ? "lost" : "")).split(":").at(-1);
+    Object.assign(this, { status, code, detail: body.detail || body.title || "", retryAfter, requestId: body.request_id ?? "" });
   }
-}
 
-function words(status, body) {
-  if (status === 401) return t("problem.401");
-  return body.detail || body.title || (status === 0 && t("problem.lost")) || t("problem.other", { status });
+  /** In the language that the page speaks now. */
+  get message() {
+    return reason({ code: this.code, message: this.detail }) || t("problem.other", { status: this.status });
+  }
 }
 
 function refusal(status, text, retryAfter) {

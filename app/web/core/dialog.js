@@ -4,8 +4,8 @@ import { el, iconButton } from "./dom.js";
 
 /** Shows children under a title until closed; gives the dialog's return value ("" when it was dismissed). */
 export function shown(title, ...children) {
-  const dialog = el("dialog", { "aria-labelledby": "dialog-title", closedby: "any" },
-    el("header", { class: "row" }, el("h2", { id: "dialog-title", t: title }), iconButton("close", "close", () => dialog.close(""))),
+  const dialog = el("dialog", { "t-aria-label": title, closedby: "any" },
+    el("header", { class: "row" }, el("h2", { t: title }), iconButton("close", "close", () => dialog.close(""))),
     ...children);
   document.body.append(dialog);
   dialog.showModal();

@@ -3,7 +3,7 @@
 import { icon } from "./icons.js";
 import { t } from "./strings.js";
 
-/** el("button", {class: "quiet", t: "chat.send", onclick}, ...children); `t*` props are translated now and on a switch. */
+/** el("button", {class: "quiet", t: "chat.send", onclick}, ...children); `t*` props are words as `say` takes them. */
 export function el(name, props = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(props)) {
@@ -17,12 +17,12 @@ export function el(name, props = {}, ...children) {
   return node;
 }
 
-/** Sets an element's words by key, or by [key, values]. */
+/** Sets an element's words by key, by [key, values] or by what a function gives; they are said anew when the language changes. */
 export function say(node, words) {
   sayAs(node, "text", words);
 }
 
-/** Sets an attribute's words by key, or by [key, values]. */
+/** Sets an attribute's words, given in the same ways. */
 export function sayAs(node, attribute, words) {
   node.said = { ...node.said, [attribute]: [words].flat() };
   node.toggleAttribute("data-said", true);
@@ -31,14 +31,15 @@ export function sayAs(node, attribute, words) {
 
 function speak(node) {
   for (const [attribute, [key, values]] of Object.entries(node.said ?? {})) {
-    if (attribute === "text") node.textContent = t(key, values);
-    else node.setAttribute(attribute, t(key, values));
+    const words = typeof key === "function" ? key() : t(key, values);
+    if (attribute === "text") node.textContent = words;
+    else node.setAttribute(attribute, words);
   }
 }
 
-/** Says everything on the page again, after the language changed. */
-export function respeak() {
-  document.querySelectorAll("[data-said]").forEach(speak);
+/** Says everything on the page again, and in `views` that are off it just now, after the language changed. */
+export function respeak(views = []) {
+  for (const root of [document, ...views]) root.querySelectorAll("[data-said]").forEach(speak);
 }
 
 /** A button that shows only an icon; its words are its label and its tooltip. */

@@ -31,7 +31,7 @@ export function loginView(reason, entered) {
       await entered();
     } catch (problem) {
       if (problem.status === 401 || problem.status === 422) say(trouble, "login.wrong");
-      else trouble.textContent = problem.message;
+      else say(trouble, () => problem.message);
       key.select();
     }
   };

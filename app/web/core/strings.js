@@ -17,6 +17,12 @@ export function known(key) {
   return key in words;
 }
 
+/** What went wrong by its stable code, then in the service's own words, which are English. */
+export function reason({ code, message }) {
+  const words = known(`problem.${code}`) ? t(`problem.${code}`) : "";
+  return [words, message || (words ? "" : code)].filter(Boolean).join(" · ");
+}
+
 /** The language that the page speaks now. */
 export function language() {
   return current;

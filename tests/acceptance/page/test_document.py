@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import PATIENCE_MS, Watched, wait_until_read
@@ -60,6 +61,53 @@ def test_the_passages_of_a_pdf_stand_on_its_pages_with_their_boxes(inside: Watch
     page.keyboard.press("Enter")
     expect(page.get_by_role("img", name="Page 4 of Expenses policy")).to_be_visible()
     expect(page.get_by_role("button", name="Next page")).to_be_disabled()
+    inside.assert_clean()
+
+
+def test_a_page_that_is_left_while_its_passages_are_read_shows_each_passage_once(
+    inside: Watched, samples: Service
+) -> None:
+    page = inside.page
+    with samples.client() as client:
+        [told] = client.get("/v1/documents", params={"q": "expenses"}).json()["items"]
+        chunk = client.get(f"/v1/documents/{told['id']}/chunks").json()["items"][0]
+    per_page, last = 2, 700
+    chunks = [
+        chunk | {"id": str(n), "ordinal": n, "text": f"Passage {n}.", "pages": [n // per_page + 1], "boxes": []}
+        for n in range(per_page * last)
+    ]
+    held: list[Route] = []
+
+    def page_of_chunks(start: int, limit: int) -> dict[str, Any]:
+        more = start + limit < len(chunks)
+        return {"items": chunks[start : start + limit], "next_cursor": str(start + limit) if more else None}
+
+    def reply(route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        route.fulfill(json=page_of_chunks(int(query.get("cursor", ["0"])[0]), int(query["limit"][0])))
+
+    def answer(route: Route) -> None:
+        if "cursor=500" in route.request.url:
+            held.append(route)  # until both pages were asked for
+        else:
+            reply(route)
+
+    page.route(f"**/v1/documents/{told['id']}", lambda route: route.fulfill(json=told | {"pages": last}))
+    page.route(f"**/v1/documents/{told['id']}/chunks?*", answer)
+    page.route(f"**/v1/documents/{told['id']}/pages/*", lambda route: route.fulfill(status=404))
+    page.goto(f"{samples.url}/#/documents/{told['id']}")
+    cards = page.locator(".passage-card")
+    expect(cards).to_have_count(per_page)
+    number = page.get_by_label("Page", exact=True)
+    for wanted in ("400", "300"):
+        number.fill(wanted)
+        page.keyboard.press("Enter")
+    page.wait_for_timeout(200)  # for a second question, were there one
+    assert len(held) == 1
+    reply(held[0])
+    expect(cards.first).to_contain_text("Passage 598.")
+    assert cards.locator(".passage-text").all_inner_texts() == ["Passage 598.", "Passage 599."]
+    inside.expected("status of 404")
     inside.assert_clean()
 
 

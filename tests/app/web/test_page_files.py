@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from app.api import problems
+from app.db import errors as db
+from ingestion import errors as ingestion
+
 WEB = Path("app/web")
 HAN = re.compile(r"[\u4e00-\u9fff]")
-BYTES_MAX = 120_000
+BYTES_MAX = 125_000
 """What the first view may weigh, unpacked."""
 LATER_BYTES_MAX = 80_000
 """What all of the administrator's views may weigh, which are loaded when they are visited."""
@@ -45,6 +49,24 @@ def test_both_languages_have_all_words() -> None:
     assert [key for key in english if not (english[key] and chinese[key])] == []
     assert [key for key in english if slots(english[key]) != slots(chinese[key])] == []
     assert [key for key, words in chinese.items() if not HAN.search(words)] == ["language"]
+
+
+FAILURE = re.compile(
+    r'(?:Failure\(\s*|^(?:GAVE_UP|WORKER_LOST|UNEXPECTED|CANCELLED): Final = |^    code = )"(\w+)"', re.MULTILINE
+)
+"""Where the code of a document's failure is written down."""
+NEVER_TOLD = {ingestion.NoLongerWanted.code, ingestion.UnknownDocument.code}
+"""What no document fails with: the first ends a parse that nobody waits for, the second is a 404."""
+
+
+def test_each_code_of_a_problem_and_of_a_documents_failure_has_words() -> None:
+    kinds = {shape.type for shape in problems.SHAPES.values()} | {
+        problems.problem(Exception(), None).body["type"].rpartition(":")[2]
+    }
+    sources = [path.read_text() for root in ("ingestion", "app/db") for path in sorted(Path(root).rglob("*.py"))]
+    failures = {code for text in sources for code in FAILURE.findall(text)} - NEVER_TOLD
+    assert {"no_text", "model_unavailable", "worker_lost", db.StorageFull.code, "parse_limit"} <= failures
+    assert {code for code in kinds | failures if f"problem.{code}" not in said("en")} == set()
 
 
 def test_the_page_uses_each_word_and_misses_none() -> None:

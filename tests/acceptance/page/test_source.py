@@ -1,0 +1,94 @@
+"""The source panel: the quoted words boxed on a PDF's page or marked in their text, the original, and what fails."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.conftest import Service
+from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SAMPLES = Path("app/samples")
+HOTEL = QUESTIONS["answerable"][0]
+BY_TYPE = {Path(each["document"]).suffix: each for each in reversed(QUESTIONS["answerable"])}
+
+
+def test_the_quoted_words_are_boxed_on_their_page(inside: Watched, samples: Service) -> None:
+    page = inside.page
+    ask(page, HOTEL["question"])
+    answer_of(page)
+    with page.expect_response(f"**/pages/{HOTEL['page']}.png?*") as drawn:
+        page.locator(".source-card", has_text=f"page {HOTEL['page']}").first.click()
+    address = urlsplit(drawn.value.url)
+    with samples.client() as client:
+        talk = client.get(f"/v1/conversations/{page.url.rpartition('/')[2]}").json()
+        plain = client.get(address.path).raise_for_status().content
+    citations: list[dict[str, Any]] = talk["messages"][0]["answer"]["citations"]
+    label = int(page.locator("aside.source h2 .number").inner_text())
+    quoted = [box for each in citations if each["label"] == label for box in each["boxes"]]
+    assert quoted
+    boxes = [[float(part) for part in box.split(",")] for box in parse_qs(address.query)["box"]]
+    assert all(any(box == pytest.approx(each[1:], abs=0.01) for each in quoted) for box in boxes)
+    assert drawn.value.body() != plain
+    inside.assert_clean()
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".html", ".txt"])
+def test_a_quote_is_marked_in_a_text_of_each_type_and_its_original_downloaded(inside: Watched, suffix: str) -> None:
+    page = inside.page
+    known = BY_TYPE[suffix]
+    ask(page, known["question"])
+    answer_of(page)
+    page.locator(".source-card", has_text=known["document"].partition(".")[0]).or_(
+        page.locator(".answer-text .cite")
+    ).first.click()
+    panel = page.locator("aside.source")
+    expect(panel.locator(".source-file")).to_contain_text(known["document"])
+    expect(panel.locator("mark").first).to_be_visible()
+    marked = " ".join(panel.locator("mark").all_inner_texts())
+    assert any(word in marked for word in known["words"]), marked
+    expect(panel.get_by_role("img")).to_have_count(0)
+    with page.expect_download() as saved:
+        panel.get_by_role("link", name="Download the original").click()
+    assert saved.value.suggested_filename == known["document"]
+    assert saved.value.path().read_bytes() == (SAMPLES / known["document"]).read_bytes()
+    inside.assert_clean()
+
+
+@pytest.fixture
+def looking(inside: Watched) -> Watched:
+    """A tab with the first of several sources open: the passages nearest to a question without an answer."""
+    page = inside.page
+    ask(page, QUESTIONS["off_topic"][0])
+    answer_of(page)
+    page.locator(".source-card").first.click()
+    expect(page.locator("aside.source blockquote")).to_be_visible()
+    return inside
+
+
+def test_a_lost_connection_is_told_in_the_panel_and_the_next_source_read_again(looking: Watched) -> None:
+    page = looking.page
+    panel = page.locator("aside.source")
+    page.route("**/v1/documents/**", lambda route: route.abort("connectionreset"))
+    panel.get_by_role("button", name="Next citation").click()
+    expect(panel.get_by_role("alert")).to_contain_text("The connection to the service was lost.")
+    page.unroute("**/v1/documents/**")
+    panel.get_by_role("button", name="Try again").click()
+    expect(panel.locator("blockquote")).to_be_visible()
+    expect(panel.locator(".steps")).to_contain_text("2 of")
+    looking.expected("ERR_CONNECTION_RESET")
+    looking.assert_clean()
+
+
+def test_a_session_that_ended_leads_from_the_panel_to_the_login(looking: Watched) -> None:
+    page = looking.page
+    page.wait_for_load_state("networkidle")
+    page.context.clear_cookies()
+    page.locator("aside.source").get_by_role("button", name="Next citation").click()
+    expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
+    looking.expected("status of 401")
+    looking.assert_clean()
