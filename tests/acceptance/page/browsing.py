@@ -76,7 +76,7 @@ def enter(page: Page, service: Service, address: str = "") -> None:
 
 def wait_for_samples(service: Service) -> None:
     """Return once every document is ready."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     with service.client() as client:
         while time.monotonic() < deadline:
             rows = client.get("/v1/documents", params={"limit": 100}).raise_for_status().json()["items"]
