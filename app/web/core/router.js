@@ -1,5 +1,7 @@
 /** Which view an address names: #/, #/c/ID, #/documents?status=failed; each view is loaded when it is first visited. */
 
+import { administratorsWords } from "./strings.js";
+
 /** In the order of the navigation. `paths` are the first parts of the addresses; the chat's first part may be empty; `style` is loaded with it. */
 export const VIEWS = [
   { name: "chat", paths: ["", "c", "a"], words: "nav.chat", load: () => import("../chat/view.js") },
@@ -7,7 +9,8 @@ export const VIEWS = [
 ];
 
 function adminView(name) {
-  return { name, paths: [name], words: `nav.${name}`, admin: true, style: "admin", load: () => import(`../admin/${name}.js`) };
+  const load = async () => (await Promise.all([import(`../admin/${name}.js`), administratorsWords()]))[0];
+  return { name, paths: [name], words: `nav.${name}`, admin: true, style: "admin", load };
 }
 
 /** The views that a role may see. */

@@ -1,11 +1,24 @@
 /** The page's words in the language that is chosen, and dates and sizes as it writes them. */
 
-const LANGUAGES = { en: () => import("../strings/en.js"), "zh-CN": () => import("../strings/zh.js") };
+const LANGUAGES = { en: "en", "zh-CN": "zh" };
 const KEPT = "openbook.language";
 let current = localStorage.getItem(KEPT);
 if (!(current in LANGUAGES)) current = navigator.language.startsWith("zh") ? "zh-CN" : "en";
 document.documentElement.lang = current;
-let words = (await LANGUAGES[current]()).default;
+const files = [""]; // those that were asked for, by what stands before the language in their names
+let words = await wordsOf(current);
+
+async function wordsOf(named) {
+  const read = await Promise.all(files.map((file) => import(`../strings/${file}${LANGUAGES[named]}.js`)));
+  return Object.assign({}, ...read.map((each) => each.default));
+}
+
+/** Brings in the words of the administrator's views, in this and every later language. */
+export async function administratorsWords() {
+  if (files.length > 1) return;
+  files.push("admin.");
+  words = await wordsOf(current);
+}
 
 /** The words of a key, its {values} filled in. */
 export function t(key, values = {}) {
@@ -31,7 +44,7 @@ export function language() {
 /** Turns to the other language and remembers it in this browser. */
 export async function switchLanguage() {
   const other = current === "en" ? "zh-CN" : "en";
-  words = (await LANGUAGES[other]()).default;
+  words = await wordsOf(other);
   current = other;
   localStorage.setItem(KEPT, current);
   document.documentElement.lang = current;
