@@ -38,7 +38,7 @@ def vllm(server: VllmServer) -> VllmServer:
 def service(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, server: VllmServer) -> Iterator[Running]:
     """Openbook before that server, with one document in `default`; as patient as two busy cores need."""
     folder = tmp_path_factory.mktemp("data")
-    patient: dict[str, Any] = {"generator_timeout_seconds": 240.0, "requests_per_minute": 100_000}
+    patient: dict[str, Any] = {"generator_timeout_seconds": 600.0, "requests_per_minute": 100_000}
     with running(folder, sqlite_template, generator_url=server.base_url, generator_model=MODEL, **patient) as started:
         started.upload("gallium.txt", DOCUMENT)
         started.read_all()
