@@ -1,6 +1,7 @@
 """Contexts, requests and doubles of retrieval for the tests of generation."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -81,47 +82,49 @@ def region(start: int, end: int, page: int, box: Box | None = (1.0, 2.0, 3.0, 4.
     return Region(start, end, page, box)
 
 
+class StubSearch(Searcher):
+    """Asks `find` alone: how a search may be asked for otherwise stands here, and in no stub."""
+
+    def search(
+        self,
+        query: str,
+        scope: Scope,
+        k: int,
+        filter: Filter = (),
+        mode: SearchMode = "hybrid",
+        rerank: bool = True,
+        prefer_recent: float = 0.0,
+        multi_hop: bool = False,
+    ) -> SearchResult:
+        return self.find(query, scope, k, filter)
+
+    @abstractmethod
+    def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
+        """What there is for a query; raises what retrieval raises."""
+        ...
+
+
 @dataclass
-class FixedSearch(Searcher):
+class FixedSearch(StubSearch):
     """Finds the same hits whatever is asked, and remembers what was."""
 
     hits: tuple[Hit, ...] = ()
     degraded: tuple[str, ...] = ()
     queries: list[str] = field(default_factory=list[str])
 
-    def search(
-        self,
-        query: str,
-        scope: Scope,
-        k: int,
-        filter: Filter = (),
-        mode: SearchMode = "hybrid",
-        rerank: bool = True,
-        prefer_recent: float = 0.0,
-        multi_hop: bool = False,
-    ) -> SearchResult:
+    def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
         self.queries.append(query)
         return SearchResult(self.hits[:k], {}, self.degraded)
 
 
 @dataclass
-class SearchByQuery(Searcher):
+class SearchByQuery(StubSearch):
     """Finds for each query what is given for it, else nothing; remembers with what scope and filter it was asked."""
 
     found: Mapping[str, tuple[Hit, ...]]
     asked: list[tuple[str, Scope, Filter]] = field(default_factory=list[tuple[str, Scope, Filter]])
 
-    def search(
-        self,
-        query: str,
-        scope: Scope,
-        k: int,
-        filter: Filter = (),
-        mode: SearchMode = "hybrid",
-        rerank: bool = True,
-        prefer_recent: float = 0.0,
-        multi_hop: bool = False,
-    ) -> SearchResult:
+    def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
         self.asked.append((query, scope, filter))
         return SearchResult(self.found.get(query, ())[:k], {}, ())
 

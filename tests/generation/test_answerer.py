@@ -23,7 +23,7 @@ from retrieval.replica import Replica
 from retrieval.rerankers.sentence import SentenceReranker
 from retrieval.retriever import Retriever
 from retrieval.tokenizer import terms
-from retrieval.types import CollectionId, Filter, Scope, SearchMode, SearchResult
+from retrieval.types import CollectionId, Filter, Scope, SearchResult
 from retrieval.vector_indexes.faiss import FaissIndex
 from tests.builders import Known, Library
 from tests.generation.given import (
@@ -163,17 +163,7 @@ def test_what_retrieval_lost_is_carried_on() -> None:
 
 def test_a_search_that_fails_is_told_and_no_generator_is_called() -> None:
     class Broken(FixedSearch):
-        def search(
-            self,
-            query: str,
-            scope: Scope,
-            k: int,
-            filter: Filter = (),
-            mode: SearchMode = "hybrid",
-            rerank: bool = True,
-            prefer_recent: float = 0.0,
-            multi_hop: bool = False,
-        ) -> SearchResult:
+        def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
             raise SearchUnavailable("neither side")
 
     generator = ScriptedGenerator()

@@ -7,7 +7,7 @@ from generation.inquiry import Findings
 from generation.short_replies import ShortReplies
 from generation.types import AnswerOptions
 from retrieval.errors import SearchUnavailable
-from retrieval.types import Filter, Scope, SearchMode, SearchResult
+from retrieval.types import Filter, Scope, SearchResult
 from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, hit, inquiry, lookup
 
 QUESTION = "What is the capital of France?"
@@ -34,20 +34,10 @@ class SearchOnce(FixedSearch):
 
     good: int = 1
 
-    def search(
-        self,
-        query: str,
-        scope: Scope,
-        k: int,
-        filter: Filter = (),
-        mode: SearchMode = "hybrid",
-        rerank: bool = True,
-        prefer_recent: float = 0.0,
-        multi_hop: bool = False,
-    ) -> SearchResult:
+    def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
         if len(self.queries) >= self.good:
             raise SearchUnavailable("down")
-        return super().search(query, scope, k, filter, mode, rerank, prefer_recent, multi_hop)
+        return super().find(query, scope, k, filter)
 
 
 def found(said: ShortReplies | None, options: AnswerOptions, search: FixedSearch | None = None) -> Findings:

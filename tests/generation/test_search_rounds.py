@@ -6,7 +6,7 @@ from generation.lookup import Finding
 from generation.search_rounds import SearchRounds
 from generation.short_replies import ShortReplies
 from retrieval.errors import SearchUnavailable
-from retrieval.types import Condition, Filter, Scope, SearchMode, SearchResult
+from retrieval.types import Condition, Filter, Scope, SearchResult
 from tests.generation.given import PARIS, SCOPE, ScriptedCompleter, SearchByQuery, count_tokens, hit, lookup, replies
 
 QUESTION = "What is the capital of France?"
@@ -68,20 +68,10 @@ def test_what_was_found_is_read_in_the_next_round() -> None:
 
 def test_a_search_that_fails_in_a_later_round_leaves_what_was_found() -> None:
     class FailsAt(SearchByQuery):
-        def search(
-            self,
-            query: str,
-            scope: Scope,
-            k: int,
-            filter: Filter = (),
-            mode: SearchMode = "hybrid",
-            rerank: bool = True,
-            prefer_recent: float = 0.0,
-            multi_hop: bool = False,
-        ) -> SearchResult:
+        def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
             if query == "broken":
                 raise SearchUnavailable("down")
-            return super().search(query, scope, k, filter, mode, rerank, prefer_recent, multi_hop)
+            return super().find(query, scope, k, filter)
 
     assert queries(found(replies("search: Paris", "search: broken"), search=FailsAt({}))) == ["Paris"]
     assert found(replies("search: broken"), search=FailsAt({})) is None

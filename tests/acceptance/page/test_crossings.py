@@ -38,6 +38,15 @@ def titles(page: Page) -> list[str]:
     return page.locator(".turn h2").all_inner_texts()
 
 
+def assert_asked_again_after_a_reload(inside: Watched) -> None:
+    page = inside.page
+    page.unroute("**/v1/answers")
+    page.reload()
+    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+    assert "five years" in answer_of(page)
+    inside.assert_clean()
+
+
 def test_a_question_after_a_stopped_one_is_asked_again_after_a_reload(inside: Watched) -> None:
     page = inside.page
     page.route("**/v1/answers", lambda _: None)
@@ -47,11 +56,7 @@ def test_a_question_after_a_stopped_one_is_asked_again_after_a_reload(inside: Wa
     ask(page, WARRANTY)
     expect(page.locator(".turn")).to_have_count(2)
     expect(page.locator(".turn").last).to_have_attribute("aria-busy", "true")
-    page.unroute("**/v1/answers")
-    page.reload()
-    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
-    assert "five years" in answer_of(page)
-    inside.assert_clean()
+    assert_asked_again_after_a_reload(inside)
 
 
 def test_a_question_below_a_shared_answer_is_asked_again_after_a_reload(inside: Watched, service: Service) -> None:
@@ -64,11 +69,7 @@ def test_a_question_below_a_shared_answer_is_asked_again_after_a_reload(inside: 
     ask(page, WARRANTY)
     expect(page).to_have_url(re.compile("#/c/"))
     expect(page.locator(".turn").last).to_have_attribute("aria-busy", "true")
-    page.unroute("**/v1/answers")
-    page.reload()
-    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
-    assert "five years" in answer_of(page)
-    inside.assert_clean()
+    assert_asked_again_after_a_reload(inside)
 
 
 def test_a_stopped_question_waits_while_another_is_answered(inside: Watched) -> None:
