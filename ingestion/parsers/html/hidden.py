@@ -49,7 +49,11 @@ _OFFSETS = ("left", "top", "right", "bottom", "text-indent", "margin-left", "mar
 _NOTHING_SHOWS = re.compile(
     r"rect\(\s*(?:0|1px)|inset\(\s*(?:50|100)%|circle\(\s*0|scale\(\s*0\s*[,)]|translate[xy]?\([^)]*-\s*\d{4,}"
 )
-_SPEAKING = ("display", "visibility", "opacity", "font-size", "position", "text-indent", "clip", "color", "transform")
+_SPEAKING = (
+    *("display", "visibility", "opacity", "font-size", "position", "text-indent", "clip", "color", "transform"),
+    *("height", "max-height"),
+)
+_BOXES = {"height": ("padding", "padding-top", "padding-bottom", "min-height"), "width": ()}  # what gives one room yet
 
 _COLOR_NAMES = {"white": "ffffff", "snow": "fffafa", "ivory": "fffff0", "black": "000000"}
 _HEX = re.compile(r"#([0-9a-f]{3,8})\b")
@@ -118,8 +122,23 @@ def _placing_property(style: Style) -> str:
             return "text-indent" if name == "text-indent" else "position"
     if any(_NOTHING_SHOWS.search(style.get(name, "")) for name in ("clip", "clip-path", "transform")):
         return "clip" if "transform" not in style else "transform"
-    boxless = {style.get("width"), style.get("height")} & {"0", "0px"}
-    return "position" if boxless and style.get("overflow") == "hidden" else ""
+    return _boxing_property(style)
+
+
+def _boxing_property(style: Style) -> str:
+    """The property that leaves no room in a box out of which nothing flows.
+
+    One that is moved is to be opened, as the answers below a list of questions are.
+    """
+    if style.get("overflow", "").split(" ")[0] not in ("hidden", "clip") or _MOVING & style.keys():
+        return ""
+    for side, others in _BOXES.items():
+        for name in (side, f"max-{side}"):
+            size = _pixels(style.get(name, ""))
+            if size is not None and size <= _TINY_PIXELS:
+                has_room = any((_pixels(style.get(other, "")) or 0) > _TINY_PIXELS for other in others)
+                return "" if has_room else name
+    return ""
 
 
 def _is_hidden(node: LexborNode, sheets: "_Sheets", behind: dict[int, Color | None]) -> bool:
