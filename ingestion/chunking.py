@@ -14,11 +14,12 @@ from functools import cache
 from itertools import accumulate, groupby
 
 from ingestion.language import UNKNOWN, language_of
+from ingestion.table_heads import data_start
 from ingestion.types import Block, ChunkDraft, ParsedDocument
 from retrieval.sentences import line_spans, sentence_spans
 from retrieval.types import Region, Span
 
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
 """Raise it with any change to where chunks begin and end: collections that were cut otherwise then say so."""
 
 TokenCounter = Callable[[Sequence[str]], list[int]]
@@ -55,22 +56,34 @@ class _Section:
     blocks: tuple[Block, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What stands above a chunk: its headings, as the model reads them, and how many tokens they leave."""
+
+    headings: tuple[str, ...]
+    prefix: str
+    room: int
+
+
 def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tuple[ChunkDraft, ...]:
-    """Drafts in reading order that together hold all text of the document once; none passes `window` tokens."""
+    """Drafts in reading order that together hold all text of the document once; none passes `window` tokens.
+
+    A chunk that begins within a table has the rows that tell the columns as its innermost headings.
+    """
     language = cache(lambda: language_of(" ".join(block.text for block in parsed.blocks[:50])))
     labels = _page_labels(parsed)
     drafts: list[ChunkDraft] = []
     for section in _sections(parsed):
         headings = _with_title(parsed.title, section.headings)
-        prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
-        budget = window - (count_tokens([prefix])[0] if prefix else 0)
+        plain = _headed(headings, window, count_tokens)
+        above = _above_each(plain, window, count_tokens)
         atoms: list[_Atom] = []
         for first in range(0, len(section.blocks), _BLOCKS):
-            atoms += _atoms(section.blocks[first : first + _BLOCKS], first, budget, count_tokens)
+            atoms += _atoms(section.blocks[first : first + _BLOCKS], first, plain.room, count_tokens)
             is_last = first + _BLOCKS >= len(section.blocks)
             end = 0
-            for start, end in _cut(atoms, budget, is_last=is_last):
-                drafts.append(_draft(atoms[start:end], headings, prefix, language, labels))
+            for start, end in _cut(atoms, plain.room, above, is_last=is_last):
+                drafts.append(_draft(atoms[start:end], above(atoms[start]), language, labels))
             del atoms[:end]
     return tuple(drafts)
 
@@ -121,11 +134,15 @@ def _sections(parsed: ParsedDocument) -> Iterator[_Section]:
 
 
 def _texts(headings: Sequence[Block]) -> tuple[str, ...]:
-    return tuple(" ".join(heading.text.split())[:_WIDEST_HEADING] for heading in headings)
+    return tuple(_line(heading.text) for heading in headings)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_WIDEST_HEADING]
 
 
 def _with_title(title: str, headings: tuple[str, ...]) -> tuple[str, ...]:
-    title = " ".join(title.split())[:_WIDEST_HEADING]
+    title = _line(title)
     return headings if not title or title in headings[:1] else (title, *headings)
 
 
@@ -136,6 +153,28 @@ def _prefix(headings: tuple[str, ...], budget: int, count_tokens: TokenCounter) 
         if count_tokens([prefix])[0] <= budget:
             return prefix
     return ""
+
+
+def _headed(headings: tuple[str, ...], window: int, count_tokens: TokenCounter) -> _Above:
+    prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
+    return _Above(headings, prefix, window - (count_tokens([prefix])[0] if prefix else 0))
+
+
+def _above_each(plain: _Above, window: int, count_tokens: TokenCounter) -> Callable[[_Atom], _Above]:
+    """What stands above a chunk of the section that begins with an atom: a table's heads, if it begins below them."""
+
+    @cache
+    def under(heads: str) -> _Above:
+        return _headed((*plain.headings, *map(_line, heads.splitlines())), window, count_tokens)
+
+    def above(atom: _Atom) -> _Above:
+        heads = atom.block.text[: data_start(atom.block.text)] if atom.block.kind == "table" else ""
+        if not heads or atom.start < len(heads):
+            return plain
+        headed = under(heads)
+        return headed if atom.tokens <= headed.room else plain
+
+    return above
 
 
 def _key(prefix: str, text: str) -> str:
@@ -182,17 +221,17 @@ def _weigh(texts: Sequence[str], budget: int, count_tokens: TokenCounter) -> lis
     return [max(next(counts), len(text) // _WIDEST_TOKEN) if len(text) <= most else budget + 1 for text in texts]
 
 
-def _cut(atoms: Sequence[_Atom], budget: int, *, is_last: bool) -> Iterator[Span]:
-    """Ranges of atoms, one per chunk, in order and without gaps.
+def _cut(atoms: Sequence[_Atom], budget: int, above: Callable[[_Atom], _Above], *, is_last: bool) -> Iterator[Span]:
+    """Ranges of atoms, one per chunk, in order and without gaps; what is above a chunk may leave it less than `budget`.
 
     Of atoms that are not the last of their section, no range is given that those to come might change.
     """
     totals = [0, *accumulate(atom.tokens for atom in atoms)]
     start = 0
     while start < len(atoms) and (is_last or totals[-1] - totals[start] > 2 * budget):
-        end = len(atoms)
-        if totals[end] - totals[start] > budget:
-            end = _boundary(atoms, totals, start, budget)
+        end, own = len(atoms), above(atoms[start]).room
+        if totals[end] - totals[start] > own:
+            end = _boundary(atoms, totals, start, own)
         yield start, end
         start = end
 
@@ -218,8 +257,7 @@ def _page_labels(parsed: ParsedDocument) -> Mapping[int, str]:
 
 def _draft(
     atoms: Sequence[_Atom],
-    headings: tuple[str, ...],
-    prefix: str,
+    above: _Above,
     language: Callable[[], str],
     labels: Mapping[int, str],
 ) -> ChunkDraft:
@@ -239,10 +277,10 @@ def _draft(
         )
     pages = tuple(sorted({region.page for region in regions}))
     return ChunkDraft(
-        key=_key(prefix, text),
-        prefix=prefix,
+        key=_key(above.prefix, text),
+        prefix=above.prefix,
         text=text,
-        headings=headings,
+        headings=above.headings,
         sentences=tuple(sentences),
         regions=tuple(regions),
         pages=pages,

@@ -63,10 +63,11 @@ def questions(document: DocumentRecord, chunks: Sequence[ChunkRecord]) -> Iterat
 
 
 def _headings(document: DocumentRecord, chunks: Sequence[ChunkRecord]) -> Iterator[str]:
-    """The innermost headings that name something, without their numbers."""
+    """The innermost headings that name something, without their numbers; a table's heads, all in one line, do not."""
     for chunk in chunks:
-        if len(chunk.headings) > 1 or (chunk.headings and chunk.headings[0] != document.title):
-            heading = _NUMBERED.sub("", chunk.headings[-1]).strip(" :：")
+        named = [heading for heading in chunk.headings if "|" not in heading]
+        if len(named) > 1 or (named and named[0] != document.title):
+            heading = _NUMBERED.sub("", named[-1]).strip(" :：")
             if len(heading) in _HEADING_CHARS and heading[-1] not in "?？":
                 yield heading
 

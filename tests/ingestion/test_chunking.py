@@ -72,6 +72,29 @@ def test_a_table_is_cut_between_rows_only() -> None:
     assert [row for draft in drafts for row in draft.text.splitlines()] == rows
 
 
+def test_each_chunk_of_a_table_is_told_its_heads() -> None:
+    heads = ["Sales by region", "Region | 2021 | 2022"]
+    rows = [f"region {i} | {i * 7} | {i * 8} and some words" for i in range(30)]
+
+    first, *others = drafts_of(heading("Sales"), Block("table", "\n".join([*heads, *rows])))
+
+    assert first.headings == ("Handbook", "Sales")
+    assert first.text.splitlines()[:2] == heads
+    assert {draft.headings for draft in others} == {("Handbook", "Sales", *heads)}
+    assert {draft.prefix for draft in others} == {"Handbook > Sales > Sales by region > Region | 2021 | 2022\n"}
+    assert [row for draft in (first, *others) for row in draft.text.splitlines()] == [*heads, *rows]
+    assert all(count_words([draft.prefix])[0] + draft.tokens <= WINDOW for draft in others)
+
+
+def test_heads_that_leave_a_row_no_room_are_not_repeated() -> None:
+    long = "a word and another " * 14
+
+    *_, last = drafts_of(Block("table", f"Kind | What it is\n{long}| first\n{long}| second"))
+
+    assert last.text == f"{long}| second"
+    assert last.headings == ("Handbook",)
+
+
 def test_a_sentence_that_no_chunk_can_hold_is_split_without_loss() -> None:
     words = [f"word{i}" for i in range(300)]
 
