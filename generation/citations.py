@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from generation.types import Citation
 from generation.wording import content_terms, numbers, share
-from retrieval.types import Chunk, Passage, Placement, Span
+from retrieval.types import Chunk, Passage, Span
 
 _LABEL = re.compile(r"\[([1-9]\d*)\]")
 # What models write for labels: [1], [1, 2], [1-3], [^1], [1†source], 【1】; never with a space after the bracket.
@@ -99,7 +99,8 @@ def _terms_held(text: str) -> frozenset[str]:
 def _citation(passage: Passage, span: Span) -> Citation:
     hit = passage.hit
     start, end = span
-    page, boxes = _whereabouts(hit.placement, span)
+    regions = [region for region in hit.placement.regions if region.start < end and region.end > start]
+    page = regions[0].page if regions else next(iter(hit.placement.pages), None)
     return Citation(
         label=passage.label,
         source=hit.source,
@@ -108,21 +109,10 @@ def _citation(passage: Passage, span: Span) -> Citation:
         page=page,
         page_label=hit.placement.label_of(page),
         quote=hit.chunk.text[start:end],
-        boxes=boxes,
+        boxes=tuple((region.page, region.box) for region in regions if region.box is not None),
         places=hit.places,
+        recognised=any(region.recognised for region in regions),
     )
-
-
-def _whereabouts(
-    placement: Placement, span: Span
-) -> tuple[int | None, tuple[tuple[int, tuple[float, float, float, float]], ...]]:
-    """The first page of the span, and the boxes it lies in; no page where the document has none."""
-    start, end = span
-    regions = [region for region in placement.regions if region.start < end and region.end > start]
-    boxes = tuple((region.page, region.box) for region in regions if region.box is not None)
-    if regions:
-        return regions[0].page, boxes
-    return (placement.pages[0] if placement.pages else None), boxes
 
 
 def _numbered(written: str, known: Collection[int]) -> list[int]:

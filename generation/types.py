@@ -104,7 +104,8 @@ GeneratorEvent: TypeAlias = GeneratedText | Usage
 class Citation:
     """A label resolved by code: the quote occurs verbatim in the chunk; boxes are (page, box) on a paged document.
 
-    `places` are those where else the same text stands, or nearly the same.
+    `recognised` says that some of the quote was read off a picture, so that a letter of it may be wrong. `places` are
+    those where else the same text stands, or nearly the same.
     """
 
     label: int
@@ -116,6 +117,7 @@ class Citation:
     quote: str
     boxes: tuple[tuple[int, Box], ...]
     places: tuple[Place, ...] = ()
+    recognised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

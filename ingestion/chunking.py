@@ -271,7 +271,13 @@ def _draft(
         text += block.text[start:end]
         sentences.extend((atom.start + shift, atom.end + shift) for atom in run)
         regions.extend(
-            Region(max(region.start, start) + shift, min(region.end, end) + shift, region.page, region.box)
+            Region(
+                max(region.start, start) + shift,
+                min(region.end, end) + shift,
+                region.page,
+                region.box,
+                region.recognised,
+            )
             for region in block.regions
             if region.start < end and region.end > start
         )

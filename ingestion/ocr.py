@@ -168,7 +168,7 @@ def _block(lines: Sequence[Line], view: _View, known: Collection[str]) -> Block:
         elif text and not text.endswith("-"):
             text += line_joint(text, said)
         box = view.on_page(word.box for word in line)
-        regions.append(Region(len(text), len(text) + len(said), view.page.number, box))
+        regions.append(Region(len(text), len(text) + len(said), view.page.number, box, recognised=True))
         text += said
     return Block("paragraph", text, 0, tuple(regions))
 

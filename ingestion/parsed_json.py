@@ -6,7 +6,8 @@ from typing import Any, cast
 import orjson
 
 from ingestion.types import Block, BlockKind, Page, ParsedDocument
-from retrieval.types import MetadataValue, Region
+from retrieval.regions import flat, region_of
+from retrieval.types import MetadataValue
 
 _KINDS: tuple[BlockKind, ...] = ("heading", "paragraph", "list", "table", "code")
 
@@ -17,7 +18,7 @@ def dump(parsed: ParsedDocument) -> bytes:
         {
             "title": parsed.title,
             "blocks": [
-                [_KINDS.index(block.kind), block.level, block.text, [_flat(region) for region in block.regions]]
+                [_KINDS.index(block.kind), block.level, block.text, [flat(region) for region in block.regions]]
                 for block in parsed.blocks
             ],
             "pages": [[page.number, page.width, page.height, page.label, page.textless] for page in parsed.pages],
@@ -35,7 +36,7 @@ def load(content: bytes) -> ParsedDocument:
         return ParsedDocument(
             title=str(tree["title"]),
             blocks=tuple(
-                Block(_KINDS[int(kind)], str(text), int(level), tuple(_region(flat) for flat in regions))
+                Block(_KINDS[int(kind)], str(text), int(level), tuple(map(region_of, regions)))
                 for kind, level, text, regions in _emptied(tree["blocks"])
             ),
             pages=tuple(
@@ -55,17 +56,6 @@ def _emptied(parts: list[list[Any]]) -> Iterator[list[Any]]:
     parts.reverse()
     while parts:
         yield parts.pop()
-
-
-def _flat(region: Region) -> list[float | int]:
-    place: list[float | int] = [region.start, region.end, region.page]
-    return place if region.box is None else [*place, *region.box]
-
-
-def _region(flat: list[float]) -> Region:
-    start, end, page, *box = flat
-    sides = None if not box else (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
-    return Region(int(start), int(end), int(page), sides)
 
 
 def _value(value: object) -> MetadataValue:

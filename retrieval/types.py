@@ -46,12 +46,13 @@ Filter: TypeAlias = tuple[Condition, ...]
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a span of a text stands on a page; the page is 1-based."""
+    """Where a span of a text stands on a page, 1-based; `recognised` says that it was read off a picture of it."""
 
     start: int
     end: int
     page: int
     box: Box | None
+    recognised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class Placement:
     pages: tuple[int, ...]
     regions: tuple[Region, ...]
     page_labels: tuple[str, ...] = ()
+
+    @property
+    def recognised(self) -> bool:
+        """Whether some of it was read off a picture."""
+        return any(region.recognised for region in self.regions)
 
     def label_of(self, page: int | None) -> str | None:
         """What is printed on one of the pages, where that is known."""

@@ -25,7 +25,8 @@ class CitationBody(Reply):
     """A quote, verbatim from the document, behind a label of the answer; boxes are [page, x0, y0, x1, y1].
 
     `page_label` is what is printed on the page where that is not just its number. `places` are where else the same text
-    stands, or nearly the same, as far as the asker may read.
+    stands, or nearly the same, as far as the asker may read. `recognised` says that some of the quote was read off a
+    picture.
     """
 
     label: int
@@ -37,6 +38,7 @@ class CitationBody(Reply):
     quote: str
     boxes: list[tuple[int, float, float, float, float]]
     places: list[PlaceBody]
+    recognised: bool
 
 
 class SentenceBody(Reply):
@@ -205,6 +207,7 @@ def _citation(citation: Citation) -> CitationBody:
         quote=citation.quote,
         boxes=[(page, *box) for page, box in citation.boxes],
         places=[place_body(place) for place in citation.places],
+        recognised=citation.recognised,
     )
 
 

@@ -64,7 +64,8 @@ class Document(Reply):
 class Chunk(Reply):
     """A chunk of the version that serves, in reading order; boxes are [page, x0, y0, x1, y1].
 
-    `page_labels` are what is printed on the pages, one for each, where that is not just their number.
+    `page_labels` are what is printed on the pages, one for each, where that is not just their number. `recognised` says
+    that some of the text was read off a picture.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Chunk(Reply):
     tokens: int
     language: str
     boxes: list[tuple[int, float, float, float, float]]
+    recognised: bool
 
 
 class Changes(Closed):
@@ -178,4 +180,5 @@ def chunk_fields(record: ChunkRecord) -> dict[str, Any]:
         "tokens": record.tokens,
         "language": record.language,
         "boxes": [(region.page, *region.box) for region in record.regions if region.box is not None],
+        "recognised": any(region.recognised for region in record.regions),
     }

@@ -89,13 +89,17 @@ class DocumentOfHit(Reply):
 
 
 class ChunkOfHit(Reply):
-    """A passage as it was found; `page_labels` are what is printed on its pages where that is not just their number."""
+    """A passage as it was found; `page_labels` are what is printed on its pages where that is not just their number.
+
+    `recognised` says that some of it was read off a picture.
+    """
 
     id: str
     text: str
     headings: list[str]
     pages: list[int]
     page_labels: list[str]
+    recognised: bool
 
 
 class ScoresOfHit(Reply):
@@ -191,6 +195,7 @@ def _shown(hit: Hit) -> FoundChunk:
             headings=list(hit.chunk.headings),
             pages=list(hit.placement.pages),
             page_labels=list(hit.placement.page_labels),
+            recognised=hit.placement.recognised,
         ),
         places=[place_body(place) for place in hit.places],
     )

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from app.archives.archive import Damaged, json_object
 from ingestion.chunking import TokenCounter, identity
 from ingestion.types import ChunkDraft, MediaType, PersonalKind
-from retrieval.types import PassageEmbedding, Region
+from retrieval.regions import region_of
+from retrieval.types import PassageEmbedding
 
 _Number = Annotated[int, Field(ge=0, lt=2**31)]
 _Single = bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | Annotated[str, Field(max_length=65_536)]
@@ -68,7 +69,9 @@ class ChunkEntry(_Closed):
     pages: Annotated[tuple[_Number, ...], Field(max_length=65_536)]
     regions: Annotated[
         tuple[
-            tuple[_Number, _Number, _Number] | tuple[_Number, _Number, _Number, float, float, float, float],
+            tuple[_Number, _Number, _Number]
+            | tuple[_Number, _Number, _Number, float, float, float, float]
+            | tuple[_Number, _Number, _Number, float, float, float, float, Literal[1]],
             ...,
         ],
         Field(max_length=65_536),
@@ -95,7 +98,7 @@ class ChunkEntry(_Closed):
             text=self.text,
             headings=self.headings,
             sentences=self.sentences,
-            regions=tuple(_region(each) for each in self.regions),
+            regions=tuple(map(region_of, self.regions)),
             pages=self.pages,
             language=self.language,
             tokens=self.tokens,
@@ -130,11 +133,6 @@ def opening_entry(head: dict[str, object]) -> Opening:
         return Opening.model_validate(head)
     except ValidationError as error:
         raise Damaged(f"the file's opening makes no sense: {_first(error)}") from error
-
-
-def _region(flat: tuple[float, ...]) -> Region:
-    start, end, page, *box = flat
-    return Region(int(start), int(end), int(page), (box[0], box[1], box[2], box[3]) if box else None)
 
 
 def _vectors(text: str, rows: int, dim: int) -> NDArray[np.float16]:

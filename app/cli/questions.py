@@ -59,8 +59,9 @@ def _print_citations(answer: Json) -> None:
             else ""
         )
         page = f", page {citation['page']}{printed}" if citation["page"] is not None else ""
+        read = ", recognised text" if citation["recognised"] else ""
         name = escape(citation["document"]["name"])
-        console.print(f"\\[{citation['label']}] [bold]{name}[/bold]{page}", highlight=False)
+        console.print(f"\\[{citation['label']}] [bold]{name}[/bold]{page}{read}", highlight=False)
         console.print(f"    “{' '.join(citation['quote'].split())}”", markup=False, highlight=False, style="dim")
     for sentence in answer["sentences"]:
         if sentence["doubts"]:

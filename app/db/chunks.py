@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Row, Select, Subquery, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import filters, models
-from app.db.document_rows import regions
 from app.db.metadata import from_json
 from app.db.session import Database
 from app.db.sql import among, ints, unindexed
 from retrieval.duplicates import PLACES
 from retrieval.ports import ChunkSource
+from retrieval.regions import region_of
 from retrieval.types import (
     Chunk,
     ChunkId,
@@ -169,7 +169,7 @@ def _placed_chunk(row: Row[*tuple[Any, ...]]) -> PlacedChunk:
             version=row.number,
             ordinal=row.ordinal,
             pages=tuple(row.pages),
-            regions=regions(row.regions),
+            regions=tuple(map(region_of, row.regions)),
             page_labels=tuple(row.page_labels or ()),
         ),
         source=_source(row),

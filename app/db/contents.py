@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import metadata, models
-from app.db.document_rows import flat
 from app.db.sql import Row, among, encoded, insert_all, insert_missing, storable
 from ingestion.types import ChunkDraft, JobId, Publication
+from retrieval.regions import flat
 from retrieval.types import PassageEmbedding
 
 

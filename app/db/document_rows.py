@@ -10,7 +10,8 @@ from app.db.metadata import from_json
 from app.db.sql import filled
 from app.db.types import ChunkRecord, DocumentRecord, VersionRecord
 from ingestion.types import BlobKey, DocumentId, JobId, VersionId
-from retrieval.types import ChunkId, Region
+from retrieval.regions import region_of
+from retrieval.types import ChunkId
 
 Shown = filled(aliased(models.Version, name="shown"))
 """The version that serves, or the latest while none serves yet."""
@@ -130,20 +131,7 @@ def chunk(row: Row[Any]) -> ChunkRecord:
         headings=tuple(row.headings),
         pages=tuple(row.pages),
         tokens=row.tokens,
-        regions=regions(row.regions),
+        regions=tuple(map(region_of, row.regions)),
         language=row.language,
         page_labels=tuple(row.page_labels or ()),
     )
-
-
-def regions(stored: list[list[float]]) -> tuple[Region, ...]:
-    """Regions as they are stored, flat: [start, end, page], and four sides of the box where there is one."""
-    return tuple(
-        Region(int(start), int(end), int(page), (box[0], box[1], box[2], box[3]) if box else None)
-        for start, end, page, *box in stored
-    )
-
-
-def flat(region: Region) -> list[float]:
-    place: list[float] = [region.start, region.end, region.page]
-    return place if region.box is None else [*place, *region.box]

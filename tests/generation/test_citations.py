@@ -108,6 +108,15 @@ def test_boxes_and_page_are_those_of_the_quote() -> None:
     assert citation.boxes == ((3, (0.0, 1.0, 9.0, 2.0)), (4, (0.0, 2.0, 9.0, 3.0)))
 
 
+@pytest.mark.parametrize(("cited", "recognised"), [("The capital of France is Paris.", True), ("Nobody", False)])
+def test_a_quote_says_that_it_was_read_off_a_picture(cited: str, recognised: bool) -> None:
+    start = PARIS.index("The capital")
+    read = replace(region(start, start + 10, 3, (0.0, 1.0, 9.0, 2.0)), recognised=True)
+    (passage,) = context(hit(PARIS, regions=(region(0, start, 3, None), read), pages=(3,))).passages
+    (citation,) = cite(f"{cited} [1]", [1], passages(passage))
+    assert citation.recognised == recognised
+
+
 def test_a_citation_names_what_is_printed_on_its_page() -> None:
     (passage,) = context(hit(PARIS, regions=(region(0, len(PARIS), 4, None),), pages=(3, 4))).passages
     placement = replace(passage.hit.placement, page_labels=("ix", "x"))

@@ -106,14 +106,16 @@ def test_a_sentence_that_no_chunk_can_hold_is_split_without_loss() -> None:
 
 def test_regions_follow_their_text_into_the_chunk() -> None:
     first = Block("paragraph", "One two.", 0, (Region(0, 8, 1, (0, 0, 9, 9)),))
-    second = Block("paragraph", "Three four.", 0, (Region(0, 5, 1, (1, 1, 2, 2)), Region(6, 11, 2, None)))
+    second = Block(
+        "paragraph", "Three four.", 0, (Region(0, 5, 1, (1, 1, 2, 2), recognised=True), Region(6, 11, 2, None))
+    )
 
     (draft,) = drafts_of(first, second)
 
-    assert [(draft.text[r.start : r.end], r.page) for r in draft.regions] == [
-        ("One two.", 1),
-        ("Three", 1),
-        ("four.", 2),
+    assert [(draft.text[r.start : r.end], r.page, r.recognised) for r in draft.regions] == [
+        ("One two.", 1, False),
+        ("Three", 1, True),
+        ("four.", 2, False),
     ]
     assert (draft.pages, draft.page_labels) == ((1, 2), ())
 

@@ -52,6 +52,8 @@ def test_a_scanned_page_is_read_in_its_place_and_says_so(sandbox: Sandbox) -> No
         (3, "This page has text of its own."),
     ]
     assert document.warnings == ("1 of 3 pages (2) is an image without text and was read by OCR",)
+    marked = {(region.page, region.recognised) for block in document.blocks for region in block.regions}
+    assert marked == {(1, False), (2, True), (3, False)}
     assert {step: document.counts[step] for step in ("image_only_pages", "ocr_pages")} == {
         "image_only_pages": 1,
         "ocr_pages": 1,

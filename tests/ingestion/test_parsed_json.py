@@ -10,7 +10,10 @@ texts = st.text(st.characters(codec="utf-8"), max_size=40)
 sides = st.floats(0, 2000, allow_nan=False)
 whole = st.integers(0, 2**31)
 scalars = texts | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-regions = st.builds(Region, whole, whole, whole, st.none() | st.tuples(sides, sides, sides, sides))
+boxes = st.tuples(sides, sides, sides, sides)
+regions = st.builds(Region, whole, whole, whole, st.none() | boxes) | st.builds(
+    Region, whole, whole, whole, boxes, st.booleans()
+)
 kinds = st.sampled_from(["heading", "paragraph", "list", "table", "code"])
 blocks = st.builds(Block, kinds, texts, st.integers(0, 6), st.lists(regions, max_size=3).map(tuple))
 pages = st.builds(Page, whole, sides, sides, st.none() | texts, st.booleans())
@@ -41,6 +44,7 @@ def test_what_is_written_is_read_back_the_same(parsed: ParsedDocument) -> None:
         b'{"title":"x","blocks":[],"pages":[],"metadata":{"a":{}},"warnings":[],"counts":{}}',
         b'{"title":"x","blocks":[],"pages":[],"metadata":{},"warnings":[],"counts":{"a":[]}}',
         b'{"title":"x","blocks":[[1,0,"x",[[0,1,1,2.0]]]],"pages":[],"metadata":{},"warnings":[],"counts":{}}',
+        b'{"title":"x","blocks":[[1,0,"x",[[0,1,1,2,2,3,3,2]]]],"pages":[],"metadata":{},"warnings":[],"counts":{}}',
     ],
 )
 def test_bytes_that_nobody_wrote_are_no_document(content: bytes) -> None:

@@ -6,7 +6,7 @@ import { icon } from "../core/icons.js";
 import { duration, known, t } from "../core/strings.js";
 import { built, WEAK } from "./rendering.js";
 
-/** One source per citation, in order: {label, document, chunk_id, page, page_label, quotes, boxes}, with one quote. */
+/** One source per citation, in order: {label, document, chunk_id, page, page_label, recognised, quotes, boxes}, with one quote. */
 function sourcesOf(citations) {
   return together(citations.map(({ quote, ...citation }) => ({ ...citation, quotes: [quote] })));
 }
@@ -70,8 +70,9 @@ async function nearest({ collections, filter }, question) {
 function sourceList(title, sources, look) {
   const card = (source) => {
     const where = source.page !== null && el("span", { class: "page", t: ["answer.page", { page: source.page_label ?? source.page }] });
+    const read = source.recognised && el("span", { class: "page", t: "answer.recognised" });
     return el("li", {}, el("button", { type: "button", class: "source-card", onclick: (event) => look(source, event.currentTarget) },
-      el("span", { class: "source-head" }, el("span", { class: "number" }, String(source.label)), el("span", { class: "name" }, source.document.title || source.document.name), where),
+      el("span", { class: "source-head" }, el("span", { class: "number" }, String(source.label)), el("span", { class: "name" }, source.document.title || source.document.name), where, read),
       el("q", {}, source.quotes[0] ?? source.text)));
   };
   return el("section", { class: "sources" }, el("h3", { t: title }), el("ul", {}, sources.map(card)));

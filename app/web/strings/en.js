@@ -68,6 +68,7 @@ export default {
   "answer.sources": "Sources",
   "answer.cite": "Source {label}: {title}",
   "answer.page": "page {page}",
+  "answer.recognised": "recognised text",
   "answer.weak": "Only weakly supported by the sources",
   "answer.weak-legend": "Faded, dotted sentences are only weakly supported by the sources: check them.",
   "answer.abstained": "The documents do not tell",

@@ -68,6 +68,7 @@ export default {
   "answer.sources": "出处",
   "answer.cite": "出处 {label}：{title}",
   "answer.page": "第 {page} 页",
+  "answer.recognised": "识别所得文字",
   "answer.weak": "出处对这句话的支持较弱",
   "answer.weak-legend": "颜色较浅并带虚线的句子缺少有力出处，请自行核对。",
   "answer.abstained": "文档中没有答案",

@@ -24,6 +24,7 @@ def body(text: str, quote: str = "The ferry sails at 05:40.", **more: Any) -> di
         "quote": quote,
         "boxes": [],
         "places": [],
+        "recognised": False,
     }
     sentence = {"start": 0, "end": len(text), "labels": [1], "support": 1.0, "doubts": []}
     return {

@@ -146,7 +146,7 @@ def publication(
 
 
 def draft(text: str, page: int = 1) -> ChunkDraft:
-    regions = (Region(0, len(text), page, (1.0, 2.0, 3.5, 4.25)),)
+    regions = (Region(0, len(text), page, (1.0, 2.0, 3.5, 4.25), recognised=True),)
     return ChunkDraft(
         sha(text), "", text, ("Chapter", "Part"), ((0, len(text)),), regions, (page,), "en", 3, (f"A-{page}",)
     )

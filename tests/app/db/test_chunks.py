@@ -24,7 +24,9 @@ def test_a_placed_chunk_is_whole(here: World) -> None:
     chunk, source = found.chunk, found.source
     assert (chunk.text, chunk.headings, chunk.sentences) == ("two", ("Chapter", "Part"), ((0, 3),))
     assert (chunk.language, chunk.tokens, chunk.id) == ("en", 3, _id(here, "two"))
-    assert found.placement == Placement(1, 1, (2,), (Region(0, 3, 2, (1.0, 2.0, 3.5, 4.25)),), ("A-2",))
+    assert found.placement == Placement(
+        1, 1, (2,), (Region(0, 3, 2, (1.0, 2.0, 3.5, 4.25), recognised=True),), ("A-2",)
+    )
     assert (source.id, source.name, source.title, source.collection) == (document, "guide.md", "Guide", "default")
     assert (source.media_type, source.metadata) == ("text/markdown", {"year": 2026, "tags": ("x", "y")})
     assert found.sentence_vectors.dtype == np.float16

@@ -199,7 +199,7 @@ def test_chunks_come_in_reading_order_page_by_page(here: World) -> None:
     assert rest.next_cursor is None
     assert first.rows[0].id == first.rows[2].id
     assert (first.rows[1].headings, first.rows[1].pages, first.rows[1].tokens) == (("Chapter", "Part"), (2,), 3)
-    assert first.rows[1].regions == (Region(0, 1, 2, (1.0, 2.0, 3.5, 4.25)),)
+    assert first.rows[1].regions == (Region(0, 1, 2, (1.0, 2.0, 3.5, 4.25), recognised=True),)
     with pytest.raises(InvalidCursor):
         here.documents.chunks(document, here.scope, 3, "x")
 
