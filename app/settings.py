@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     generator_api_key: SecretStr | None = None
     generator_timeout_seconds: float = Field(default=60.0, gt=0)
     generator_connections: int = Field(default=64, ge=1, le=1024)
+    questions_per_chunk: int = Field(default=0, ge=0, le=10)
 
     upload_max_mebibytes: int = Field(default=100, ge=1, le=4096)
     upload_max_files: int = Field(default=1000, ge=1, le=10_000)
@@ -93,4 +94,6 @@ class Settings(BaseSettings):
             raise ValueError("OPENBOOK_RERANKER=http:MODEL needs OPENBOOK_RERANKER_URL")
         if self.generator_url and not self.generator_model:
             raise ValueError("OPENBOOK_GENERATOR_URL needs OPENBOOK_GENERATOR_MODEL")
+        if self.questions_per_chunk and not self.generator_url:
+            raise ValueError("OPENBOOK_QUESTIONS_PER_CHUNK needs a language model: set OPENBOOK_GENERATOR_URL")
         return self

@@ -1,6 +1,7 @@
 """The one file that names backends: settings in, services out."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.db.documents import DocumentStore
 from app.db.embedders import EmbedderStore
 from app.db.evaluations import EvaluationStore
 from app.db.exchange import ExchangeStore
+from app.db.hypothetical import HypotheticalStore
 from app.db.idempotency import IdempotencyStore
 from app.db.jobs import JobStore
 from app.db.keys import KeyStore
@@ -29,6 +31,7 @@ from app.db.training import TrainingStore
 from app.db.types import EmbedderRecord
 from app.embedders import EmbedderCatalog
 from app.pinned_blobs import PinnedBlobStore
+from app.questioner import Questioner
 from app.settings import Settings
 from generation.answerer import Answerer
 from generation.decomposition import Decomposition
@@ -102,6 +105,7 @@ class Services:
     answerer: Answerer
     intake: Intake
     pipeline: Pipeline
+    questioner: Questioner | None
     sandbox: Sandbox
     blobs: BlobStore
 
@@ -166,6 +170,7 @@ def build(settings: Settings) -> Services:
         answerer=_answerer(settings, retriever, embedder, collections, calibrations),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
         pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, _ocr(settings, sandbox), embedders),
+        questioner=_questioner(settings, db),
         sandbox=sandbox,
         blobs=blobs,
     )
@@ -310,6 +315,24 @@ def _answerer(
 def _vllm(settings: Settings, url: str, model: str) -> VllmGenerator:
     key = settings.generator_api_key.get_secret_value() if settings.generator_api_key else None
     return VllmGenerator(url, model, key, settings.generator_timeout_seconds, settings.generator_connections)
+
+
+def _questioner(settings: Settings, db: Database) -> Questioner | None:
+    """None where no questions are asked for. A round of it has an event loop, and so connections, of its own."""
+    url, model = settings.generator_url, settings.generator_model
+    if not (settings.questions_per_chunk and url and model):
+        return None
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Completer]:
+        generator = _vllm(settings, url, model)
+        try:
+            yield generator
+        finally:
+            await generator.aclose()
+
+    lease_seconds = settings.job_lease_seconds + settings.generator_timeout_seconds
+    return Questioner(HypotheticalStore(db, lease_seconds), opened, settings.questions_per_chunk)
 
 
 def _threshold(calibrations: CalibrationStore, embedder: Embedder) -> float | None:

@@ -45,7 +45,10 @@ def make(services: Services, name: WorkerId) -> Worker:
         services.pipeline,
         Sweep(services.remains, services.blobs),
         services.settings.job_lease_seconds,
-        chores=(services.reindexes.advance,),
+        chores=(
+            services.reindexes.advance,
+            *([services.questioner.advance] if services.questioner is not None else []),
+        ),
     )
 
 

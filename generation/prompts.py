@@ -12,6 +12,7 @@ from generation.prompt_texts import (
     ABSTENTION,
     HYPOTHETICAL,
     QUERIES,
+    QUESTIONS,
     REWRITE,
     ROUNDS,
     RULES,
@@ -85,6 +86,11 @@ def queries_prompt(question: str, count: int, language: Language) -> tuple[str, 
 def hypothetical_prompt(question: str, language: Language) -> tuple[str, str]:
     """Instruction and text by which a model makes up a passage that answers."""
     return HYPOTHETICAL[language], _asked(question, language)
+
+
+def questions_prompt(headings: Sequence[str], text: str, count: int, language: Language) -> tuple[str, str]:
+    """Instruction and text by which a model says what a text answers."""
+    return QUESTIONS[language].format(count=count), neutralise("\n".join((*headings, text)))
 
 
 def steps_prompt(question: str, most: int, language: Language) -> tuple[str, str]:

@@ -44,7 +44,7 @@ class IndexPair:
                 ids_with_vectors, vectors = log.vectors(some)
                 if len(ids_with_vectors):
                     self.vector.add(ids_with_vectors, vectors)
-        self.held += len(ids)
+        self.held = len(self.lexical.ids())  # some were there, and have got other questions
         self.changed += len(ids)
 
     def remove(self, ids: ChunkIds) -> None:

@@ -88,6 +88,8 @@ class VectorIndex(Protocol):
 class LexicalIndex(Protocol):
     """BM25 (k1 1.2, b 0.75) over the terms of headings and text, plus `TITLE_WEIGHT` times that over the title's.
 
+    `QUESTIONS_WEIGHT` times that over the terms of hypothetical questions comes on top, where there are any.
+
     Safe to call from many threads.
     """
 

@@ -1,4 +1,4 @@
-"""What indexes have in common: how much a title weighs, and the order of results: best first, ties by id."""
+"""What indexes have in common: what fields weigh, and the order of results: best first, ties by id."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ nDCG@10 by terms alone, title among the text / weight .5 / .6 / 1: .773 / .803 /
 .829 / .830 / .837 on hotpotqa, .691 / .691 / .687 / .673 on SciFact. Of FinanceBench's questions .750 / .813 / .844
 have the right document first at .5 / .6 / 1.
 """
+QUESTIONS_WEIGHT = 0.5
+"""Against the text's, of the questions that a language model says a chunk answers."""
 TIE = 3e-6  # of the best score; sums of 32-bit floats in another order differ by less
 
 

@@ -128,11 +128,15 @@ class PlacedChunk:
 
 @dataclass(frozen=True, slots=True)
 class IndexedText:
-    """What a lexical index keeps of a chunk; the outermost heading is the document's title, a field of its own."""
+    """What a lexical index keeps of a chunk; the outermost heading is the document's title, a field of its own.
+
+    So are hypothetical questions: a model's words for what the text answers, by which it is found and never quoted.
+    """
 
     id: ChunkId
     headings: tuple[str, ...]
     text: str
+    questions: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -141,6 +145,11 @@ class IndexedText:
     @property
     def body(self) -> str:
         return "\n".join((*self.headings[1:], self.text))
+
+    @property
+    def fields(self) -> tuple[str, str, str]:
+        """The title, the body and the questions."""
+        return self.title, self.body, "\n".join(self.questions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,18 @@ class ChangeStore(ChangeLog):
         return seq, np.array(ids, dtype=np.int64)
 
     def texts(self, ids: ChunkIds) -> list[IndexedText]:
-        statement = select(models.Chunk.id, models.Chunk.headings, models.Chunk.text)
+        asked = models.HypotheticalQuestions
+        statement = select(models.Chunk.id, models.Chunk.headings, models.Chunk.text, asked.texts).outerjoin(
+            asked, (asked.collection_id == models.Chunk.collection_id) & (asked.key == models.Chunk.key)
+        )
         found: list[IndexedText] = []
         with self.db.read() as session:
             for some in _batches(ids):
                 rows = session.connection().execute(statement.where(among(models.Chunk.id, some)))
-                found += [IndexedText(ChunkId(chunk), tuple(headings), text) for chunk, headings, text in rows]
+                found += [
+                    IndexedText(ChunkId(chunk), tuple(headings), text, tuple(questions or ()))
+                    for chunk, headings, text, questions in rows
+                ]
         return found
 
     def vectors(self, ids: ChunkIds) -> tuple[ChunkIds, Matrix]:

@@ -21,6 +21,7 @@ from retrieval.types import CollectionId, Scope
 
 IN_COLLECTION = (
     models.Chunk,
+    models.HypotheticalQuestions,
     models.Embedding,
     models.ParsedBlob,
     models.Change,

@@ -35,17 +35,26 @@ def delete_document(session: Session, collection: int, document: DocumentId) -> 
 
 
 def delete_chunks(session: Session, chunks: Sequence[int]) -> int:
-    """Those that stand nowhere any more, and embeddings that no chunk uses then; gives how many chunks that were."""
+    """Those that stand nowhere any more, with vectors and questions that no chunk uses then; gives how many chunks."""
     stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
-    embeddings = session.scalars(
+    gone = session.execute(
         delete(models.Chunk)
         .where(among(models.Chunk.id, chunks), ~stands)
-        .returning(models.Chunk.embedding_id)
+        .returning(models.Chunk.embedding_id, models.Chunk.collection_id, models.Chunk.key)
         .execution_options(synchronize_session=False)
     ).all()
     used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
+    embeddings = [row.embedding_id for row in gone]
     session.execute(delete(models.Embedding).where(among(models.Embedding.id, embeddings), ~used))
-    return len(embeddings)
+    asked = models.HypotheticalQuestions
+    stays = exists().where(models.Chunk.key == asked.key, models.Chunk.collection_id == asked.collection_id)
+    session.execute(
+        delete(asked)
+        .where(among(asked.collection_id, {row.collection_id for row in gone}))
+        .where(among(asked.key, [row.key for row in gone]), ~stays)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone)
 
 
 def delete_pieces(session: Session, jobs: Sequence[str]) -> None:

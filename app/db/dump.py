@@ -70,6 +70,7 @@ KEPT: Final[Mapping[str, Kept]] = {
     "metadata_values": Kept(),
     "embeddings": Kept(),
     "chunks": Kept(),
+    "hypothetical_questions": Kept(only=models.HypotheticalQuestions.texts.is_not(None)),
     "placements": Kept(),
     "jobs": Kept(changed=_let_go),
     "keys": Kept(only=models.Key.kind == "api"),

@@ -30,6 +30,7 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 
 RETIRED = text("retired_at IS NOT NULL")
 UNREADY = text("status <> 'ready'")
+UNANSWERED = text("texts IS NULL")
 UPLOADED = 0
 """The generation of a job that no re-index asked for."""
 
@@ -248,6 +249,21 @@ class Chunk(Base):
     language: Mapped[str] = mapped_column(String(8))
     tokens: Mapped[int]
     embedding_id: Mapped[int] = mapped_column(ForeignKey("embeddings.id"), index=True)
+
+
+class HypotheticalQuestions(Base):
+    """What a language model says a text answers, by the text's key; `texts` is empty while one is being asked.
+
+    Until `lease_until` (seconds since 1970, on database time) nobody else asks it.
+    """
+
+    __tablename__ = "hypothetical_questions"
+    __table_args__ = (Index(None, "collection_id", sqlite_where=UNANSWERED, postgresql_where=UNANSWERED),)
+
+    collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    texts: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    lease_until: Mapped[float | None] = mapped_column(Float(53))
 
 
 class Placement(Base):

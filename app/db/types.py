@@ -269,6 +269,16 @@ class TrainingChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """A chunk that no hypothetical question is known for, by its key."""
+
+    key: str
+    headings: tuple[str, ...]
+    text: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class LikedQuestion:
     """A question whose answer was liked, and the chunks that the answer cites."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.db.types import LikedQuestion, TrainingChunk
 from generation.errors import GeneratorUnavailable
+from generation.hypothetical import questions_about
 from generation.ports import Completer
 from retrieval.tokenizer import terms
 from retrieval.types import ChunkId
@@ -16,10 +17,6 @@ FEWEST_TERMS = 2  # of a heading that may stand for a question: "Overview" asks 
 FEWEST_WORDS = 12  # of a text that may answer one
 HELD_BACK = 4  # one document of so many is kept for the comparison
 AT_A_TIME = 8  # requests to the language model
-_INSTRUCTION = (
-    "Write the one question, in the language of the text, that a person who needs this text would type into a search "
-    "box without having seen it. Use other words than the text where there are any. Reply with the question alone."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +73,10 @@ async def asked_by(model: Completer, chunks: Sequence[TrainingChunk]) -> list[Kn
     async def ask(chunk: TrainingChunk) -> Known | None:
         async with gate:
             try:
-                said = await model.complete(_INSTRUCTION, "\n".join((*chunk.headings, chunk.text)), 64)
+                said = await questions_about(model, chunk.headings, chunk.text, chunk.language, 1)
             except GeneratorUnavailable:
                 return None
-        text = " ".join(said.split())
+        text = said[0] if said else ""
         return Known(text, frozenset({chunk.id}), chunk.document, False) if len(terms(text)) >= FEWEST_TERMS else None
 
     asked = await asyncio.gather(*[ask(chunk) for chunk in chunks])

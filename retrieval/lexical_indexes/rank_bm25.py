@@ -18,12 +18,12 @@ from rank_bm25 import BM25Okapi  # pyright: ignore[reportMissingTypeStubs]
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
-from retrieval.ranking import TITLE_WEIGHT, best
+from retrieval.ranking import QUESTIONS_WEIGHT, TITLE_WEIGHT, best
 from retrieval.tokenizer import significant
 from retrieval.types import ChunkIds, IndexedText, Scored
 
 FILE = "terms.json"
-WEIGHTS = (TITLE_WEIGHT, 1.0)
+WEIGHTS = (TITLE_WEIGHT, 1.0, QUESTIONS_WEIGHT)
 
 
 def _norms() -> list[int]:
@@ -68,11 +68,11 @@ class RankBM25Index(LexicalIndex, Persistent):
     def __init__(self, tokenize: Callable[[str], list[str]]) -> None:
         self._tokenize = tokenize
         self._lock = threading.Lock()
-        self._terms: dict[int, list[list[str]]] = {}  # those of the title, and the rest
+        self._terms: dict[int, list[list[str]]] = {}  # by field
         self._weighed: _Weighed | None = None
 
     def add(self, texts: Sequence[IndexedText]) -> None:
-        added = {int(text.id): [self._tokenize(part) for part in (text.title, text.body)] for text in texts}
+        added = {int(text.id): [self._tokenize(part) for part in text.fields] for text in texts}
         with self._lock:
             self._terms.update(added)
             self._weighed = None
@@ -110,7 +110,7 @@ class RankBM25Index(LexicalIndex, Persistent):
             raise IndexDamaged(f"{folder / FILE}: {error}") from error
         terms = _checked(read)
         if terms is None:
-            raise IndexDamaged(f"{folder / FILE}: expected two lists of terms by chunk id")
+            raise IndexDamaged(f"{folder / FILE}: expected {len(WEIGHTS)} lists of terms by chunk id")
         with self._lock:
             self._terms = terms
             self._weighed = None
@@ -119,7 +119,7 @@ class RankBM25Index(LexicalIndex, Persistent):
         with self._lock:
             if self._weighed is None:
                 ids = sorted(self._terms)
-                fields = [[self._terms[chunk][place] for chunk in ids] for place in (0, 1)]
+                fields = [[self._terms[chunk][place] for chunk in ids] for place in range(len(WEIGHTS))]
                 # With no term in any chunk the average length is zero, and there is nothing to find.
                 okapis = [(weight, _Okapi(terms)) for weight, terms in zip(WEIGHTS, fields, strict=True) if any(terms)]
                 self._weighed = _Weighed(np.array(ids, np.int64), okapis)

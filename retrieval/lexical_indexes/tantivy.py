@@ -1,4 +1,4 @@
-"""BM25 by tantivy: the terms of our own analyser, joined by spaces, in a field for the title and one for the rest.
+"""BM25 by tantivy: the terms of our own analyser, joined by spaces, in fields for title, text and questions.
 
 k1 = 1.2 and b = 0.75 are fixed in tantivy. Document frequencies count deleted chunks until a merge or a rebuild, so the
 index rebuilds itself when a fifth is dead. A writer costs 15 MB and six threads: one is opened per batch.
@@ -19,7 +19,7 @@ import tantivy
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent, Purgeable
-from retrieval.ranking import TIE, TITLE_WEIGHT, best
+from retrieval.ranking import QUESTIONS_WEIGHT, TIE, TITLE_WEIGHT, best
 from retrieval.tokenizer import significant
 from retrieval.types import ChunkIds, IndexedText, Scored
 
@@ -27,7 +27,7 @@ DEAD_SHARE = 0.2  # above it, frequencies are too far off
 CARRIED_SHARE = 0.05  # of all chunks: so many ids go into the query; more are cheaper to sift from its results
 SLACK = 14  # fetched beyond k, so that ties rarely need a second search
 WRITER_BYTES = 64_000_000
-FIELDS = {"title": TITLE_WEIGHT, "terms": 1.0}
+FIELDS = {"title": TITLE_WEIGHT, "terms": 1.0, "questions": QUESTIONS_WEIGHT}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +69,7 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
         if not latest:
             return
         ids = np.fromiter(latest, np.int64, len(latest))
-        joined = [
-            (text.id, [" ".join(self._tokenize(part)) for part in (text.title, text.body)]) for text in latest.values()
-        ]
+        joined = [(text.id, [" ".join(self._tokenize(part)) for part in text.fields]) for text in latest.values()]
         with self._write:
             opened = self._opened
             with _writer(opened) as writer:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
-from retrieval.ranking import TITLE_WEIGHT
+from retrieval.ranking import QUESTIONS_WEIGHT, TITLE_WEIGHT
 from retrieval.types import ChunkId, ChunkIds, IndexedText, Scored
 
 
@@ -85,6 +85,28 @@ class LexicalIndexContract:
         assert (in_text.id, in_title.id) == (1, 2)
         # one of one term is shorter than average in neither field
         assert in_title.score == pytest.approx(in_text.score * TITLE_WEIGHT, rel=1e-5)
+
+    def test_a_hypothetical_question_finds_its_chunk_and_counts_less_than_the_text(self, tmp_path: Path) -> None:
+        index = self.new_index(tmp_path)
+        asked = [
+            IndexedText(ChunkId(1), (), "Roses need water.", ("Soil for whom?",)),
+            IndexedText(ChunkId(2), (), "Soil needs water.", ("Roses, for", "whom?")),
+        ]
+        index.add(asked)
+
+        in_text, in_question = index.search("rose", 10)
+
+        assert (in_text.id, in_question.id) == (1, 2)
+        assert in_question.score == pytest.approx(in_text.score * QUESTIONS_WEIGHT, rel=1e-5)
+
+    def test_questions_that_come_later_replace_none_of_the_text(self, tmp_path: Path) -> None:
+        index = self.new_index(tmp_path)
+        index.add([indexed(1, "Roses need water."), indexed(2, "Soil needs lime.")])
+        index.add([IndexedText(ChunkId(1), (), "Roses need water.", ("Which flowers are thirsty?",))])
+
+        assert found(index.search("thirsty", 10)) == [1]
+        assert found(index.search("roses", 10)) == [1]
+        assert index.ids().tolist() == [1, 2]
 
     def test_a_title_that_all_chunks_share_tells_none_from_another(self, tmp_path: Path) -> None:
         index = self.new_index(tmp_path)

@@ -78,7 +78,7 @@ class Asking(Completer):
     async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
         if "broken" in text:
             raise GeneratorUnavailable("down")
-        return f"  What of {text.split(maxsplit=1)[0]}\n and pumps? "
+        return f" 1. What of {text.split(maxsplit=1)[0]} and pumps? \n\n"
 
 
 def test_a_language_model_asks_about_each_chunk_as_far_as_it_answers() -> None:

@@ -35,10 +35,17 @@ def test_lengths_are_told_apart_to_forty_and_then_by_four_bits() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", '{"x": [[], []]}', '{"1": "cat"}', '{"1": ["cat", "dog"]}', '{"1": [[]]}', '{"1": [[], [2]]}'],
+    [
+        "[]",
+        '{"x": [[], [], []]}',
+        '{"1": "cat"}',
+        '{"1": ["cat", "dog", "cow"]}',
+        '{"1": [[], []]}',
+        '{"1": [[], [], [2]]}',
+    ],
 )
 def test_a_file_of_another_shape_is_damaged(tmp_path: Path, content: str) -> None:
     (tmp_path / "terms.json").write_text(content)
 
-    with pytest.raises(IndexDamaged, match="expected two lists of terms"):
+    with pytest.raises(IndexDamaged, match="expected 3 lists of terms"):
         RankBM25Index(terms).restore(tmp_path)
