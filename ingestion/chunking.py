@@ -14,15 +14,14 @@ from functools import cache
 from itertools import accumulate, groupby
 
 from ingestion.language import UNKNOWN, language_of
+from ingestion.pace import Look, Pace, TokenCounter
 from ingestion.table_heads import data_start
 from ingestion.types import Block, ChunkDraft, ParsedDocument
-from retrieval.sentences import line_spans, sentence_spans
+from retrieval.sentences import each_sentence, line_spans
 from retrieval.types import Region, Span
 
 CHUNKER_VERSION = "2"
 """Raise it with any change to where chunks begin and end: collections that were cut otherwise then say so."""
-
-TokenCounter = Callable[[Sequence[str]], list[int]]
 
 BETWEEN_BLOCKS = "\n\n"
 _PREFIX_SHARE = 4  # the headings may take a quarter of the window
@@ -65,25 +64,29 @@ class _Above:
     room: int
 
 
-def chunk(parsed: ParsedDocument, window: int, count_tokens: TokenCounter) -> tuple[ChunkDraft, ...]:
+def chunk(
+    parsed: ParsedDocument, window: int, count_tokens: TokenCounter, look: Look = lambda _: None
+) -> tuple[ChunkDraft, ...]:
     """Drafts in reading order that together hold all text of the document once; none passes `window` tokens.
 
     A chunk that begins within a table has the rows that tell the columns as its innermost headings.
     """
+    pace = Pace(count_tokens, look, 3 * sum(len(block.text) for block in parsed.blocks))
     language = cache(lambda: language_of(" ".join(block.text for block in parsed.blocks[:50])))
     labels = _page_labels(parsed)
     drafts: list[ChunkDraft] = []
     for section in _sections(parsed):
         headings = _with_title(parsed.title, section.headings)
-        plain = _headed(headings, window, count_tokens)
-        above = _above_each(plain, window, count_tokens)
+        plain = _headed(headings, window, pace.count)
+        above = _above_each(plain, window, pace.count)
         atoms: list[_Atom] = []
         for first in range(0, len(section.blocks), _BLOCKS):
-            atoms += _atoms(section.blocks[first : first + _BLOCKS], first, plain.room, count_tokens)
+            atoms += _atoms(section.blocks[first : first + _BLOCKS], first, plain.room, pace)
             is_last = first + _BLOCKS >= len(section.blocks)
             end = 0
             for start, end in _cut(atoms, plain.room, above, is_last=is_last):
                 drafts.append(_draft(atoms[start:end], above(atoms[start]), language, labels))
+                pace.step(len(drafts[-1].text))
             del atoms[:end]
     return tuple(drafts)
 
@@ -181,19 +184,19 @@ def _key(prefix: str, text: str) -> str:
     return hashlib.sha256((prefix + text).encode()).hexdigest()
 
 
-def _atoms(blocks: Sequence[Block], first: int, budget: int, count_tokens: TokenCounter) -> list[_Atom]:
-    spans = [
-        (block, position, span, index == 0)
-        for position, block in enumerate(blocks, first)
-        for index, span in enumerate(line_spans(block.text) if _is_lined(block) else sentence_spans(block.text))
-    ]
-    tokens = _weigh([block.text[start:end] for block, _, (start, end), _ in spans], budget, count_tokens)
+def _atoms(blocks: Sequence[Block], first: int, budget: int, pace: Pace) -> list[_Atom]:
+    spans: list[tuple[Block, int, Span, bool]] = []
+    for position, block in enumerate(blocks, first):
+        for index, span in enumerate(line_spans(block.text) if _is_lined(block) else each_sentence(block.text)):
+            spans.append((block, position, span, index == 0))
+            pace.step(span[1] - span[0])
+    tokens = _weigh([block.text[start:end] for block, _, (start, end), _ in spans], budget, pace.count)
     atoms: list[_Atom] = []
     for (block, position, (start, end), opens), count in zip(spans, tokens, strict=True):
         if count <= budget:
             atoms.append(_Atom(block, position, start, end, count, opens))
             continue
-        pieces = _split(block.text, start, end, budget, count_tokens)
+        pieces = _split(block.text, start, end, budget, pace.count)
         atoms.extend(_Atom(block, position, *span, size, opens and i == 0) for i, (span, size) in enumerate(pieces))
     return atoms
 

@@ -22,7 +22,7 @@ from ingestion.parsed_json import load
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.sandbox import Sandbox
 from ingestion.title import title_of
-from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication
+from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication, Stage
 from retrieval.errors import ModelUnavailable
 from retrieval.ports import Embedders
 from retrieval.types import CollectionId, PassageEmbedding, PassageInput
@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 
 PIECE = 256  # chunks: what a crash embeds again, and past which a document waits for the next transaction
 _LOOK_TOKENS = 8192  # between two looks at whether a job is still ours: about half a second, four full batches
-_PARSED_SHARE = 0.2
+_PARSED_SHARE = 0.2  # of an attempt
+_CUT_SHARE = 0.25  # of an attempt, parsing included
 _REPORT_SECONDS = 0.5
 
 
@@ -99,7 +100,8 @@ class Pipeline:
         with ThreadPoolExecutor(max_workers=self.sandbox.processes) as pool:
             found = [pool.submit(self.read, job, still_held) for job in jobs]
             reads = self.save([read for read in (each.result() for each in found) if read is not None])
-        for work in works([parsed for parsed in map(self.cut, reads) if parsed is not None]):
+        cut = [self.cut(read, still_held) for read in reads]
+        for work in works([parsed for parsed in cut if parsed is not None]):
             while not self.advance(work, still_held):
                 pass
 
@@ -115,10 +117,10 @@ class Pipeline:
             with self.blobs.open(job.blob.key) as file:
                 content = file.read()
             watch = _Look(self.queue, job, still_held)
-            found = self.sandbox.read(content, job.media_type, job.name, job.redact, watch, timeout_seconds)
+            found = self.sandbox.read(content, job.media_type, job.name, job.redact, watch.pages, timeout_seconds)
             if timeout_seconds is not None and needs_ocr(found):
                 raise TookTooLong(f"{job.name} has pages to be recognised")
-            return Read(job, self.ocr.complete(content, found, job.redact, watch), is_saved=False)
+            return Read(job, self.ocr.complete(content, found, job.redact, watch.pages), is_saved=False)
         except (Outage, NoLongerWanted):
             raise
         except IngestionError as error:
@@ -135,8 +137,11 @@ class Pipeline:
         held = self.versions.save_parsed(new) if new else set[JobId]()
         return [read for read in reads if read.is_saved or read.job.id in held]
 
-    def cut(self, read: Read) -> Parsed | None:
-        """Cut what was read into chunks; None when it makes no sense, and that is written."""
+    def cut(self, read: Read, still_held: StillHeld) -> Parsed | None:
+        """Cut what was read into chunks; None when it makes no sense, and that is written.
+
+        Raises NoLongerWanted.
+        """
         job = read.job
         try:
             document = load(read.content)
@@ -150,7 +155,8 @@ class Pipeline:
         except ModelUnavailable as error:  # an earlier setting's: no outage that others would have to wait out
             self.queue.fail(job, Failure("model_unavailable", str(error), transient=True))
             return None
-        drafts = chunk(titled, embedder.window, embedder.count_tokens)
+        look = _Look(self.queue, job, still_held, shown=time.monotonic())  # a note is cut before there is a word to say
+        drafts = chunk(titled, embedder.window, embedder.count_tokens, look.cutting)
         return Parsed(job, replace(document, blocks=()), drafts)
 
     def advance(self, work: Work, still_held: StillHeld) -> bool:
@@ -211,7 +217,7 @@ class Pipeline:
         """Save a large document's piece; gives whether its fence held."""
         [parsed] = work.parsed
         done = work.chunks - work.left + len(embeddings)
-        share = _PARSED_SHARE + (1 - _PARSED_SHARE) * done / work.chunks
+        share = _CUT_SHARE + (1 - _CUT_SHARE) * done / work.chunks
         by_key = {key: embedding for (_, key), embedding in embeddings.items()}
         progress = Progress(share, done, work.chunks)
         return self.versions.save_embeddings(parsed.job, by_key, progress)
@@ -238,19 +244,32 @@ class Pipeline:
 
 @dataclass(slots=True)
 class _Look:
-    """What looks on while a job's file is parsed: shows the pages, and ends what nobody wants any more."""
+    """What looks on while a file is parsed and cut: shows how far that is, and ends what nobody wants any more."""
 
     queue: JobQueue
     job: Job
     still_held: StillHeld
     shown: float = 0.0
 
-    def __call__(self, done: int | None, total: int | None) -> None:
+    def pages(self, done: int | None, total: int | None) -> None:
+        """So many pages are read, where the parser tells."""
+        self._check()
+        if done is not None and total:
+            self._show("parse", Progress(_PARSED_SHARE * min(1.0, done / total), done, total))
+
+    def cutting(self, share: float) -> None:
+        """So much of the text is cut into chunks; how many that will be, the end tells."""
+        self._check()
+        self._show("publish", Progress(_PARSED_SHARE + (_CUT_SHARE - _PARSED_SHARE) * share))
+
+    def _check(self) -> None:
         if not self.still_held(self.job):
             raise NoLongerWanted(f"{self.job.name}: cancelled, deleted or taken over")
-        if done is not None and total and time.monotonic() - self.shown >= _REPORT_SECONDS:
+
+    def _show(self, stage: Stage, progress: Progress) -> None:
+        if time.monotonic() - self.shown >= _REPORT_SECONDS:
             self.shown = time.monotonic()
-            self.queue.report(self.job, Progress(_PARSED_SHARE * min(1.0, done / total), done, total))
+            self.queue.report(self.job, stage, progress)
 
 
 def works(parsed: Sequence[Parsed]) -> Iterator[Work]:

@@ -15,6 +15,7 @@ from ingestion.types import (
     ParsedDocument,
     Progress,
     Publication,
+    Stage,
     Upload,
     WorkerId,
 )
@@ -118,8 +119,8 @@ class JobQueue(Protocol):
         """Those of the jobs that are still the worker's; a look that writes nothing."""
         ...
 
-    def report(self, job: Job, progress: Progress) -> None:
-        """Show how far the file is read, which never goes back within an attempt; a lost fence is no error here."""
+    def report(self, job: Job, stage: Stage, progress: Progress) -> None:
+        """Show how far the attempt is, which never goes back within one; a lost fence is no error here."""
         ...
 
     def fail(self, job: Job, failure: Failure) -> None:

@@ -140,11 +140,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an attempt has come, between 0 and 1 for all of it; `done` of `total` are the stage's pages or chunks."""
+    """How far an attempt has come, between 0 and 1 for all of it.
+
+    `done` of `total` are the stage's pages or chunks; None while it is not known how many there will be.
+    """
 
     share: float
-    done: int
-    total: int
+    done: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ingestion.bench import Bench
@@ -88,6 +89,7 @@ class Worker:
         self._quick = ThreadPoolExecutor(places, thread_name_prefix="quick")
         self._patient = ThreadPoolExecutor(places, thread_name_prefix="patient")
         self._books = places + 1
+        self._cutter = ThreadPoolExecutor(1, thread_name_prefix="cutter")  # one book at a time: notes need no turn
 
     def run(self) -> None:
         """Claim and ingest until `stop`; what was not published then is given back and due again."""
@@ -105,7 +107,7 @@ class Worker:
         for thread in threads:
             thread.start()
         self._guarded(self._publish_next, 0.0)
-        for lane in (self._quick, self._patient):
+        for lane in (self._quick, self._patient, self._cutter):
             lane.shutdown(wait=False, cancel_futures=True)
         deadline = time.monotonic() + _STOP_SECONDS
         for thread in threads:
@@ -161,10 +163,8 @@ class Worker:
         return _PAPER_BYTES if books >= self._books else None
 
     def _submit(self, job: Job, lane: ThreadPoolExecutor, patience: float | None) -> None:
-        try:
+        with suppress(RuntimeError):  # it was shut down, since we stop: the job is given back with the others
             lane.submit(self._read, job, patience)
-        except RuntimeError:  # it was shut down, since we stop: the job is given back with the others
-            return
 
     def _read(self, job: Job, patience: float | None) -> None:
         try:
@@ -182,7 +182,7 @@ class Worker:
                 self._reads.put(read)
 
     def _gather(self) -> bool:
-        """Save what was read, all in one transaction, and cut it into chunks."""
+        """Save what was read, all in one transaction, and have it cut into chunks: a large document beside the rest."""
         reads = self._arrived()
         if reads:
             try:
@@ -193,7 +193,7 @@ class Worker:
             kept = {read.job.id for read in saved}
             self._let_go([read.job for read in reads if read.job.id not in kept])
             for read in saved:
-                self._cut(read)
+                self._place(read)
         elif self._bulky and self._bench.reserve(*self._bulky[0]):
             job, _ = self._bulky.popleft()
             self._submit(replace(job, stage="publish"), self._patient, None)
@@ -209,17 +209,26 @@ class Worker:
             pass
         return reads
 
-    def _cut(self, read: Read) -> None:
+    def _place(self, read: Read) -> None:
+        """Cut it, or keep it back while the bench has no room for it."""
         if not self._goes_on(read.job):
             self._let_go([read.job])
         elif not self._bench.holds(read.job) and not self._bench.reserve(read.job, len(read.content)):
             self._bulky.append((read.job, len(read.content)))
+        elif len(read.content) <= _PAPER_BYTES:
+            self._cut(read)
         else:
-            try:
-                parsed = self._pipeline.cut(read)
-            except Exception as error:  # noqa: BLE001
-                self._blame([read.job], error)
-                return
+            with suppress(RuntimeError):  # as in `_submit`
+                self._cutter.submit(self._cut, read)
+
+    def _cut(self, read: Read) -> None:
+        try:
+            parsed = self._pipeline.cut(read, self._goes_on)
+        except NoLongerWanted:
+            self._let_go([read.job])
+        except Exception as error:  # noqa: BLE001
+            self._blame([read.job], error)
+        else:
             if parsed is None:
                 self._let_go([read.job])
             else:

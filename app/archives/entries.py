@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.archives.archive import Damaged, json_object
-from ingestion.chunking import TokenCounter, identity
+from ingestion.chunking import identity
+from ingestion.pace import TokenCounter
 from ingestion.types import ChunkDraft, MediaType, PersonalKind
 from retrieval.regions import region_of
 from retrieval.types import PassageEmbedding

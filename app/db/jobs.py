@@ -16,7 +16,7 @@ from app.db.session import Database
 from app.db.sql import among, changed, epoch, unindexed
 from app.db.types import JobRecord, JobStatus
 from ingestion.ports import JobQueue
-from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, Progress, VersionId, WorkerId
+from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, Progress, Stage, VersionId, WorkerId
 from retrieval.types import CollectionId, Scope
 
 BESIDE: Final = 32
@@ -82,9 +82,9 @@ class JobStore(JobQueue):
                 )
             return {JobId(job) for job in held}
 
-    def report(self, job: Job, progress: Progress) -> None:
+    def report(self, job: Job, stage: Stage, progress: Progress) -> None:
         with self.db.write() as session:
-            attempts.show(session, job, "parse", progress, self.clock)
+            attempts.show(session, job, stage, progress, self.clock)
 
     def fail(self, job: Job, failure: Failure) -> None:
         with self.db.write() as session:

@@ -226,3 +226,29 @@ def test_a_long_section_is_cut_the_same_however_much_of_it_is_looked_at(
 
     assert drafts_of(*blocks) == whole
     assert len(whole) > 40
+
+
+@pytest.mark.parametrize("kind", ["paragraph", "table"])
+def test_whoever_looks_on_hears_how_far_the_cutting_is_and_can_end_it(kind: BlockKind) -> None:
+    rng = random.Random(7)
+    whole = parsed(Block(kind, "\n".join(sentence(rng) for _ in range(1500))))
+    shares: list[float] = []
+
+    def look(share: float) -> None:
+        shares.append(share)
+        if len(shares) == ended_at:
+            raise ZeroDivisionError
+
+    ended_at = 0
+    chunk(whole, WINDOW, count_words, look)
+    looks = len(shares)
+    assert looks > 1500
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.002
+    assert shares[-1] > 0.95
+
+    for ended_at in (looks // 6, looks // 2, looks - 1):  # while it is parted, weighed and drafted
+        shares.clear()
+        with pytest.raises(ZeroDivisionError):
+            chunk(whole, WINDOW, count_words, look)
+        assert len(shares) == ended_at

@@ -21,17 +21,18 @@ from retrieval.errors import ModelUnavailable
 from tests.builders import Known
 from tests.ingestion.conftest import LEASE_SECONDS, Library
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 @contextmanager
 def working(library: Library, **parts: Any) -> Generator[Worker]:
+    lease_seconds = parts.get("lease_seconds", LEASE_SECONDS)
     worker = Worker(
         WorkerId("tested"),
-        parts.get("jobs", library.jobs),
+        parts.get("jobs", replace(library.jobs, lease_seconds=lease_seconds)),
         parts.get("pipeline", library.pipeline),
         library.sweeper,
-        parts.get("lease_seconds", LEASE_SECONDS),
+        lease_seconds,
     )
     thread = threading.Thread(target=worker.run)
     thread.start()

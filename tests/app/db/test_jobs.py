@@ -87,7 +87,7 @@ def test_a_lost_lease_makes_the_job_due_again_and_fences_the_loser_out(here: Wor
     assert here.publications.save_parsed([(lost, parsed())]) == set()
     assert here.publications.publish([publication(lost, "of the loser")]) == set()
     here.jobs.fail(lost, BROKEN)
-    here.jobs.report(lost, Progress(0.9, 9, 10))
+    here.jobs.report(lost, "parse", Progress(0.9, 9, 10))
     assert here.jobs.get(lost.id, here.scope).progress == 0
     assert here.publications.publish([publication(again, "of the winner")]) == {again.id}
     assert here.live() == {"of the winner"}
@@ -239,7 +239,7 @@ def test_progress_is_shown_between_nought_and_one(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
     for share, done, shown in ((-1, 0, 0.0), (0.5, 3, 0.5), (0.4, 2, 0.5), (7, 6, 1.0)):
-        here.jobs.report(job, Progress(share, done, 6))
+        here.jobs.report(job, "parse", Progress(share, done, 6))
         told = here.jobs.get(job.id, here.scope)
         assert (told.progress, told.done, told.total) == (shown, done, 6)
 
@@ -252,7 +252,7 @@ def test_pages_are_shown_as_pages_when_a_job_reads_its_file_again(here: World) -
     here.jobs.retry(job.id, here.scope)
     [again] = here.claim()
     assert here.jobs.get(job.id, here.scope).stage == "publish"
-    here.jobs.report(again, Progress(0.1, 1, 2))
+    here.jobs.report(again, "parse", Progress(0.1, 1, 2))
     told = here.jobs.get(job.id, here.scope)
     assert (told.stage, told.done, told.total) == ("parse", 1, 2)
 
