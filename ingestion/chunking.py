@@ -76,7 +76,7 @@ def chunk(
     labels = _page_labels(parsed)
     drafts: list[ChunkDraft] = []
     for section in _sections(parsed):
-        headings = _with_title(parsed.title, section.headings)
+        headings = with_title(parsed.title, section.headings)
         plain = _headed(headings, window, pace.count)
         above = _above_each(plain, window, pace.count)
         atoms: list[_Atom] = []
@@ -144,7 +144,8 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:_WIDEST_HEADING]
 
 
-def _with_title(title: str, headings: tuple[str, ...]) -> tuple[str, ...]:
+def with_title(title: str, headings: tuple[str, ...]) -> tuple[str, ...]:
+    """A document's title above its headings, unless the first of them says it already."""
     title = _line(title)
     return headings if not title or title in headings[:1] else (title, *headings)
 

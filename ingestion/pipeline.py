@@ -20,6 +20,7 @@ from ingestion.errors import (
 from ingestion.ocr import Ocr, needs_ocr
 from ingestion.parsed_json import load
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
+from ingestion.renaming import recalled
 from ingestion.sandbox import Sandbox
 from ingestion.title import title_of
 from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication, Stage
@@ -169,8 +170,11 @@ class Pipeline:
             work.missing = self._missing(work.parsed)
         piece = work.missing[:PIECE]
         if piece and work.parsed:
-            embeddings = self._embed(piece, still_held)
-            work.embedded.update(job.id for job, draft in piece if (job.collection, draft.key) in embeddings)
+            embeddings = self._recalled(work.parsed, piece)
+            new = [(job, draft) for job, draft in piece if (job.collection, draft.key) not in embeddings]
+            embedded = self._embed(new, still_held)
+            work.embedded.update(job.id for job, draft in new if (job.collection, draft.key) in embedded)
+            embeddings |= embedded
             if work.chunks <= PIECE:
                 work.embeddings.update(embeddings)
             elif not self._keep(work, embeddings):
@@ -199,12 +203,26 @@ class Pipeline:
                 del drafts[collection, key]
         return list(drafts.values())
 
+    def _recalled(
+        self, parsed: Sequence[Parsed], piece: Sequence[tuple[Job, ChunkDraft]]
+    ) -> dict[tuple[CollectionId, str], PassageEmbedding]:
+        """By collection and key, what was embedded under the names that documents had before."""
+        embedder = self.embedders.of(piece[0][0].fingerprint)
+        found: dict[tuple[CollectionId, str], PassageEmbedding] = {}
+        for each in parsed:
+            drafts = [draft for job, draft in piece if job.id == each.job.id]
+            vectors = recalled(self.versions, each.job, each.document.title, drafts, embedder)
+            found.update(((each.job.collection, key), vector) for key, vector in vectors.items())
+        return found
+
     def _embed(
         self, piece: Sequence[tuple[Job, ChunkDraft]], still_held: StillHeld
     ) -> dict[tuple[CollectionId, str], PassageEmbedding]:
         """By collection and key, without those of jobs that were lost meanwhile."""
-        embedder = self.embedders.of(piece[0][0].fingerprint)
         embeddings: dict[tuple[CollectionId, str], PassageEmbedding] = {}
+        if not piece:
+            return embeddings
+        embedder = self.embedders.of(piece[0][0].fingerprint)
         for some in _by_length(piece):
             wanted = [(job, draft) for job, draft in some if still_held(job)]
             inputs = [PassageInput(draft.prefix, draft.text, draft.sentences) for _, draft in wanted]

@@ -158,6 +158,10 @@ class VersionStore(Protocol):
         """Those keys whose embedding the collection already holds."""
         ...
 
+    def vectors(self, collection: CollectionId, fingerprint: str, keys: Sequence[str]) -> dict[str, PassageEmbedding]:
+        """The embeddings of those keys, as far as the collection holds them."""
+        ...
+
     def publish(self, publications: Sequence[Publication]) -> set[JobId]:
         """Step two, all in one transaction, each under its fence; gives the jobs whose fence held.
 

@@ -136,6 +136,8 @@ class Job:
     metadata: Metadata
     redact: tuple[PersonalKind, ...] = ()
     """What its collection wants blackened, in the order of the alphabet."""
+    former_name: str | None = None
+    """What the document's version that answers is called; None where none does."""
 
 
 @dataclass(frozen=True, slots=True)

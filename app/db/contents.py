@@ -107,6 +107,16 @@ class Shelf:
         return {key: row for key, row in self.session.connection().execute(statement)}  # noqa: C416
 
 
+def stored(session: Session, collection: int, fingerprint: str, keys: Sequence[str]) -> dict[str, PassageEmbedding]:
+    """By key: the vectors that the collection holds of them."""
+    statement = select(models.Embedding.key, models.Embedding.vector, models.Embedding.sentence_vectors).where(
+        models.Embedding.collection_id == collection,
+        models.Embedding.fingerprint == fingerprint,
+        among(models.Embedding.key, keys),
+    )
+    return {key: _embedding(vector, sentences) for key, vector, sentences in session.execute(statement)}
+
+
 def drawn(publication: Publication) -> list[Drawn]:
     """Its rows, in the order of its drafts, as far as they can be made before anything is locked."""
     return [_drawn(publication, ordinal, draft) for ordinal, draft in enumerate(publication.drafts)]
@@ -130,6 +140,12 @@ def _drawn(publication: Publication, ordinal: int, draft: ChunkDraft) -> Drawn:
             "page_labels": [storable(label) for label in draft.page_labels] or None,
         },
     )
+
+
+def _embedding(vector: bytes, sentences: bytes) -> PassageEmbedding:
+    whole: NDArray[np.float16] = np.frombuffer(vector, dtype="<f2")
+    each: NDArray[np.float16] = np.frombuffer(sentences, dtype="<f2")
+    return PassageEmbedding(whole.astype(np.float32), each.reshape(-1, len(whole)))
 
 
 def _half(values: NDArray[np.floating]) -> bytes:

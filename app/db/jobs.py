@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final, get_args
 
 from sqlalchemy import Row, Select, func, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.db import attempts, models
 from app.db.clock import Clock, utc_now
@@ -260,6 +260,7 @@ def _mine(worker: WorkerId, jobs: Sequence[JobId]) -> Select[str]:
 def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
     """Jobs with all that a worker needs, without those that another claim is looking at."""
     fitting = models.Version.size <= largest if largest is not None else true()
+    live = aliased(models.Version)
     return (
         select(
             models.Job.id,
@@ -284,10 +285,12 @@ def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
             models.Version.sha256,
             models.Version.size,
             models.Version.media_type,
+            live.name.label("former_name"),
         )
         .join(models.Version, models.Version.id == models.Job.version_id)
         .join(models.Document, models.Document.id == models.Job.document_id)
         .join(models.Collection, models.Collection.id == models.Document.collection_id)
+        .outerjoin(live, live.id == models.Document.live_version_id)
         .outerjoin(
             models.Reindex,
             (models.Reindex.collection_id == models.Collection.id)
@@ -315,6 +318,7 @@ def _job(row: Row[Any], worker: WorkerId) -> Job:
         name=row.name,
         metadata=from_json(row.metadata),
         redact=tuple(row.redact or ()),
+        former_name=row.former_name if row.beside is None else None,
     )
 
 

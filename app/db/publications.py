@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import attempts, descriptions, generations, liveness, metadata, models
 from app.db.clock import Clock, utc_now
-from app.db.contents import Rows, Shelf, drawn
+from app.db.contents import Rows, Shelf, drawn, stored
 from app.db.embedders import measured
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
@@ -85,6 +85,10 @@ class PublicationStore(VersionStore):
         )
         with self.db.read() as session:
             return set(session.scalars(statement))
+
+    def vectors(self, collection: CollectionId, fingerprint: str, keys: Sequence[str]) -> dict[str, PassageEmbedding]:
+        with self.db.read() as session:
+            return stored(session, collection, fingerprint, keys)
 
     def save_embeddings(self, job: Job, embeddings: Mapping[str, PassageEmbedding], progress: Progress) -> bool:
         with self.db.write() as session:
