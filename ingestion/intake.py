@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
@@ -49,14 +49,14 @@ class Intake:
         return outcome
 
     def accept_all(
-        self, files: Sequence[IncomingFile], collection: CollectionId
+        self, files: Sequence[IncomingFile], collection: CollectionId, uploader: str | None = None
     ) -> list[Accepted | Refused | ParseError]:
         """One outcome per file, in order; a refused file does not keep the others out.
 
         Raises QueueFull or UnknownDocument when none of them can be registered; then nothing is kept.
         """
         stored = [self._store(file, collection) for file in files]
-        uploads = [upload for upload in stored if isinstance(upload, Upload)]
+        uploads = [replace(upload, uploader=uploader) for upload in stored if isinstance(upload, Upload)]
         try:
             accepted = self.register.register(collection, uploads) if uploads else []
         except Outage:

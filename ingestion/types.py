@@ -38,13 +38,17 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that passed the intake's checks and lies in the blob store; `document` names the one that it replaces."""
+    """A file that passed the intake's checks and lies in the blob store; `document` names the one that it replaces.
+
+    `uploader` is whoever sent it, None for nobody in particular: the queue gives all of them their turns.
+    """
 
     name: str
     media_type: MediaType
     blob: Blob
     metadata: Metadata
     document: DocumentId | None = None
+    uploader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def upload(
     files = [IncomingFile(part.filename or "", part.file, given, password) for part in file]
 
     def work() -> Mapping[str, Any]:
-        return _take(services, request, files, _collection(services, key, collection))
+        return _take(services, request, files, _collection(services, key, collection), key)
 
     texts = ("POST", collection, metadata)
     return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
@@ -91,7 +91,7 @@ def replace(
 
     def work() -> Mapping[str, Any]:
         record = services.documents.get(document, scope)
-        return _take(services, request, files, _collection(services, key, record.collection))["documents"][0]
+        return _take(services, request, files, _collection(services, key, record.collection), key)["documents"][0]
 
     texts = ("PUT", id, metadata)
     return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
@@ -109,10 +109,10 @@ def parsed_metadata(text: str) -> Metadata:
 
 
 def _take(
-    services: Services, request: Request, files: Sequence[IncomingFile], collection: CollectionId
+    services: Services, request: Request, files: Sequence[IncomingFile], collection: CollectionId, key: KeyRecord
 ) -> dict[str, Any]:
     """The intake's outcomes as the reply's JSON; the only file's refusal is the whole reply's."""
-    outcomes = services.intake.accept_all(files, collection)
+    outcomes = services.intake.accept_all(files, collection, key.id)
     if len(outcomes) == 1 and isinstance(outcomes[0], IngestionError):
         audit(request, "document.upload", files[0].name, outcomes[0].code)
         raise outcomes[0]

@@ -50,7 +50,7 @@ class DocumentStore(DocumentRegister):
             begun = registration.begin(session, collection, uploads, self.clock(), self.job_max_attempts)
             accepted = [begun.add(upload) for upload in uploads]
             if begun.jobs:
-                self._make_room(session, len(begun.jobs), sum(size for _, _, size in begun.jobs))
+                self._make_room(session, len(begun.jobs), sum(upload.blob.size for _, _, upload in begun.jobs))
                 begun.write(session)
         for upload, outcome in zip(uploads, accepted, strict=True):
             if upload.document is not None and outcome.duplicate:

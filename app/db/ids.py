@@ -24,6 +24,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{_encode(value)}"
 
 
+def earliest_id(prefix: str, seconds_ago: float) -> str:
+    """No id is less than this that was made since then."""
+    return f"{prefix}_{_encode(int((time.time() - seconds_ago) * 1000) << RANDOM_BITS)}"
+
+
 def _encode(value: int) -> str:
     return "".join(ALPHABET[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
 

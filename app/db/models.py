@@ -309,7 +309,7 @@ class Job(Base):
     """A piece of work under a lease on database time (seconds since 1970); `worker` and `attempts` are its fence.
 
     `generation` is a re-index's, or UPLOADED: then it goes live in whichever answers at that time.
-    `done` of `total` are pages while its stage is `parse`, and chunks after it.
+    `done` of `total` are pages while its stage is `parse`, and chunks after it. `uploader` is the id of a key.
     """
 
     __tablename__ = "jobs"
@@ -326,6 +326,7 @@ class Job(Base):
     status: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str] = mapped_column(String(16))
     priority: Mapped[int]
+    uploader: Mapped[str | None] = mapped_column(String(40))
     attempts: Mapped[int]
     max_attempts: Mapped[int]
     run_after: Mapped[float] = mapped_column(Float(53))

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import models
-from app.db.ids import new_id
+from app.db.ids import earliest_id, new_id
 from app.db.metadata import from_json
 from app.db.sql import Row, among, insert_all, storable, unindexed
 from ingestion.errors import UnknownDocument
@@ -20,6 +20,8 @@ from retrieval.types import CollectionId
 _SIZE_CLASSES: Final = (1 << 16, 1 << 20, 1 << 24)
 """Bytes up to which a file is a note, a paper, a book; what is larger comes last."""
 _FIRST_FEW: Final = 8
+_TOGETHER_SECONDS: Final = 60.0
+"""What one uploader sends within this time is one upload, in however many requests it comes."""
 PENDING: Final = ("queued", "processing")
 
 
@@ -37,9 +39,11 @@ class Registration:
     numbers: dict[DocumentId, int]
     given: dict[DocumentId, Metadata]
     """By replaced document: what its uploader says of it, until an upload brings something else."""
+    before: int
+    """How many files the same uploader has sent just before these."""
     documents: list[Row] = field(default_factory=list[Row])
     versions: list[Row] = field(default_factory=list[Row])
-    jobs: list[tuple[DocumentId, int, int]] = field(default_factory=list[tuple[DocumentId, int, int]])
+    jobs: list[tuple[DocumentId, int, Upload]] = field(default_factory=list[tuple[DocumentId, int, Upload]])
     renamed: list[tuple[DocumentId, Upload]] = field(default_factory=list[tuple[DocumentId, Upload]])
 
     def add(self, upload: Upload) -> Accepted:
@@ -84,8 +88,8 @@ class Registration:
             session,
             models.Job,
             [
-                self._job(document, ids[document, number], priority(size, position))
-                for position, (document, number, size) in enumerate(self.jobs)
+                self._job(document, ids[document, number], upload.uploader, priority(upload.blob.size, position))
+                for position, (document, number, upload) in enumerate(self.jobs, self.before)
             ],
         )
 
@@ -114,10 +118,10 @@ class Registration:
                 "created_at": self.now,
             }
         )
-        self.jobs.append((document, number, upload.blob.size))
+        self.jobs.append((document, number, upload))
         return Accepted(document, duplicate=False)
 
-    def _job(self, document: DocumentId, version: int, priority: int) -> Row:
+    def _job(self, document: DocumentId, version: int, uploader: str | None, priority: int) -> Row:
         return {
             "id": new_id("job"),
             "document_id": document,
@@ -125,6 +129,7 @@ class Registration:
             "status": "queued",
             "stage": "parse",
             "priority": priority,
+            "uploader": uploader,
             "attempts": 0,
             "max_attempts": self.max_attempts,
             "run_after": 0.0,
@@ -136,11 +141,12 @@ class Registration:
 
 
 def priority(size: int, position: int) -> int:
-    """A file's class by size, the smallest first, one worse past the first few files of an upload.
+    """A file's class by size, the smallest first, and worse the more files of its upload are before it.
 
-    A note that comes alone then goes before a thousand that came together.
+    It is one worse past the first few, and one more each time that their number doubles: whoever sends a note, or a
+    hundred, waits not for the thousand that somebody else has sent before.
     """
-    return bisect_left(_SIZE_CLASSES, size) + (position >= _FIRST_FEW)
+    return bisect_left(_SIZE_CLASSES, size) + (position // _FIRST_FEW).bit_length()
 
 
 def begin(
@@ -157,7 +163,14 @@ def begin(
         heading_for=heading_for,
         numbers=numbers,
         given=given,
+        before=_sent_before(session, uploads[0].uploader) if uploads else 0,
     )
+
+
+def _sent_before(session: Session, uploader: str | None) -> int:
+    recent = models.Job.id >= earliest_id("job", _TOGETHER_SECONDS)
+    mine = (models.Job.uploader == uploader, models.Job.generation == models.UPLOADED)
+    return session.scalar(select(func.count()).where(recent, *mine)) or 0
 
 
 def _known(session: Session, collection: CollectionId, hashes: set[str]) -> dict[str, DocumentId]:

@@ -37,11 +37,37 @@ def test_the_oldest_goes_first_then_small_ones_then_age(here: World) -> None:
     assert order == [0, 1, 3, 5, 2, 4]
 
 
-def test_a_note_that_comes_alone_goes_before_those_that_came_together(here: World) -> None:
+def test_a_note_that_comes_alone_goes_before_those_that_came_together(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here.register(*(upload() for _ in range(40)))
     here.claim(1)  # the oldest of all has its turn in any case
+    monkeypatch.setattr("app.db.registration._TOGETHER_SECONDS", 0.0)  # as if it came an hour later
     [alone] = here.register(upload())
     assert alone in [job.document for job in here.claim(9)]
+
+
+def test_what_somebody_sends_does_not_wait_for_the_thousand_that_another_has_sent(here: World) -> None:
+    for _ in range(25):  # requests of forty files each, as the page makes them
+        here.register(*(replace(upload(), uploader="key_busy") for _ in range(40)))
+    books = here.register(*(replace(upload(size=30 * MIB), uploader="key_busy") for _ in range(4)))
+    [note] = here.register(replace(upload(), uploader="key_other"))
+    folder = here.register(*(replace(upload(), uploader="key_third") for _ in range(60)))
+
+    claimed = [job.document for job in here.claim(128)]
+    assert note in claimed[:12]  # beside the oldest, and the first few of the others
+    assert len(set(folder) & set(claimed[:64])) >= 28
+    assert set(folder) <= set(claimed)
+    assert not set(books) & set(claimed)
+
+
+def test_an_upload_in_many_requests_has_the_turns_of_one_in_a_single_request(here: World) -> None:
+    for _ in range(40):
+        here.register(replace(upload(), uploader="key_watching"))
+    at_once = here.register(*(replace(upload(), uploader="key_page") for _ in range(40)))
+
+    half = [job.document for job in here.claim(40)]
+    assert 16 <= len(set(at_once) & set(half)) <= 24
 
 
 def test_an_endless_stream_of_notes_leaves_a_book_its_turn(here: World) -> None:
