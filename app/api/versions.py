@@ -82,7 +82,11 @@ def compare_versions(
 
 @router.post("/v1/admin/documents/{id}/versions/{number}/restore")
 def restore(id: Id, number: VersionNumber, request: Request, services: ServicesGiven) -> Document:
-    """Let an earlier version answer again, from this moment on, under its name and with its metadata."""
+    """Let an earlier version answer again, from this moment on, under its name and with its metadata.
+
+    One that was cut or embedded for an index before the one that answers now is read again from its original: as a new
+    version, the latest, which takes over once it is ready.
+    """
     record = services.documents.restore(DocumentId(id), number)
     audit(request, "document.restore", f"{id}/{number}")
     return shown(record)

@@ -119,11 +119,16 @@ class DocumentStore(DocumentRegister):
         return Paged(records, str(records[-1].number) if len(rows) > limit else None)
 
     def restore(self, id: DocumentId, number: int) -> DocumentRecord:
-        """Let an earlier version answer again. Raises UnknownDocument, and Conflict for one that cannot."""
+        """Let an earlier version answer again. Raises UnknownDocument, and Conflict for one that cannot.
+
+        One that only an earlier index held is read again from its original: as a new version, which answers once it is
+        ready. Raises QueueFull when there is no room for its job.
+        """
         with self.db.write() as session:
+            lock(session, REGISTER_LOCK)
             collection, generation = hold_document(session, id)
-            version = session.execute(
-                select(models.Version.id, models.Version.status).where(
+            version = session.scalars(
+                select(models.Version).where(
                     models.Version.document_id == id,
                     models.Version.number == number,
                     models.Version.retired_at.is_(None),
@@ -136,9 +141,11 @@ class DocumentStore(DocumentRegister):
                     models.Placement.version_id == version.id, models.Placement.generation == generation
                 )
             ).all()
+            if not chunks and version.status not in {"ready", "partial"}:
+                raise Conflict(f"version {number} is {version.status} and cannot be restored: upload the file again")
             if not chunks:
-                state = "of an earlier index" if version.status in {"ready", "partial"} else version.status
-                raise Conflict(f"version {number} is {state} and cannot be restored: upload the file again")
+                self._read_again(session, CollectionId(collection), version)
+                return _get(session, id, Scope(frozenset({CollectionId(collection)})))
             switch = liveness.load(session, generation, [id], chunks).switch(id, chunks)
             session.execute(
                 update(models.Document)
@@ -148,6 +155,15 @@ class DocumentStore(DocumentRegister):
             descriptions.follow_live(session, [id])
             liveness.log(session, collection, generation, [switch], self.clock())
             return _get(session, id, Scope(frozenset({CollectionId(collection)})))
+
+    def _read_again(self, session: Session, collection: CollectionId, version: models.Version) -> None:
+        document = DocumentId(version.document_id)
+        upload = registration.as_uploaded(version)
+        begun = registration.begin(session, collection, [upload], self.clock(), self.job_max_attempts)
+        begun.given[document] = upload.metadata
+        if not begun.add(upload).duplicate:
+            self._make_room(session, 1, upload.blob.size)
+            begun.write(session)
 
     def chunks(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[ChunkRecord]:
         """Those of the serving version, in reading order; none while none serves. Raises UnknownDocument."""

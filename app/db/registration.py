@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -14,7 +14,7 @@ from app.db.ids import earliest_id, new_id
 from app.db.metadata import from_json
 from app.db.sql import Row, among, insert_all, storable, unindexed
 from ingestion.errors import UnknownDocument
-from ingestion.types import Accepted, DocumentId, Metadata, Upload
+from ingestion.types import Accepted, Blob, BlobKey, DocumentId, MediaType, Metadata, Upload
 from retrieval.types import CollectionId
 
 _SIZE_CLASSES: Final = (1 << 16, 1 << 20, 1 << 24)
@@ -164,6 +164,17 @@ def begin(
         numbers=numbers,
         given=given,
         before=_sent_before(session, uploads[0].uploader) if uploads else 0,
+    )
+
+
+def as_uploaded(version: models.Version) -> Upload:
+    """The upload that would make this version anew, from the original that is kept."""
+    return Upload(
+        version.name,
+        cast("MediaType", version.media_type),
+        Blob(BlobKey(version.blob_key), version.sha256, version.size),
+        from_json(version.given_metadata),
+        DocumentId(version.document_id),
     )
 
 

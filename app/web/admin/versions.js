@@ -15,8 +15,8 @@ export function versionsPart(found, act) {
 
 function row(found, { number, live, status, created_at: made, size, name, error, chunks }, act) {
   const restore = async () => {
-    await request("POST", path`/v1/admin/documents/${found.id}/versions/${number}/restore`);
-    announce(t("versions.restored", { number }));
+    const back = await request("POST", path`/v1/admin/documents/${found.id}/versions/${number}/restore`);
+    announce(t(back.version === number ? "versions.restored" : "versions.read-again", { number }));
   };
   const compared = () => compare(found, number).then(() => false);
   return el("li", { class: live ? "live" : "" },

@@ -74,6 +74,7 @@ export default {
   "versions.comparison": "From version {from} to version {to}",
   "versions.restore": "Roll back",
   "versions.restore-one": "Let version {number} answer again",
+  "versions.read-again": "Version {number} is being read again and answers as soon as it is ready.",
   "versions.restored": "Version {number} answers now.",
   "versions.added": "Added",
   "versions.removed": "Removed",

@@ -74,6 +74,7 @@ export default {
   "versions.comparison": "从第 {from} 版到第 {to} 版",
   "versions.restore": "恢复",
   "versions.restore-one": "重新使用第 {number} 版",
+  "versions.read-again": "正在重新读取第 {number} 版，完成后即使用该版本。",
   "versions.restored": "现在使用第 {number} 版。",
   "versions.added": "新增",
   "versions.removed": "删除",

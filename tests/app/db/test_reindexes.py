@@ -286,16 +286,36 @@ def test_hits_of_the_index_before_are_still_read_after_the_switch(indexing: Inde
     assert [one.chunk.text for one in after] == [one.chunk.text for one in before] == [f"{document} by {FINGERPRINT}"]
 
 
-def test_a_version_of_an_earlier_index_is_not_restored_and_says_why(indexing: Indexing) -> None:
-    document = indexing.add()
-    indexing.world.register(upload(document=document))
+def test_a_version_of_an_earlier_index_is_restored_by_reading_its_original_again(indexing: Indexing) -> None:
+    documents, scope = indexing.world.documents, indexing.world.scope
+    [document] = indexing.world.register(upload("v1", name="first.md", metadata={"year": 2025}))
+    indexing.work()
+    indexing.world.register(upload("v2", name="second.md", document=document, metadata={"year": 2026}))
     indexing.work()
     indexing.begin()
     indexing.work()
     assert indexing.reindexes.advance()
 
-    with pytest.raises(Conflict, match="version 1 is of an earlier index"):
-        indexing.world.documents.restore(document, 1)
+    for _ in range(2):  # asking again asks for nothing more
+        asked = documents.restore(document, 1)
+        assert (asked.version, asked.latest_version, asked.latest_status) == (2, 3, "queued")
+    [job] = indexing.work()
+    restored = documents.get(document, scope)
+
+    first = documents.versions(document, scope, 9, None).rows[-1]
+    assert (first.number, job.blob.key, job.fingerprint) == (1, first.blob_key, OTHER)
+    assert (restored.version, restored.status, restored.name) == (3, "ready", "first.md")
+    assert restored.metadata == {"year": 2025}
+    assert indexing.live() == {f"{document} by {OTHER}"}
+    documents.forget(document)  # with one original for two versions
+
+
+def test_a_version_that_failed_is_not_read_again(indexing: Indexing) -> None:
+    document = indexing.add()
+    indexing.world.register(upload(document=document))
+    indexing.work(document)
+    with pytest.raises(Conflict, match="version 2 is failed"):
+        indexing.world.documents.restore(document, 2)
 
 
 def test_a_worker_has_only_so_many_of_its_jobs_in_hand(indexing: Indexing, monkeypatch: pytest.MonkeyPatch) -> None:
