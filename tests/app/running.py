@@ -6,7 +6,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -161,14 +161,17 @@ def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 def events(reply: httpx.Response) -> list[tuple[str, Any]]:
     """The server-sent events of a reply, as (name, data)."""
-    found: list[tuple[str, Any]] = []
+    return list(each_event(reply))
+
+
+def each_event(reply: httpx.Response) -> Iterator[tuple[str, Any]]:
+    """The same as they come."""
     name = "message"
     for line in reply.iter_lines():
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
             data = line.removeprefix("data: ")
-            found.append((name, data if data == "[DONE]" else json.loads(data)))
+            yield name, data if data == "[DONE]" else json.loads(data)
         elif not line:
             name = "message"
-    return found

@@ -1,25 +1,70 @@
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
 
 import httpx
+import pytest
 
-from ingestion.types import Failure
-from tests.app.running import WORKER, Running, events, eventually
+from ingestion.types import Failure, Job, Progress, Stage
+from tests.app.running import WORKER, Running, each_event, events, eventually
+from tests.ingestion.files import PdfPage, Text, pdf
 
 
 def test_a_job_is_followed_to_its_end(service: Running, reader: httpx.Client) -> None:
     made = service.upload("bismuth.txt", "Bismuth is faintly radioactive.")
-    threading.Timer(0.4, service.read_all).start()
-    with reader.stream("GET", f"/v1/jobs/{made['job_id']}/events") as reply:
+    told: list[tuple[str, Any]] = []
+    with ThreadPoolExecutor() as pool, reader.stream("GET", f"/v1/jobs/{made['job_id']}/events") as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
         assert reply.headers["cache-control"] == "no-store"
-        told = events(reply)
+        for one in each_event(reply):
+            told.append(one)
+            if len(told) == 1:
+                pool.submit(service.read_all)
     assert {name for name, _ in told} == {"job"}
     assert told[0][1]["status"] == "queued"
     assert told[-1][1]["status"] == "succeeded"
     last = reader.get(f"/v1/jobs/{made['job_id']}").json()
     assert told[-1][1] == last
     assert (last["document_id"], last["progress"], last["attempts"], last["error"]) == (made["id"], 1.0, 1, None)
+
+
+def test_the_pages_of_a_pdf_are_told_while_they_are_read(
+    service: Running, reader: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.pipeline._REPORT_SECONDS", 0.0)
+    pages = [PdfPage([Text(72, 700, f"Page {n} of the report speaks of element {n}.")]) for n in range(1, 41)]
+    made = service.upload("report.pdf", pdf(*pages))
+    told: list[Any] = []
+
+    class Patient:
+        """Goes on when the progress has reached the one who watches."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(service.services.jobs, name)
+
+        def report(self, job: Job, stage: Stage, progress: Progress) -> None:
+            service.services.jobs.report(job, stage, progress)
+            assert eventually(lambda: told[-1]["done"] == progress.done, 30)
+
+    queue: Any = Patient()
+    pipeline = replace(service.services.pipeline, queue=queue)
+    jobs = service.services.jobs.claim(WORKER, 16, 1 << 30)
+    work: list[Future[None]] = []
+    with ThreadPoolExecutor() as pool, reader.stream("GET", f"/v1/jobs/{made['job_id']}/events") as reply:
+        for _, body in each_event(reply):
+            told.append(body)
+            if len(told) == 1:
+                work.append(pool.submit(pipeline.ingest, jobs))
+        work[0].result()
+
+    assert told[-1]["status"] == "succeeded"
+    reading = [body for body in told if body["stage"] == "parse" and body["done"] is not None]
+    assert {(body["total"], body["unit"], body["status"]) for body in reading} == {(40, "pages", "running")}
+    done = [body["done"] for body in reading]
+    assert done == sorted(set(done))
+    assert 1 <= done[0] <= done[-1] <= 40
+    assert all(0 < body["progress"] <= 0.2 for body in reading)
 
 
 def test_the_events_of_an_ended_job_end_at_once(service: Running, reader: httpx.Client, public_id: str) -> None:
