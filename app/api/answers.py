@@ -19,7 +19,7 @@ from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, Readable, S
 from app.api.events import EventStream, error_event, event
 from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
-from app.api.rendering import Node, rendered, rendered_body
+from app.api.rendering import GrowingText, Node, rendered_body
 from app.api.search import Collections, Filter, Question
 from app.db.errors import StorageFull, UnknownAnswer
 from app.db.ids import new_id
@@ -180,20 +180,28 @@ async def whole(told: AsyncGenerator[Told, None]) -> AnswerBody:
 
 
 async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[ServerSentEvent, None]:
-    """As the contract has them; `rendered` is the tree of all the text so far."""
-    text, labels = "", frozenset[int]()
+    """As the contract has them. The answer comes with its tree, a delta with its growth where it has one.
+
+    Of the tree's nodes so far the first `kept` stand; `rendered` takes the others' place.
+    """
+    text = GrowingText(())
     async with aclosing(told):
         async for each in told:
             match each:
                 case ContextReady():
-                    labels = frozenset(passage.label for passage in each.context.passages)
+                    text = GrowingText([passage.label for passage in each.context.passages])
                     yield event("context", context_body(each.context).model_dump(mode="json"))
                 case Delta():
-                    text += each.text
-                    yield event("delta", {"text": each.text, "rendered": _dumped(rendered(text, labels))})
+                    grown = text.grow(each.text)
+                    tree = {} if grown is None else {"kept": grown.kept, "rendered": _dumped(grown.nodes)}
+                    yield event("delta", {"text": each.text, **tree})
                 case AnswerBody():
                     body = each.model_dump(mode="json")
-                    yield event("answer", {**body, "rendered": _dumped(rendered_body(body))})
+                    yield event("answer", {**body, "rendered": await run_sync(_dumped_body, body)})
+
+
+def _dumped_body(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return _dumped(rendered_body(body))
 
 
 def _dumped(tree: list[Node]) -> list[dict[str, Any]]:

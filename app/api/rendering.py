@@ -23,6 +23,8 @@ Kind = Literal[
     "strong", "emphasis", "code_span", "formula", "text", "break", "citation",
 ]  # fmt: skip
 
+_LONG = 500
+"""Characters of a block from which on it is not rendered again with every piece that it grows by."""
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _COLUMN = re.compile(r"\s+\|\s+")
 _FORMULA = re.compile(
@@ -99,6 +101,63 @@ def rendered_body(body: Mapping[str, Any]) -> list[Node]:
     """The tree of an answer's body as it is stored."""
     labels = {citation["label"] for citation in body["citations"]}
     return rendered(body["answer"], labels, [(each["start"], each["end"]) for each in body["sentences"]])
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What a text that grew is rendered as: its first `kept` nodes as before, then these; none: all as before."""
+
+    kept: int
+    nodes: list[Node]
+
+
+class GrowingText:
+    """A text that comes piece by piece. Blocks that nothing can change any more are not rendered again.
+
+    Nor is a long one that is still open, until it has grown by an eighth: so all pieces together cost about what the
+    whole text costs some ten times, in whatever blocks and pieces it comes.
+    """
+
+    def __init__(self, labels: Collection[int]) -> None:
+        self._labels = labels
+        self._open = ""
+        self._rendered = 0
+        self._kept = 0
+        self._in_paragraph = False
+
+    def grow(self, piece: str) -> Grown | None:
+        """The nodes of all the text so far, or None where they wait for more of it."""
+        self._open += piece
+        ends = self._in_paragraph and "\n\n" in piece
+        if not ends and len(self._open) > _LONG and 8 * len(self._open) < 9 * self._rendered:
+            return None
+        tree = _Tree(self._open, frozenset(self._labels), ())
+        parsed = SyntaxTreeNode(_PARSER.parse(self._open)).children
+        blocks = [list(tree.blocks([block])) for block in parsed]
+        grown = Grown(self._kept, [node for block in blocks for node in block])
+        self._in_paragraph = bool(parsed) and parsed[-1].type == "paragraph"
+        self._close(parsed, blocks)
+        self._rendered = len(self._open)
+        return grown
+
+    def _close(self, parsed: Sequence[SyntaxTreeNode], blocks: Sequence[list[Node]]) -> None:
+        """Let go of the blocks before the last that surely begins where it does."""
+        lines = self._open.split("\n")
+        starts = [block.map[0] if block.map else 0 for block in parsed]
+        sure = (at for at in range(1, len(parsed)) if _surely_begins(lines, starts[at], parsed[at - 1]))
+        last = max(sure, default=0)
+        if last:
+            self._open = "\n".join(lines[starts[last] :])
+            self._kept += sum(len(block) for block in blocks[:last])
+
+
+def _surely_begins(lines: Sequence[str], start: int, before: SyntaxTreeNode) -> bool:
+    """Whether a block begins in this line whatever is added to the last one.
+
+    Of all blocks a table alone depends on the line after its first, so that one has to be whole too; but an empty line
+    ends a paragraph in any case.
+    """
+    return start + 2 < len(lines) or (before.type == "paragraph" and not lines[start - 1].strip())
 
 
 @dataclass(slots=True)

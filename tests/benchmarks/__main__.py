@@ -11,6 +11,7 @@ import page
 import peers
 import quality
 import queries
+import rendering
 import scifact
 import start
 from fidelity import tables as fidelity
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "scifact": scifact.run,
     "large": large.run,
     "queries": queries.run,
+    "rendering": rendering.run,
     "start": start.run,
     "page": page.run,
     "fidelity": fidelity.run,

@@ -23,16 +23,17 @@ export function keepingFocus(place, work) {
   if (at >= 0) stops()[at]?.focus({ preventScroll: true });
 }
 
-/** Sets a place's blocks to a new tree's and leaves those that are the same as they are: nothing jumps. */
-export function grow(place, tree, find, look) {
-  const kept = place.tree ?? [];
-  let same = 0;
-  while (same < kept.length && JSON.stringify(kept[same]) === JSON.stringify(tree[same])) same += 1;
+/** Lets a place grow by a delta {text, kept, rendered}: its first `kept` blocks stay as they are, so nothing jumps. Words that are not rendered yet stand as they came. */
+export function grow(place, { text, kept, rendered }, find, look) {
+  if (!rendered) {
+    const last = place.lastElementChild;
+    (last?.tagName === "P" ? last : place).append(el("span", {}, text));
+    return;
+  }
   keepingFocus(place, () => {
-    while (place.childElementCount > same) place.lastElementChild.remove();
-    place.append(...built(tree.slice(same), find, [], look));
+    while (place.childElementCount > kept) place.lastElementChild.remove();
+    place.append(...built(rendered, find, [], look));
   });
-  place.tree = tree;
 }
 
 function element(node, context) {

@@ -200,7 +200,7 @@ export function open({ session, fail }) {
         if (passages.length) say(turn.state, ["chat.writing", { count: passages.length }]);
       } else if (event === "delta") {
         announce(data.text);
-        if (passages.length) grow(turn.text, data.rendered, find, look); // else an abstention, shown whole
+        if (passages.length) grow(turn.text, data, find, look); // else an abstention, shown whole
       } else if (event === "answer") {
         settle(turn, { answer: { ...data, asked: scope, context }, rendered: data.rendered }, acts);
         if (!data.degraded.includes("history")) turn.node.dataset.kept = data.id;

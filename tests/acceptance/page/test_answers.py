@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
-from tests.acceptance.page.told import body, message, play_conversation
+from tests.acceptance.page.told import body, message, play_answer, play_conversation
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -27,6 +27,43 @@ It sails **daily** [1]:
 ferry --now
 ```
 """
+
+
+def test_an_answer_grows_by_its_events_and_shows_every_word(inside: Watched) -> None:
+    page = inside.page
+    long = [" It sails in any weather [1]."] * 40
+    play_answer(
+        page,
+        [
+            "## Sailings",
+            "\n\nIt sails **daily** [1].",
+            *long,
+            "\n\n- at 05:40",
+            "\n- at 07:40",
+            "\n\nNever",
+            " at night.",
+        ],
+    )
+    ask(page, "When does it sail?")
+    expect(page.locator(".broken")).to_be_visible()
+    text = page.locator(".turn .answer-text")
+    assert [block.split("\n")[0] for block in text.locator("> *").all_inner_texts()][2:] == [
+        "at 05:40",
+        "Never at night.",
+    ]
+    expect(text.locator("> p").first).to_have_text("It sails daily 1." + " It sails in any weather 1." * 40)
+    expect(text.locator("li")).to_have_count(2)
+    inside.assert_clean()
+
+
+def test_words_that_wait_for_their_rendering_stand_as_they_came(inside: Watched) -> None:
+    page = inside.page
+    play_answer(page, ["It sails [1]." + " Each day it does [1]." * 40, " And **on** Sundays [1]."])
+    ask(page, "When does it sail?")
+    expect(page.locator(".broken")).to_be_visible()
+    paragraph = page.locator(".turn .answer-text > p")
+    expect(paragraph).to_have_text("It sails 1." + " Each day it does 1." * 40 + " And **on** Sundays [1].")
+    inside.assert_clean()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from playwright.sync_api import Page, Route
 
-from app.api.rendering import rendered_body
+from app.api.rendering import GrowingText, rendered_body
 
 MOMENT = "2026-11-01T08:00:00Z"
 DOCUMENT = {"id": "doc_1", "name": "ferry.md", "title": "Ferry"}
@@ -60,6 +60,28 @@ def message(answer: dict[str, Any], number: int = 0) -> dict[str, Any]:
 def tree(answer: dict[str, Any]) -> list[dict[str, Any]]:
     """The answer's text as the service renders it."""
     return [node.model_dump() for node in rendered_body(answer)]
+
+
+def play_answer(page: Page, pieces: Sequence[str]) -> None:
+    """Let the page read an answer of these pieces, which breaks off after the last of them."""
+    text = GrowingText((1,))
+    passage: dict[str, Any] = {
+        "label": 1,
+        "document": DOCUMENT,
+        "chunk_id": "1",
+        "headings": [],
+        "pages": [],
+        "text": "",
+        "rank": 1,
+    }
+    told: list[tuple[str, dict[str, Any]]] = [("context", {"passages": [{**passage, "scores": {}}], "tokens": 1})]
+    for piece in pieces:
+        grown = text.grow(piece)
+        nodes = [] if grown is None else [node.model_dump() for node in grown.nodes]
+        tree = {} if grown is None else {"kept": grown.kept, "rendered": nodes}
+        told.append(("delta", {"text": piece, **tree}))
+    events = b"".join(b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(data)) for name, data in told)
+    page.route("**/v1/answers", lambda route: route.fulfill(body=events, content_type="text/event-stream"))
 
 
 def play_conversation(page: Page, messages: Sequence[dict[str, Any]], title: str = "Played") -> str:

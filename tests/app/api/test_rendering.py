@@ -6,8 +6,10 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it.token import Token
 
-from app.api.rendering import Kind, Node, rendered
+from app.api import rendering
+from app.api.rendering import GrowingText, Kind, Node, rendered
 
 
 def dumped(
@@ -109,3 +111,52 @@ def test_what_is_no_markdown_of_ours_stays_text(hostile: str) -> None:
 @given(st.text(alphabet="ab *_`#>-|[]1$\\()\n.中", max_size=200))
 def test_any_text_becomes_a_tree_of_known_kinds(words: str) -> None:
     assert kinds_of(rendered(words, (1,), ((0, len(words)),))) <= set(get_args(Kind))
+
+
+PIECES = st.sampled_from(
+    [*"ab *_`$|>#-\n是", "\n\n", "- x", "1. z", "a | b", "|-|-|", "-|-", "\n    in", "```", "[1]", "---"]
+)
+
+
+@given(st.lists(PIECES, max_size=30))
+def test_a_growing_text_has_at_each_piece_the_tree_of_all_the_text_so_far(pieces: list[str]) -> None:
+    growing, so_far, nodes = GrowingText((1,)), "", list[Node]()
+    for piece in pieces:
+        so_far += piece
+        grown = growing.grow(piece)
+        assert grown is not None
+        nodes[grown.kept :] = grown.nodes
+        assert nodes == rendered(so_far, (1,))
+
+
+def test_of_a_long_answer_each_word_is_rendered_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    characters: list[int] = []
+    parse = rendering._PARSER.parse  # pyright: ignore[reportPrivateUsage]
+
+    def counted(text: str) -> list[Token]:
+        characters.append(len(text))
+        return parse(text)
+
+    monkeypatch.setattr(rendering._PARSER, "parse", counted)  # pyright: ignore[reportPrivateUsage]
+    for parting in ("\n\n", "\n", " "):
+        growing, sentences = GrowingText((1,)), [f"{parting}The {n}th clause says so. [1]" for n in range(1000)]
+        characters.clear()
+        last = [grown for grown in map(growing.grow, sentences) if grown is not None][-1]
+        whole = "".join(sentences)
+        assert sum(characters) < 12 * len(whole), parting
+        assert last.nodes[-1].kind == "paragraph"
+
+
+def test_a_long_paragraph_waits_until_it_has_grown_by_a_part() -> None:
+    growing = GrowingText(())
+    assert growing.grow("word " * 200) is not None
+    assert growing.grow("word ") is None
+    grown = growing.grow("word " * 25)
+    assert grown is not None
+    assert words_of(grown.nodes) == "word " * 225 + "word"
+
+
+def test_what_follows_a_long_paragraph_does_not_wait() -> None:
+    growing = GrowingText(())
+    growing.grow("word " * 200)
+    assert [growing.grow(piece) is None for piece in ("\n\n- one", "\n- two", "\n\nthen", " more")] == [False] * 4
