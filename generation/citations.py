@@ -85,11 +85,13 @@ def quote_span(sentence: str, chunk: Chunk) -> Span:
 
 def _verbatim_span(sentence: str, chunk: Chunk) -> Span | None:
     """Where the chunk says just this, white space aside; a part of a sentence is not enough."""
-    words = sentence.split()
-    found = re.search(r"\s*".join(map(re.escape, words)), chunk.text) if words else None
-    if found is None or not any(found.start() <= start and end <= found.end() for start, end in chunk.sentences):
+    words = "".join(sentence.split())
+    at = "".join(chunk.text.split()).find(words) if words else -1
+    if at < 0:
         return None
-    return found.span()
+    places = [place for place, char in enumerate(chunk.text) if not char.isspace()]
+    first, last = places[at], places[at + len(words) - 1] + 1
+    return (first, last) if any(first <= start and end <= last for start, end in chunk.sentences) else None
 
 
 def _terms_held(text: str) -> frozenset[str]:

@@ -80,6 +80,12 @@ def test_words_taken_as_they_stand_are_quoted_as_they_stand() -> None:
     assert chunk.text[start:end] == "The tax\nwas raised."
 
 
+def test_words_within_which_a_line_ends_are_quoted_as_they_stand() -> None:
+    chunk = hit("先烤面包。税费已经\n上调。再烤一次面包。").chunk
+    start, end = quote_span("税费已经上调。", chunk)
+    assert chunk.text[start:end] == "税费已经\n上调。"
+
+
 def test_a_block_of_code_is_quoted_whole_with_its_brackets_as_they_stand() -> None:
     code = "first = rows[1]\nsecond = rows[2]\nthird = rows[3]\nprint(first, second, third)"
     chunk = hit(code, lines=True).chunk
