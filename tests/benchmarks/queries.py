@@ -5,25 +5,28 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from app.client import Client, Json
 from app.evaluation.corpus import CorpusIds, fill
 from app.evaluation.datasets import load
+from app.evaluation.statistics import difference, mean_interval
 from app.evaluation.types import Dataset
 from measure import Table
 from service import running
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from tests.stubs.vllm import Script, VllmStub, prompt_of
+from tests.stubs.vllm import MODEL, Script, VllmStub, prompt_of
 
 PASSAGES = 5
 ATTEMPTS = 5
+PAUSE_SECONDS = 20.0  # longer than a breaker rests
+MODEL_SECONDS = "600"  # nothing is measured of a model that is a recording: a busy machine may take its time
 DOCUMENTS = 400  # of a corpus at most: those that answer, then the first others
 _RECORDED = Path(__file__).parent / "recorded"
 _QUESTION = re.compile(r"^Question: (.*)$", re.MULTILINE)
@@ -56,6 +59,15 @@ class Recorded:
     hypothetical: str
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Of one question: the share of its supporting documents in the context, whether one is first, the queries."""
+
+    held: float
+    first: bool
+    searched: int
+
+
 def run() -> list[Table]:
     folder = Path(os.environ["FIDELITY_DATA"])
     return [_table(folder / name) for name in WAYS if (folder / name).is_dir()]
@@ -65,18 +77,26 @@ def _table(folder: Path) -> Table:
     recorded = dict(_recordings(folder.name))
     dataset = _cut(load(folder), recorded)
     with tempfile.TemporaryDirectory() as data, VllmStub(Script(choose=_model(dataset, recorded))) as stub:
-        given = {"generator_url": stub.base_url, "generator_model": "recorded", "abstain_below": "0"}
+        given = {"generator_url": stub.base_url, "generator_model": MODEL, "abstain_below": "0"}
+        given |= {"generator_timeout_seconds": MODEL_SECONDS}
         with running(Path(data), samples="false", **given) as service:
             corpus_ids = fill(service.client, dataset, "default")
-            rows = [
-                (way, *_row(service.client, dataset, corpus_ids, options)) for way, options in WAYS[folder.name].items()
-            ]
+            counts = {
+                way: _counted(service.client, dataset, corpus_ids, options)
+                for way, options in WAYS[folder.name].items()
+            }
+    alone, *_ = counts.values()
+    rows = [(way, *_row(counted, alone)) for way, counted in counts.items()]
     return Table(
         f"More than one query, {folder.name}: {len(dataset.queries)} questions, {len(dataset.corpus):,} documents",
-        ("searched", "supporting documents in the context", "all of them", "first at 1", "queries"),
+        (
+            *("searched", "supporting documents in the context", "more than alone"),
+            *("all of them", "more than alone", "first at 1", "queries"),
+        ),
         tuple(rows),
         (
             f"`make bench BENCH=queries`. The context of an answer over HTTP, of {PASSAGES} passages.",
+            "In brackets: 95 % bootstrap intervals over the questions; of a difference, over the pairs.",
             "The model is recorded: rewordings, steps and hypothetical answers were written beforehand by hand, from "
             "the questions and what their writer knew. A step's answer is the title of its first passage that the "
             "question does not name; a round searches for the first name in the passages that neither the question nor "
@@ -85,26 +105,46 @@ def _table(folder: Path) -> Table:
     )
 
 
-def _row(client: Client, dataset: Dataset, corpus_ids: CorpusIds, options: Json) -> tuple[str, ...]:
-    held: list[float] = []
-    first: list[bool] = []
-    searched: list[int] = []
+def _row(counted: Sequence[Counted], alone: Sequence[Counted]) -> tuple[str, ...]:
+    held, held_alone = [each.held for each in counted], [each.held for each in alone]
+    whole, whole_alone = [float(share == 1) for share in held], [float(share == 1) for share in held_alone]
+    return (
+        *(_mean(held), _more(held_alone, held), _mean(whole), _more(whole_alone, whole)),
+        *(
+            _mean([float(each.first) for each in counted]),
+            f"{mean_interval([each.searched for each in counted]).mean:.1f}",
+        ),
+    )
+
+
+def _mean(values: Sequence[float]) -> str:
+    around = mean_interval(values)
+    return f"{around.mean:.3f} ({around.low:.3f}-{around.high:.3f})"
+
+
+def _more(before: Sequence[float], after: Sequence[float]) -> str:
+    around = difference(before, after)
+    return f"{around.mean:+.3f} ({around.low:+.3f} to {around.high:+.3f})"
+
+
+def _counted(client: Client, dataset: Dataset, corpus_ids: CorpusIds, options: Json) -> list[Counted]:
+    """Of each question, in their order."""
+    counted: list[Counted] = []
     for query, question in dataset.queries.items():
         body: Json = {"question": question, "stream": True, "options": {"k": PASSAGES, "compress": False, **options}}
         told = _told(client, body)
         found = [one for each in told["context"]["passages"] for one in corpus_ids[each["document"]["id"]]]
         wanted = dataset.qrels[query].keys()
-        held.append(len(wanted & set(found)) / len(wanted))
-        first.append(bool(found) and found[0] in wanted)
-        searched.append(len(told["answer"]["trace"]))
-    whole = mean(share == 1 for share in held)
-    return f"{mean(held):.3f}", f"{whole:.3f}", f"{mean(first):.3f}", f"{mean(searched):.1f}"
+        held = len(wanted & set(found)) / len(wanted)
+        counted.append(Counted(held, bool(found) and found[0] in wanted, len(told["answer"]["trace"])))
+    return counted
 
 
 def _told(client: Client, body: Json) -> dict[str, Json]:
     """The events by name; asked again where a busy machine let the recorded model come too late."""
     missing: list[str] = []
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE_SECONDS if attempt else 0)
         told = dict(client.stream_answer(body))
         missing = told["answer"]["degraded"]
         if not missing:
