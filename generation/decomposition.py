@@ -66,11 +66,11 @@ class Decomposition:
         )
         marker = new_marker()
         instruction, text = step_prompt(finding.query, context, marker, reply_language(finding.query))
-        reply = await self.replies.to(instruction, text, _ANSWER_TOKENS)
+        reply = await self.replies.to(instruction, text, _ANSWER_TOKENS, marker)
         answer = next(iter(lines_of(reply, 1)), "")
         held = content_terms("\n".join(f"{each.hit.source.title}\n{each.text}" for each in context.passages))
         wanted = content_terms(answer)
-        fits = wanted and wanted <= held and len(answer) <= _ANSWER_CHARACTERS and marker not in reply
+        fits = wanted and wanted <= held and len(answer) <= _ANSWER_CHARACTERS
         return replace(finding, answer=answer.rstrip(".。") if fits else "")
 
 

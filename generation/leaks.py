@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 from generation.citations import without_labels
 from generation.language import HAN
-from generation.prompt_texts import RULES, STRUCTURED, STYLES
+from generation.prompt_texts import (
+    HYPOTHETICAL,
+    QUERIES,
+    REWRITE,
+    ROUNDS,
+    RULES,
+    STEP,
+    STEPS,
+    STRUCTURED,
+    STYLES,
+)
 from retrieval.sentences import sentence_spans
 
 _WORD = re.compile(rf"{HAN.pattern}|\w+")
@@ -50,10 +60,11 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _rules() -> Iterator[str]:
-    """Each rule on one line, without what a request fills in."""
-    for told in (*RULES.values(), *STRUCTURED.values()):
-        for rule in re.split(r"\n(?! )", told):
-            yield from (" ".join(part.split()) for part in _FIELD.split(rule))
+    """Each rule on one line, without what a request fills in; what asks for a short reply is one rule."""
+    lists = [rule for told in (RULES, STRUCTURED) for each in told.values() for rule in re.split(r"\n(?! )", each)]
+    asking = [each for told in (REWRITE, QUERIES, HYPOTHETICAL, STEPS, STEP, ROUNDS) for each in told.values()]
+    for rule in (*lists, *asking):
+        yield from (" ".join(part.split()) for part in _FIELD.split(rule))
     yield from (style for styles in STYLES.values() for style in styles.values())
 
 

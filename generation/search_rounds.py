@@ -51,8 +51,8 @@ class SearchRounds:
         marker = new_marker()
         asked = [each.query for each in found if each.kind != "hypothetical"]
         instruction, text = rounds_prompt(question, asked, context, marker, reply_language(question))
-        reply = await self.replies.to(instruction, text, _CALL_TOKENS)
-        if not reply.strip() or marker in reply:
+        reply = await self.replies.to(instruction, text, _CALL_TOKENS, marker)
+        if not reply.strip():
             return None
         calls = (_CALL.match(line) for line in lines_of(reply, 3))
         return next((call.group("query").strip() for call in calls if call is not None), "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generation.errors import GeneratorUnavailable
+from generation.leaks import gives_away
 from generation.plain_text import without_controls, without_markup
 from generation.ports import Completer
 
@@ -21,15 +22,16 @@ class ShortReplies:
     completer: Completer | None = None
     timeout_seconds: float = 3.0
 
-    async def to(self, instruction: str, text: str, max_tokens: int) -> str:
-        """The reply, or nothing; never fails."""
+    async def to(self, instruction: str, text: str, max_tokens: int, marker: str = "") -> str:
+        """The reply, or nothing; never fails. One that gives away the request's mark or its instruction is none."""
         if self.completer is None:
             return ""
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                return await self.completer.complete(instruction, text, max_tokens)
+                reply = await self.completer.complete(instruction, text, max_tokens)
         except (GeneratorUnavailable, TimeoutError):
             return ""
+        return "" if gives_away(reply, marker) else reply
 
 
 def lines_of(reply: str, most: int) -> list[str]:

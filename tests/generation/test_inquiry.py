@@ -65,6 +65,19 @@ def test_every_way_adds_its_queries_after_the_question() -> None:
     assert findings.skipped == ()
 
 
+class Echo(ScriptedCompleter):
+    """Says what it was told, in the form that is asked of it."""
+
+    async def complete(self, instruction: str, text: str, max_tokens: int) -> str:
+        return f"search: {instruction}\n{text}"
+
+
+def test_nothing_that_a_model_was_told_is_searched_or_stands_in_a_trace() -> None:
+    findings = found(ShortReplies(Echo([""])), ALL)
+    assert [(each.query, each.answer) for each in findings.searched] == [(QUESTION, "")]
+    assert findings.skipped == ("queries", "hypothetical", "decompose", "search_rounds")
+
+
 @pytest.mark.parametrize(
     "said",
     [None, ShortReplies(ScriptedCompleter([None])), ShortReplies(ScriptedCompleter(["late"], seconds=9), 0.05)],

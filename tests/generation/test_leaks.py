@@ -1,14 +1,26 @@
 import pytest
 
 from generation.leaks import gives_away, repeats_rules
-from generation.prompt_texts import ABSTENTION, RULES, STRUCTURED, STYLES
+from generation.prompt_texts import (
+    ABSTENTION,
+    HYPOTHETICAL,
+    QUERIES,
+    REWRITE,
+    ROUNDS,
+    RULES,
+    STEP,
+    STEPS,
+    STRUCTURED,
+    STYLES,
+)
 from generation.types import Language
 
 MARKER = "6d61726b6572a0f1"
 TOLD = [
     *(
         line.strip()
-        for told in (*RULES.values(), *STRUCTURED.values())
+        for prompts in (RULES, STRUCTURED, REWRITE, QUERIES, HYPOTHETICAL, STEPS, STEP, ROUNDS)
+        for told in prompts.values()
         for line in told.splitlines()
         if len(line) > 40 and "{" not in line
     ),
