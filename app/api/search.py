@@ -35,7 +35,7 @@ class FilterCondition(Closed):
         Field(
             max_length=80,
             pattern=r"^(metadata\.\w[\w .:/-]{0,63}"
-            r"|document\.(id|name|title)|media_type|language|(created|effective)_at)$",
+            r"|document\.(id|name|title)|media_type|language|(created|effective)_at|section|page_label)$",
         ),
     ]
     op: Operator
@@ -49,7 +49,7 @@ class FilterCondition(Closed):
         elif self.op == "in":
             if not isinstance(self.value, list):
                 raise ValueError("in takes a list")
-        elif self.value is None or isinstance(self.value, list):
+        elif self.value is None or (isinstance(self.value, list) and self.field != "section"):
             raise ValueError(f"{self.op} takes one value")
         return self
 

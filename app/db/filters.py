@@ -3,16 +3,16 @@
 `ne` is the opposite of `eq`: it lets documents pass that lack the key. Of a list's elements one is enough.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias, assert_never
 
-from sqlalchemy import ColumnElement, exists, literal, or_, select
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import models
 from app.db.metadata import KEY, comparable
-from app.db.sql import Column, byte_order
+from app.db.sql import Column, byte_order, holds_one
 from ingestion.dates import exact_moment
 from retrieval.errors import InvalidFilter
 from retrieval.types import Condition, Filter, Operator, Scalar
@@ -32,10 +32,11 @@ TIME_FIELDS: Final[dict[str, InstrumentedAttribute[datetime] | InstrumentedAttri
     "created_at": models.Document.created_at,
     "effective_at": models.Version.effective_at,
 }
+CHUNK_FIELDS: Final = ("section", "page_label")
 
 
 def of_each(filter: Filter) -> list[ColumnElement[bool]]:
-    """What must hold of `documents` and `versions` rows, asked of each: for a few rows that are there already.
+    """What must hold of placements with their document and version, asked of each: for a few rows that are there.
 
     Raises InvalidFilter, and says what is allowed.
     """
@@ -65,7 +66,11 @@ def _condition(condition: Condition, has: Has) -> ColumnElement[bool]:
         return _text(condition, TEXT_FIELDS[field])
     if field in TIME_FIELDS:
         return _moment(condition, TIME_FIELDS[field])
-    allowed = ", ".join(["metadata.<key>", *TEXT_FIELDS, *TIME_FIELDS])
+    if field == "section":
+        return _section(condition)
+    if field == "page_label":
+        return _page_label(condition)
+    allowed = ", ".join(["metadata.<key>", *TEXT_FIELDS, *TIME_FIELDS, *CHUNK_FIELDS])
     raise InvalidFilter(f"{field!r} is not a field to filter by; there are {allowed}")
 
 
@@ -95,6 +100,54 @@ def _moment(condition: Condition, column: Column) -> ColumnElement[bool]:
             raise InvalidFilter(f"{condition.field} takes eq, ne, lt, lte, gt, gte and exists, not in")
         case _:
             return _compare(column, condition.op, literal(_time(condition), models.UtcDateTime()))
+
+
+def _section(condition: Condition) -> ColumnElement[bool]:
+    """The chunk stands under a heading, or a path of them, counted from the outermost below the document's title."""
+    match condition.op:
+        case "eq":
+            return _stands_under(_path(condition))
+        case "ne":
+            return ~_stands_under(_path(condition))
+        case "in":
+            return or_(*(_stands_under((_string(condition, value),)) for value in _many(condition)))
+        case "exists":
+            headed = _of_chunk(models.Chunk.headings[1].as_string().is_not(None))
+            return headed if _wanted(condition) else ~headed
+        case "lt" | "lte" | "gt" | "gte":
+            raise InvalidFilter(f"section takes eq, ne, in and exists, not {condition.op}")
+        case _:
+            assert_never(condition.op)
+
+
+def _stands_under(path: Sequence[str]) -> ColumnElement[bool]:
+    headings = models.Chunk.headings
+    return _of_chunk(*(headings[depth].as_string() == heading for depth, heading in enumerate(path, 1)))
+
+
+def _of_chunk(*tests: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(models.Chunk.id == models.Placement.chunk_id, *tests)
+
+
+def _path(condition: Condition) -> tuple[str, ...]:
+    value = condition.value
+    return tuple(_string(condition, each) for each in (_many(condition) if isinstance(value, tuple) else (value,)))
+
+
+def _page_label(condition: Condition) -> ColumnElement[bool]:
+    """The chunk stands on a page with that label: what is printed there, else its number."""
+    labels = func.coalesce(models.Placement.page_labels, models.Placement.pages)
+    match condition.op:
+        case "eq":
+            return holds_one(labels, [_string(condition, condition.value)])
+        case "ne":
+            return ~holds_one(labels, [_string(condition, condition.value)])
+        case "in":
+            return holds_one(labels, [_string(condition, value) for value in _many(condition)])
+        case "exists" | "lt" | "lte" | "gt" | "gte":
+            raise InvalidFilter(f"page_label takes eq, ne and in, not {condition.op}")
+        case _:
+            assert_never(condition.op)
 
 
 def _metadata(condition: Condition, key: str, has: Has) -> ColumnElement[bool]:

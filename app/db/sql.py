@@ -100,6 +100,24 @@ def _among_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 compiled parts, no values
 
 
+class _HoldsOne(_Among):
+    inherit_cache = True
+
+
+@compiles(_HoldsOne, "postgresql")
+def _holds_one_postgresql(element: _HoldsOne, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    within = f"json_array_elements_text({column}) AS held(value)"
+    return f"EXISTS (SELECT 1 FROM {within} WHERE held.value = ANY({values}))"  # noqa: S608 compiled parts, no values
+
+
+@compiles(_HoldsOne, "sqlite")
+def _holds_one_sqlite(element: _HoldsOne, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    wanted = f"SELECT value FROM json_each({values})"  # noqa: S608 compiled parts, no values
+    return f"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE CAST(held.value AS TEXT) IN ({wanted}))"  # noqa: S608
+
+
 class _Epoch(FunctionElement[float]):
     type = Float(53)
     inherit_cache = True
@@ -147,6 +165,11 @@ def among(column: Column, values: Iterable[int] | Iterable[str] | BindParameter[
         return _Among(column, values)
     array = list(values)
     return _Among(column, ints(array) if isinstance(column.type, Integer) else texts(array))
+
+
+def holds_one(column: Column, values: Iterable[str]) -> ColumnElement[bool]:
+    """One of the elements of a JSON list, numbers read as texts, is one of `values`."""
+    return _HoldsOne(column, texts(list(values)))
 
 
 def unindexed(column: Column) -> ColumnElement[Any]:

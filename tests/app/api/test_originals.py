@@ -58,6 +58,7 @@ def test_what_is_printed_on_a_page_stands_beside_its_number(service: Running, re
     [hit] = reader.post("/v1/search", json={"query": "densest metal osmium", "k": 1}).json()["hits"]
     answer = reader.post("/v1/answers", json={"question": "Which metal is the densest?"}).json()
 
+    assert [len(_found(reader, "page_label", label)) for label in ("ix", "1")] == [1, 0]
     assert (chunk["pages"], chunk["page_labels"]) == ([1], ["ix"])
     assert (hit["chunk"]["pages"], hit["chunk"]["page_labels"]) == ([1], ["ix"])
     assert {(citation["page"], citation["page_label"]) for citation in answer["citations"]} == {(1, "ix")}
@@ -157,3 +158,24 @@ def test_originals_of_a_collection_that_blackens_are_for_admins(service: Running
         (403, "urn:openbook:problem:forbidden"),
     ]
     assert [admin.get(address).status_code for address in addresses] == [200, 200]
+
+
+def test_a_section_can_be_demanded(service: Running, reader: httpx.Client) -> None:
+    service.upload(
+        "metals.md", b"# Metals\n\n## Heavy\n\n### Rare\n\nIridium is rare.\n\n## Light\n\nLithium is light.\n"
+    )
+    service.read_all()
+
+    paths = ("Heavy", ["Heavy", "Rare"], ["Heavy", "Light"], "Light")
+    assert [_found(reader, "section", path) for path in paths] == [
+        ["Iridium is rare."],
+        ["Iridium is rare."],
+        [],
+        ["Lithium is light."],
+    ]
+
+
+def _found(reader: httpx.Client, field: str, value: str | list[str]) -> list[str]:
+    condition = {"field": field, "op": "eq", "value": value}
+    reply = reader.post("/v1/search", json={"query": "osmium iridium lithium", "filter": {"all": [condition]}})
+    return [hit["chunk"]["text"] for hit in reply.json()["hits"]]

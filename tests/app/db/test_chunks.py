@@ -128,6 +128,18 @@ FILTERS: list[tuple[str, Operator, MetadataValue | None, str]] = [
     ("document.title", "ne", "Guide", ""),
     ("effective_at", "exists", False, "abcd"),
     ("effective_at", "ne", "2026-12-01", "abcd"),
+    ("section", "eq", "Part", "abcd"),
+    ("section", "eq", ("Part",), "abcd"),
+    ("section", "eq", ("Part", "Deeper"), ""),
+    ("section", "eq", "Chapter", ""),
+    ("section", "ne", "Part", ""),
+    ("section", "ne", "Another", "abcd"),
+    ("section", "in", ("Another", "Part"), "abcd"),
+    ("section", "exists", None, "abcd"),
+    ("page_label", "eq", "A-1", "abcd"),
+    ("page_label", "eq", "1", ""),
+    ("page_label", "ne", "A-1", ""),
+    ("page_label", "in", ("ix", "A-1"), "abcd"),
 ]
 
 
@@ -174,7 +186,7 @@ def test_all_conditions_must_hold_and_document_ids_can_be_named(library: World) 
 
 
 INVALID: list[tuple[str, str, object, str]] = [
-    ("text", "eq", "x", "document.name, document.title, media_type, language, created_at, effective_at"),
+    ("text", "eq", "x", "media_type, language, created_at, effective_at, section, page_label"),
     ("metadata.", "eq", "x", "metadata.<key>"),
     ("metadata." + "x" * 65, "eq", "x", "metadata.<key>"),
     ("metadata.a;b", "eq", "x", "metadata.<key>"),
@@ -185,6 +197,11 @@ INVALID: list[tuple[str, str, object, str]] = [
     ("metadata.x", "in", (), "at least one"),
     ("metadata.x", "eq", ("a",), "one string"),
     ("metadata.x", "eq", None, "one string"),
+    ("section", "eq", (), "at least one"),
+    ("section", "eq", ("Part", 1), "strings"),
+    ("section", "gte", "Part", "eq, ne, in and exists"),
+    ("page_label", "eq", 1, "strings"),
+    ("page_label", "exists", None, "eq, ne and in"),
     ("metadata.x", "lt", True, "no order"),
     ("metadata.x", "exists", "yes", "true, false"),
     ("created_at", "in", ("2026-11-30T12:00:00Z",), "not in"),
