@@ -1,11 +1,13 @@
 #!/bin/sh
-# PostgreSQL, Chromium and Tesseract for the tests, from Debian; without them, or without root, the tests that need them are skipped.
+# PostgreSQL, Chromium, and Tesseract with English, Chinese and a Chinese font, for the tests, from Debian; without them, or without root, the tests that need them are skipped.
 set -eu
 
 missing=
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="$missing chromium"
 command -v tesseract >/dev/null || missing="$missing tesseract-ocr tesseract-ocr-eng"
+tesseract --list-langs 2>/dev/null | grep -qx chi_sim || missing="$missing tesseract-ocr-chi-sim"
+[ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -3,6 +3,7 @@ import os
 import shutil
 import time
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from ingestion.tesseract import NotRecognised, Tesseract
 from ingestion.types import Accepted, ParsedDocument, PersonalKind, WorkerId
 from retrieval.types import Box
 from tests.ingestion.conftest import Library
-from tests.ingestion.files import PdfPage, Text, pdf, scanned
+from tests.ingestion.files import PdfPage, Text, pdf, scanned, scanned_with
 
 pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract")
 
@@ -29,6 +30,8 @@ THIRD = Text(20, 22, "centimetre. Ask ann@example.org", 14)
 PRINTED = pdf(PdfPage([FIRST, SECOND, THIRD], media=SIZE))
 WORKER = WorkerId("tested")
 ENGLISH = Tesseract("eng", 30.0, 1 << 30)
+CHINESE = Tesseract("chi_sim+eng", 30.0, 1 << 30)
+CHINESE_FONT = Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc")
 
 
 def read(
@@ -72,6 +75,20 @@ def test_every_line_has_its_box_where_it_stands_on_the_page(sandbox: Sandbox, tu
         assert baseline - 14 < y0 < baseline - 5
         assert baseline - 2 < y1 < baseline + 6
         assert 180 < x1 < 320
+
+
+@pytest.mark.skipif(CHINESE.lacks() is not None, reason="needs tesseract-ocr-chi-sim")
+@pytest.mark.skipif(not CHINESE_FONT.exists(), reason="needs fonts-wqy-microhei")
+def test_a_scanned_page_in_chinese_is_read_with_its_boxes(sandbox: Sandbox) -> None:
+    said = ("员工每年享有十五天带薪休假。", "出差住宿费每晚不超过600元。")
+    found = boxes(read(sandbox, scanned_with(CHINESE_FONT, *said), CHINESE))
+    assert len(found) == len(said)
+    for number, (line, box) in enumerate(found.items()):
+        same = SequenceMatcher(None, line.replace(" ", ""), said[number]).ratio()
+        assert same > 0.8, line  # Tesseract takes one sign or another for its like
+        assert box is not None
+        assert abs(box[0] - 36) < 6
+        assert 72 * (0.4 + 0.35 * number) - 4 < box[1] < box[3] < 72 * (0.75 + 0.35 * number)
 
 
 def test_personal_data_on_pictures_is_blackened_too(sandbox: Sandbox) -> None:
