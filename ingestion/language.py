@@ -1,4 +1,4 @@
-"""Which language a text is in: by script where the script tells, else by py3langid."""
+"""Which language a text is in: by script or English function words where these tell, else by py3langid."""
 
 import re
 from collections.abc import Callable
@@ -14,6 +14,10 @@ _SAMPLE = 400  # code points that are looked at: more costs time and rarely chan
 _TOO_FEW_LETTERS = 200  # py3langid errs at times below
 _FEWEST_LETTERS = 20  # and guesses wildly below: "Hello" is Breton to it
 _BY_SCRIPT = frozenset({"ko", "ja", "zh"})
+_ENGLISH = frozenset(
+    re.findall(r"\w+", "the of and to that with for are this from have not which be it were has their by its")
+)
+_ENGLISH_WORDS = 5  # of those, which no other language has in a sample; py3langid takes a hundred times as long
 
 UNKNOWN = "und"
 
@@ -25,12 +29,8 @@ def language_of(text: str, otherwise: Callable[[], str] | None = None) -> str:
     """
     sample = text[:_SAMPLE]
     letters = len(_LETTERS.findall(sample))
-    if not sample.isascii():
-        kana, hangul, han = (len(script.findall(sample)) for script in (_KANA, _HANGUL, _HAN))
-        if kana + hangul + han > _CJK_SHARE * letters:
-            if hangul > kana + han:
-                return "ko"
-            return "ja" if kana > han / 10 else "zh"
+    if told := _told(sample, letters):
+        return told
     if letters == 0:
         return UNKNOWN
     if otherwise is not None and letters < _TOO_FEW_LETTERS:
@@ -40,3 +40,14 @@ def language_of(text: str, otherwise: Callable[[], str] | None = None) -> str:
     if letters < _FEWEST_LETTERS:
         return UNKNOWN
     return str(py3langid.classify(sample)[0])  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _told(sample: str, letters: int) -> str:
+    """The language that script or words tell at once; empty where a model has to be asked."""
+    if not sample.isascii():
+        kana, hangul, han = (len(script.findall(sample)) for script in (_KANA, _HANGUL, _HAN))
+        if kana + hangul + han > _CJK_SHARE * letters:
+            if hangul > kana + han:
+                return "ko"
+            return "ja" if kana > han / 10 else "zh"
+    return "en" if len(_ENGLISH.intersection(sample.lower().split())) >= _ENGLISH_WORDS else ""

@@ -2,6 +2,9 @@ import pytest
 
 from ingestion.language import language_of
 
+LONG_DUTCH = (
+    "Het boek van de schrijver is of was een verhaal over de zee, en het was een van de beste van dat jaar. " * 3
+)
 LONG_GERMAN = "Der Vertrag endet, wenn eine der beiden Seiten ihn schriftlich kündigt. " * 4
 
 
@@ -35,6 +38,8 @@ def test_a_text_alone_is_in_the_language_that_it_tells_or_in_none(text: str, lan
         ("Total | 5", "zh", "und"),
         ("2019 | 2020\n12 345 | 67 890", "en", "und"),
         (LONG_GERMAN, "en", "de"),
+        (LONG_DUTCH, "en", "nl"),
+        ("The king of the old land and his people have not forgotten it.", "de", "en"),
     ],
 )
 def test_a_short_text_is_in_its_documents_language_unless_its_script_says_no(
