@@ -120,9 +120,9 @@ def create_app(services: Services) -> FastAPI:
     app.state.openbook = state
     app.add_exception_handler(HTTPException, problems.handle)
     app.add_exception_handler(RequestValidationError, problems.handle)
+    add_page(app, services)  # first: a visit asks for many files, and routes are tried in their order
     for module in _ROUTERS:
         app.include_router(module.router)
-    add_page(app)
     _guard(app, state)
     state.metrics.registry.register(health.StoredFigures(services))
     if services.settings.generator_url:
@@ -203,7 +203,7 @@ class SafeHeaders:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Content-Security-Policy", _PAGE_POLICY if own else _API_POLICY)
-                headers.setdefault("Cache-Control", "no-cache" if own else "no-store")
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         await self._app(scope, receive, safe)

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from app import auth
 from app.api.dependencies import App, AppGiven, KeyGiven, ServicesGiven, address_of, audit
 from app.api.models import Closed, Reply, Text
+from app.db.errors import DatabaseUnavailable
 from app.db.types import KeyRecord, Role
 from app.wiring import Services
 
@@ -59,6 +60,15 @@ def log_in(login: Login, request: Request, response: Response, app: AppGiven) ->
 def who(key: KeyGiven, services: ServicesGiven) -> Who:
     """Who is asking."""
     return _who(key, services)
+
+
+def told_session(request: Request, services: Services) -> Who | None:
+    """Who asks for the page, as far as can be told: a browser that comes from another site keeps the cookie back."""
+    secret = request.cookies.get(auth.COOKIE)
+    try:
+        return _who(auth.identify(services.keys, {"session": secret}), services) if secret else None
+    except (auth.NotAuthenticated, DatabaseUnavailable):
+        return None
 
 
 @router.delete("/v1/session", status_code=204)

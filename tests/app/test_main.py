@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.auth import COOKIE, fingerprint, new_secret
 from app.page import WEB
 from tests.app.running import Running, Scripted, events, running
 
@@ -54,6 +56,14 @@ def test_a_stopped_service_closes_what_it_opened_and_had_figures_on_a_port_of_th
     assert (done.returncode, done.stdout) == (0, "counted\nclosed\n")
 
 
+def written(name: str) -> bytes:
+    """A file of the page; the stylesheets of the first view come as one."""
+    if name != "style/first.css":
+        return (WEB / name).read_bytes()
+    names = re.findall(r'"stylesheet" href="/static/([^"]+)"', (WEB / "index.html").read_text())
+    return b"".join((WEB / each).read_bytes() for each in names)
+
+
 def test_the_page_is_served_and_may_load_nothing_from_elsewhere(anonymous: httpx.Client) -> None:
     reply = anonymous.get("/")
     policy = reply.headers["content-security-policy"]
@@ -65,9 +75,33 @@ def test_the_page_is_served_and_may_load_nothing_from_elsewhere(anonymous: httpx
     for address in addresses:
         _, _, version, name = address.split("/", 3)
         file = anonymous.get(address)
-        assert (file.status_code, file.content) == (200, (WEB / name).read_bytes())
+        assert (file.status_code, file.content) == (200, written(name))
         assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert anonymous.get(address.replace(version, "0" * 16)).status_code == 404
+
+
+def told(page: httpx.Response) -> str:
+    [session] = re.findall(r'<script type="application/json" id="session">([^<]*)</script>', page.text)
+    return session
+
+
+def test_the_page_tells_who_is_logged_in_whatever_the_key_is_called(service: Running, anonymous: httpx.Client) -> None:
+    secret = new_secret("api")
+    name = "</script><!-- <script>window.ran = 1</script>"
+    service.services.keys.create(name, "reader", None, fingerprint(secret))
+    with service.client() as visitor:
+        visitor.post("/v1/session", json={"key": secret}).raise_for_status()
+        page = visitor.get("/")
+        assert json.loads(told(page)) == visitor.get("/v1/session").json()
+        assert page.headers["cache-control"] == "no-store"
+    assert told(anonymous.get("/")) == ""
+    assert told(anonymous.get("/", headers={"Cookie": f"{COOKIE}={new_secret('session')}"})) == ""
+
+
+@pytest.mark.parametrize(("languages", "words"), [("zh-CN,zh;q=0.9", "zh"), ("de-DE,de", "en")])
+def test_the_page_names_the_words_of_the_browsers_language(languages: str, words: str, anonymous: httpx.Client) -> None:
+    page = anonymous.get("/", headers={"Accept-Language": languages})
+    assert re.findall(r'/strings/(\w+)\.js"', page.text) == [words]
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/v1/session", "/static/0/nothing.js", "/v1/nothing"])
@@ -76,7 +110,7 @@ def test_every_reply_forbids_sniffing_framing_and_sharing(path: str, anonymous: 
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["cross-origin-resource-policy"] == "same-origin"
-    assert headers["cache-control"] in ("no-store", "no-cache")
+    assert headers["cache-control"] == "no-store"
     assert "server" not in headers
 
 
