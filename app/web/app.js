@@ -48,10 +48,14 @@ async function route() {
     }
     if (turn !== visit || shell?.opened !== opened) return;
     for (const [name, view] of opened) if (name !== wanted.name && view.node.isConnected) view.hide?.();
-    stage.replaceChildren(opened.get(wanted.name).node);
+    const { node } = opened.get(wanted.name);
+    if (!node.isConnected) stage.replaceChildren(node); // else what it has scrolled to would be lost
     for (const link of root.querySelectorAll(".top nav a")) {
-      if (link.dataset.view === wanted.name) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      if (link.dataset.view !== wanted.name) link.removeAttribute("aria-current");
+      else {
+        link.setAttribute("aria-current", "page");
+        link.scrollIntoView({ block: "nearest", inline: "nearest" });
+      }
     }
     await opened.get(wanted.name).show(parts, query);
   } catch (problem) {
@@ -104,7 +108,7 @@ function menu(session, fail) {
 
 function languageButton(extra) {
   const turn = () => speakAnew().catch(unreachable);
-  return el("button", { type: "button", class: `quiet language ${extra}`, t: "language", "t-title": "language.label", onclick: turn });
+  return wordButton("globe", "language", turn, { class: `quiet language ${extra}`, "t-title": "language.label" });
 }
 
 /** Turns to the other language: what stands is said again, and what the service tells is written anew. */

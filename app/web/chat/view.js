@@ -14,14 +14,16 @@ import { settle, turnArticle } from "./turn.js";
 import { readingNote, welcomeCard } from "./welcome.js";
 
 const PENDING = "openbook.pending."; // a conversation's question of this tab that has no whole answer yet
+const PLACE = "openbook.place."; // where a conversation was left in this tab, unless at its end
 const NEAR_END = 120; // pixels from the end within which the reader is taken along
+const OTHERS_MS = 300; // what another tab may take to say that it is answering
 
 /** The view; the context's `fail` hears what no answer can show, such as a session's end. */
 export function open({ session, fail }) {
   const panel = sourcePanel((shown) => node.classList.toggle("with-source", shown), fail);
   const look = (source, from) => panel.open(source, wayBack(from));
   const tabs = new BroadcastChannel("openbook");
-  const tell = (id = conversation) => tabs.postMessage(id);
+  const tell = (id = conversation) => tabs.postMessage({ changed: id });
   const list = conversationList((id) => id === conversation && go(""), () => tell(), fail);
   const turns = el("div", { class: "turns", role: "region", "t-aria-label": "chat.messages" });
   const composer = composerForm((question) => ask(question), () => running?.abort(), () => welcome.load().catch(fail));
@@ -56,6 +58,22 @@ export function open({ session, fail }) {
     turns.lastElementChild?.scrollIntoView({ block: "end" });
     if (again) requestAnimationFrame(() => toEnd(again - 1)); // heights that were estimated are known now
   };
+  /** Remembers which turn stands at the top, and how far it has been read. */
+  const leave = () => {
+    if (!conversation) return;
+    const { top } = scroller.getBoundingClientRect();
+    const turn = nearEnd() ? null : [...turns.children].find((each) => each.getBoundingClientRect().bottom > top);
+    if (!turn) return sessionStorage.removeItem(PLACE + conversation);
+    sessionStorage.setItem(PLACE + conversation, JSON.stringify({ kept: turn.dataset.kept, read: top - turn.getBoundingClientRect().top }));
+  };
+  /** Goes to where the conversation was left, or to its end. */
+  const goBack = (again = 4) => {
+    const place = JSON.parse(sessionStorage.getItem(PLACE + conversation) ?? "null");
+    const turn = place && [...turns.children].find(({ dataset }) => dataset.kept === place.kept);
+    if (!turn) return toEnd(again);
+    scroller.scrollTop += turn.getBoundingClientRect().top - scroller.getBoundingClientRect().top + place.read;
+    if (again) requestAnimationFrame(() => goBack(again - 1));
+  };
   /** Asks for a click elsewhere than in the composer. */
   const askAlso = (question) => {
     if (running || !composer.ready()) return;
@@ -82,10 +100,12 @@ export function open({ session, fail }) {
   };
 
   async function show([first, id], back) {
+    if (!back) leave();
     if (first === "a" && id) return showShared(id);
     const wanted = first === "c" && id ? id : null;
     if (wanted === conversation && (wanted !== null || running || !turns.childElementCount)) {
       composer.focus();
+      if (back) goBack();
       return back && wanted && !running ? reread(wanted) : null;
     }
     clear(wanted);
@@ -102,6 +122,7 @@ export function open({ session, fail }) {
     conversation = id;
     list.select(id);
     turns.replaceChildren();
+    scroller.scrollTop = 0;
     greet(id === null);
   }
 
@@ -109,11 +130,14 @@ export function open({ session, fail }) {
   async function reread(id) {
     const read = await orGone(readConversation(id));
     if (id !== conversation) return false;
+    const first = !turns.childElementCount;
+    turns.querySelector(".elsewhere")?.remove();
     if (!read) turns.replaceChildren(el("p", { class: "hint", t: "conversations.gone" }));
     const follow = nearEnd();
     const shown = new Set([...turns.children].map((turn) => turn.dataset.kept));
     turns.append(...(read?.messages ?? []).filter((message) => !shown.has(message.id)).map(settled));
-    if (follow) toEnd(4);
+    if (first) goBack();
+    else if (follow) toEnd(4);
     return read !== null;
   }
 
@@ -137,8 +161,23 @@ export function open({ session, fail }) {
     sessionStorage.removeItem(PENDING + id);
     const since = [...turns.querySelectorAll("[data-kept]")].slice(pending.kept);
     if (since.some((turn) => turn.firstElementChild.textContent === pending.question)) return; // it was answered after all
+    if (await answeredElsewhere(id)) return id === conversation && turns.append(el("p", { class: "hint elsewhere", role: "status", t: "chat.elsewhere" }));
+    if (id !== conversation || running) return;
     announce(t("chat.resumed"));
     await ask(pending.question, pending.scope);
+  }
+
+  /** Whether another tab is answering in a conversation: a tab that was duplicated has all that its original kept. */
+  function answeredElsewhere(id) {
+    return new Promise((resolve) => {
+      const hear = ({ data }) => data.answering === id && resolve(true);
+      tabs.addEventListener("message", hear);
+      tabs.postMessage({ asked: id });
+      setTimeout(() => {
+        tabs.removeEventListener("message", hear);
+        resolve(false);
+      }, OTHERS_MS);
+    });
   }
 
   async function ask(question, scope = composer.scope()) {
@@ -227,16 +266,18 @@ export function open({ session, fail }) {
     if (problem.status === 401) fail(problem);
   }
 
-  tabs.addEventListener("message", ({ data }) => {
-    if (!node.isConnected) return;
+  tabs.addEventListener("message", ({ data: { asked, changed } }) => {
+    if (asked && asked === conversation && running) tabs.postMessage({ answering: asked });
+    if (changed === undefined || !node.isConnected) return;
     list.load().catch(fail);
-    if (data !== null && data === conversation && !running) reread(data).catch(fail);
+    if (changed !== null && changed === conversation && !running) reread(changed).catch(fail);
   });
 
   return {
     node,
     refresh,
     hide() {
+      leave();
       away = true;
     },
     async show(parts) {

@@ -64,6 +64,7 @@ export default {
   "chat.empty-collection": "The collection “{name}” has no documents yet.",
   "chat.suggestions": "Questions your documents can answer",
   "chat.resumed": "The page was reloaded in the middle of an answer: asking again.",
+  "chat.elsewhere": "Another tab is answering this question. The answer will appear here too.",
   "answer": "Answer",
   "answer.sources": "Sources",
   "answer.cite": "Source {label}: {title}",

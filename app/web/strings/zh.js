@@ -64,6 +64,7 @@ export default {
   "chat.empty-collection": "文档集“{name}”中还没有文档。",
   "chat.suggestions": "您的文档可以回答这些问题",
   "chat.resumed": "页面在回答过程中被重新加载，正在重新提问。",
+  "chat.elsewhere": "另一个标签页正在回答此问题，答案也会显示在这里。",
   "answer": "回答",
   "answer.sources": "出处",
   "answer.cite": "出处 {label}：{title}",

@@ -13,6 +13,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WARRANTY = QUESTIONS["answerable"][3]["question"]
 LONG = 500
+FRAMES = """() => new Promise((resolve) => {
+    let left = 8;
+    const next = () => (left-- ? requestAnimationFrame(next) : resolve());
+    next();
+})"""
 
 
 def act(page: Page, name: str) -> None:
@@ -77,4 +82,28 @@ def test_a_long_conversation_draws_only_what_is_seen(inside: Watched) -> None:
     page.locator(".scroll").evaluate("node => node.scrollTo(0, 0)")
     expect(turns.first).to_be_in_viewport()
     assert turns.evaluate_all(drawn) < LONG / 10
+    inside.assert_clean()
+
+
+def test_a_conversation_is_found_again_where_it_was_left(inside: Watched) -> None:
+    page = inside.page
+    messages = [message(body("At 05:40 [1].\n\n" * (3 + number % 7)), number) for number in range(60)]
+    address = play_conversation(page, messages)
+    page.goto(f"{inside.origin}/{address}")
+    left = page.locator(".turn").nth(30)
+    expect(page.locator(".turn").last).to_be_in_viewport()
+    page.evaluate(FRAMES)
+    left.evaluate("node => node.scrollIntoView({block: 'start'})")
+    page.evaluate(FRAMES)  # heights that were estimated are known
+    page.locator(".scroll").evaluate("node => node.scrollBy(0, 77)")
+    expect(left).to_be_in_viewport()
+    place = "node => Math.round(node.getBoundingClientRect().top)"
+    before = left.evaluate(place)
+    for way in ("#/documents", "#/"):
+        page.goto(f"{inside.origin}/{way}")
+        page.locator("main.admin, .welcome").locator("visible=true").first.wait_for()
+        page.go_back()
+        expect(left).to_be_in_viewport()
+        page.evaluate(FRAMES)
+        assert abs(left.evaluate(place) - before) <= 2, way
     inside.assert_clean()

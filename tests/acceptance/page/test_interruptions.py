@@ -71,6 +71,27 @@ def test_an_answer_whose_tab_was_reloaded_is_written_anew(asking: tuple[Watched,
     assert_answered_once(tab)
 
 
+def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(
+    asking: tuple[Watched, Service], stub: VllmStub
+) -> None:
+    tab, _ = asking
+    page = tab.page
+    asked = stub.seen.requests
+    with page.expect_popup() as opened:
+        page.evaluate("window.open(location.href)")  # with all that the tab has kept, as a duplicate
+    copy = opened.value
+    told = copy.get_by_text("Another tab is answering this question.")
+    expect(told).to_be_visible()
+    assert stub.seen.requests == asked
+    stub.script = Script(tokens=SENTENCES)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Try again").click()
+    assert answer_of(page) == answer_of(copy)
+    expect(told).to_have_count(0)
+    assert stub.seen.requests == asked + 1
+    tab.assert_clean()
+
+
 def test_a_service_that_was_killed_in_mid_answer_and_came_back_answers(
     asking: tuple[Watched, Service], stub: VllmStub, start_service: StartService, settings: dict[str, str]
 ) -> None:
