@@ -10,6 +10,7 @@ import { bytes, figure, known, reason, t } from "../core/strings.js";
 import { card, facts, fileButton, hint, languageName, moment } from "./parts.js";
 import { passagesPart } from "./passages.js";
 import { versionsPart } from "./versions.js";
+import { warning } from "./warnings.js";
 
 const REFRESH_MS = 2000;
 
@@ -58,7 +59,7 @@ function notes(found, act) {
   const said = [
     found.error && el("p", {}, reason(found.error)),
     found.version && found.latest_version !== found.version && found.latest_status !== "ready" && el("p", { t: [found.latest_status === "failed" ? "admin.update-failed" : "admin.updating", { version: found.latest_version }] }),
-    ...found.warnings.filter((warning) => !found.error?.message.includes(warning)).map((warning) => el("p", {}, warning)),
+    ...found.warnings.filter((each) => !found.error?.message.includes(each)).map((each) => el("p", { t: () => warning(each) })),
     found.latest_status === "failed" && found.job_id && el("p", {}, wordButton("retry", "document.read-again", act(() => request("POST", path`/v1/admin/jobs/${found.job_id}/retry`)))),
   ].filter(Boolean);
   return said.length ? el("section", { class: `card notes ${found.status}`, "t-aria-label": "document.notes" }, said) : "";

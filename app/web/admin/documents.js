@@ -8,6 +8,7 @@ import { bytes, reason } from "../core/strings.js";
 import { deleteDocument, documentPage } from "./document.js";
 import { every, hint, moment, repeatedly } from "./parts.js";
 import { uploadZone } from "./uploads.js";
+import { warning } from "./warnings.js";
 
 const PAGE = 50;
 const REFRESH_MS = 3000;
@@ -142,7 +143,7 @@ function documentRow(document, remove) {
   const sizes = [document.pages && ["admin.pages", document], document.chunks && ["admin.passages", document]].filter(Boolean);
   return el("tr", { "data-moving": moving, "data-id": id },
     el("th", { scope: "row" }, el("a", { class: "name", href: address("documents", id) }, name), !name.startsWith(title) && el("span", { class: "hint" }, title),
-      error && el("span", { class: "problem" }, reason(error)), warnings.length > 0 && el("span", { class: "hint" }, warnings.join(" ")),
+      error && el("span", { class: "problem" }, reason(error)), warnings.length > 0 && el("span", { class: "hint", t: () => warnings.map(warning).join(" ") }),
       version && latest !== version && coming !== "ready" && hint([coming === "failed" ? "admin.update-failed" : "admin.updating", { version: latest }])),
     el("td", { "data-part": "collection" }, document.collection),
     el("td", { "data-part": "status" }, el("span", { class: `status ${status}`, t: `status.${status}` })),

@@ -133,7 +133,7 @@ def test_the_health_says_in_words_what_is_wrong_and_draws_the_hour(inside: Watch
     page = inside.page
     admin.post("/v1/search", json={"query": "travel"}).raise_for_status()
     page.get_by_role("link", name="Health").click()
-    expect(page.get_by_text("Everything works: questions are answered")).to_be_visible()
+    expect(page.get_by_text("Everything works, and questions are answered.")).to_be_visible()
     index = page.get_by_role("row").filter(has_text="default")
     expect(index).to_contain_text("up to date", timeout=90_000)  # a search waits briefly; each minute it is seen to
     expect(page.get_by_role("row").filter(has_text="/v1/search")).to_be_visible()
