@@ -6,6 +6,7 @@ import { t } from "../core/strings.js";
 const WIDE = 560;
 const HIGH = 140;
 const LEFT = 48;
+const DOT = "m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0"; // a value that stands alone
 
 /** An SVG element. */
 export function svg(name, props = {}, ...children) {
@@ -47,8 +48,8 @@ export function overTime(title, at, series, unit, stacked = false) {
 function line({ values, tone }, x, y) {
   const path = values.map((value, i) => {
     if (value === null) return "";
-    const begins = (values[i - 1] ?? null) === null;
-    return `${begins ? "M" : "L"}${x(i / (values.length - 1)).toFixed(1)} ${y(value).toFixed(1)}${begins ? "h.1" : ""}`;
+    const [before, after] = [i - 1, i + 1].map((other) => (values[other] ?? null) !== null);
+    return `${before ? "L" : "M"}${x(i / (values.length - 1)).toFixed(1)} ${y(value).toFixed(1)}${before || after ? "" : DOT}`;
   });
   return svg("path", { d: path.join(""), class: `line series-${tone}` });
 }

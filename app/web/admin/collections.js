@@ -70,7 +70,7 @@ function row(one, act) {
   };
   const begin = (options) => act(() => request("POST", `${base}/reindex`, options));
   return el("li", { class: "card" },
-    el("header", { class: "row" }, el("h2", {}, name), el("a", { class: "icon-button button", href: `${base}/export`, download: "", "t-aria-label": ["collections.export", one], "t-title": ["collections.export", one] }, icon("download")),
+    el("header", { class: "row" }, el("h2", {}, name), el("a", { class: "icon-button", href: `${base}/export`, download: "", "t-aria-label": ["collections.export", one], "t-title": ["collections.export", one] }, icon("download")),
       iconButton("delete", ["collections.delete", one], act(remove))),
     facts([
       ["admin.title", el("a", { href: `#/documents?${new URLSearchParams({ collection: name })}`, "t-aria-label": ["collections.documents", { name, count: figure(documents) }] }, figure(documents))],

@@ -58,21 +58,30 @@ function inside(children, context) {
 
 /** Leaves, those of one weak sentence together in one element that says so. */
 function leaves(children, context) {
-  const nodes = [];
+  const place = document.createDocumentFragment();
   let weak = null;
   for (const child of children) {
     const number = sentenceOf(child);
     const sentence = context.sentences[number];
-    if (!sentence || sentence.support >= WEAK) {
-      nodes.push(element(child, context));
-      weak = null;
-    } else if (weak?.number === number) weak.node.append(element(child, context));
-    else {
-      weak = { number, node: el("span", { class: "weak", "t-title": "answer.weak" }, element(child, context)) };
-      nodes.push(weak.node);
+    if (!sentence || sentence.support >= WEAK) weak = null;
+    else if (weak?.number !== number) {
+      weak = { number, node: el("span", { class: "weak", "t-title": "answer.weak" }) };
+      place.append(weak.node);
     }
+    const node = element(child, context);
+    if (node) put(weak?.node ?? place, node);
   }
-  return nodes;
+  return place;
+}
+
+/** Appends a node; a mark stays on the line of what stands before it, a dozen letters or another mark. */
+function put(place, node) {
+  const before = place.lastChild;
+  const word = node.className === "cite" && before?.nodeType === Node.TEXT_NODE && before.data.match(/\S{1,12} ?$/)?.[0];
+  if (word) {
+    before.data = before.data.slice(0, -word.length);
+    place.append(el("span", { class: "held" }, word, node));
+  } else (node.className === "cite" && before?.className === "held" ? before : place).append(node);
 }
 
 function sentenceOf(node) {

@@ -55,7 +55,7 @@ function passages({ citations, context }, hits) { // an answer of an earlier rel
   const row = ({ rank, scores, document, chunk }) => {
     const label = cited.get(chunk.id) ?? read.get(chunk.id);
     const state = cited.has(chunk.id) ? "cited" : read.has(chunk.id) ? "read" : left(chunk.id);
-    const cell = (value) => el("td", { class: "score" }, value === null ? "–" : figure(value, { maximumFractionDigits: 3 }));
+    const cell = (value) => el("td", { class: "score" }, value === null ? "–" : figure(value, { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
     return el("tr", { class: state }, el("td", {}, String(rank)),
       el("th", { scope: "row" }, el("span", { class: "name" }, document.title || document.name), el("span", { class: "hint" }, chunk.text.slice(0, 120))),
       cell(scores.lexical), cell(scores.dense), cell(scores.fused), cell(scores.reranked),

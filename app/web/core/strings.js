@@ -64,7 +64,7 @@ export function figure(value, options = {}) {
 
 /** A number of bytes in a unit that suits it. */
 export function bytes(size) {
-  const [step, unit] = size < 1e6 ? [1e3, "kilobyte"] : size < 1e9 ? [1e6, "megabyte"] : [1e9, "gigabyte"];
+  const [step, unit] = size < 1e3 ? [1, "byte"] : size < 1e6 ? [1e3, "kilobyte"] : size < 1e9 ? [1e6, "megabyte"] : [1e9, "gigabyte"];
   return figure(size / step, { style: "unit", unit, maximumFractionDigits: size < 1e4 ? 1 : 0 });
 }
 
