@@ -79,7 +79,7 @@ def wait_for_samples(service: Service) -> None:
     deadline = time.monotonic() + 100
     with service.client() as client:
         while time.monotonic() < deadline:
-            rows = client.get("/v1/documents", params={"limit": 100}).raise_for_status().json()["items"]
+            rows = client.get("/v1/documents", params={"limit": 500}).raise_for_status().json()["items"]
             if rows and all(row["status"] == "ready" for row in rows):
                 return
             time.sleep(0.2)

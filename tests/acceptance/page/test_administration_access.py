@@ -66,6 +66,15 @@ def test_no_view_has_a_barrier(
     for view, content in filled.items():
         visit(tab.page, samples, view, content)
         found[view] = barriers(tab.page)
+    visit(tab.page, samples, "documents", CONTENT["documents"])
+    unread = {"name": "tool.exe", "mimeType": "application/octet-stream", "buffer": b"MZ\x90\x00\x03"}
+    tab.page.locator("#files").set_input_files([unread])  # pyright: ignore[reportArgumentType]
+    expect(tab.page.locator(".upload.bad")).to_be_visible()
+    found["uploads"] = barriers(tab.page)
+    tab.page.locator("tbody .actions button").last.click()
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
+    found["deletion"] = barriers(tab.page)
+    tab.expected("status of 415")
     assert {view: each for view, each in found.items() if each} == {}
     tab.assert_clean()
     context.close()

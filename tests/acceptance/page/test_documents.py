@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
+from pypdf import PdfWriter
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import PATIENCE_MS, Watched, enter
+from tests.ingestion.files import PdfPage, lines, pdf
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -112,6 +115,56 @@ def test_an_upload_is_cancelled_and_tried_again(documents: Watched, samples: Ser
     assert page.request.get(f"{samples.url}/v1/jobs/{job}").json()["status"] in ("queued", "running", "succeeded")
     page.get_by_role("button", name="Cancel saga.md").click()
     expect(uploads(page)).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+    documents.assert_clean()
+
+
+def test_a_locked_pdf_is_opened_with_its_password(documents: Watched) -> None:
+    page = documents.page
+    page.get_by_label("choose files").set_input_files(file("locked.pdf", locked("sesame")))
+    row = uploads(page).filter(has_text="locked.pdf")
+    expect(row).to_contain_text("This PDF is locked")
+    for password, words in (("open", "This PDF is locked"), ("sesame", "Ready")):
+        row.get_by_label("Password for locked.pdf").fill(password)
+        with page.expect_response("**/v1/admin/documents"):
+            row.get_by_role("button", name="Open").click()
+        expect(row).to_contain_text(words, timeout=PATIENCE_MS)
+    expect(page.get_by_role("row").filter(has_text="locked.pdf")).to_contain_text("Ready", timeout=PATIENCE_MS)
+    documents.expected("status of 422")
+    documents.assert_clean()
+
+
+def locked(password: str) -> bytes:
+    """A PDF of one page that opens with this password alone."""
+    writer = PdfWriter(clone_from=BytesIO(pdf(PdfPage(lines("Gallium melts at 29.8 degrees Celsius.")))))
+    writer.encrypt(password, algorithm="AES-256")
+    written = BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def test_all_that_failed_is_tried_again_at_once(documents: Watched) -> None:
+    page = documents.page
+    page.get_by_label("choose files").set_input_files([file(f"bare-{n}.txt", " \n" * n) for n in (1, 2)])
+    expect(page.get_by_text("0 of 2 ready, 2 failed").first).to_be_visible(timeout=PATIENCE_MS)
+    retried: list[str] = []
+    page.on("request", lambda request: retried.append(request.url) if request.url.endswith("/retry") else None)
+    page.get_by_role("button", name="Try all failed again").click()
+    expect(uploads(page).first).not_to_contain_text("No text was found")
+    expect(page.get_by_text("0 of 2 ready, 2 failed").first).to_be_visible(timeout=PATIENCE_MS)
+    assert len(set(retried)) == len(retried) == 2
+    documents.assert_clean()
+
+
+def test_all_that_is_under_way_is_cancelled_at_once(documents: Watched, samples: Service) -> None:
+    page = documents.page
+    with page.expect_response("**/v1/admin/documents") as sent:
+        page.get_by_label("choose files").set_input_files([file(f"saga-{n}.md", saga(4000) + str(n)) for n in (1, 2)])
+    jobs = [each["job_id"] for each in sent.value.json()["documents"]]
+    page.get_by_role("button", name="Cancel all").click()
+    for row in (uploads(page).first, uploads(page).last):
+        expect(row).to_contain_text("Cancelled", timeout=PATIENCE_MS)
+    told = [page.request.get(f"{samples.url}/v1/jobs/{job}").json()["status"] for job in jobs]
+    assert told == ["cancelled", "cancelled"]
     documents.assert_clean()
 
 

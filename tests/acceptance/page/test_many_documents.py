@@ -23,14 +23,14 @@ FAILED = 7
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with thousands of documents."""
+    """A service with thousands of documents, and nobody who reads them."""
     folder = tmp_path_factory.mktemp("many")
     (folder / "data").mkdir(mode=0o700)
     database = Database(f"sqlite:///{folder / 'data' / 'openbook.db'}")
     database.migrate()
     fill(database)
     database.dispose()
-    with running(folder / "data", folder / "log", {}) as started:
+    with running(folder / "data", folder / "log", {"OPENBOOK_EMBEDDED_WORKER": "false"}) as started:
         yield started
 
 
@@ -116,4 +116,20 @@ def test_the_few_that_failed_are_found_among_the_many(tab_of_many: Watched) -> N
     page.get_by_role("combobox", name="Status").select_option("")
     page.get_by_label("Search by name").fill("paper-0123")
     expect(page.locator("tbody .name")).to_have_text(["paper-0123.md"])
+    tab_of_many.assert_clean()
+
+
+def test_a_new_index_is_cancelled_on_its_way_and_gone_on_with(tab_of_many: Watched, service: Service) -> None:
+    page = tab_of_many.page
+    page.get_by_role("link", name="Collections").click()
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="default"))
+    card.get_by_role("button", name="Make a new index of default").click()
+    expect(card).to_contain_text("A new index is being made: 0 of")
+    card.get_by_role("button", name="Cancel").click()
+    expect(card).to_contain_text("The new index was cancelled at 0 of")
+    with service.client() as client:
+        [told] = client.get("/v1/admin/collections").json()["items"]
+        assert told["reindexing"]["status"] == "cancelled"
+    card.get_by_role("button", name="Go on").click()
+    expect(card).to_contain_text("A new index is being made: 0 of")
     tab_of_many.assert_clean()
