@@ -84,6 +84,13 @@ SEEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
         f"{FACT}\n\n| a | b |\n|---|---|\n| x | {text.replace('|', ' ')} |".encode(),
     ),
     "Markdown footnote": lambda text: ("d.md", f"{FACT}[^1]\n\n[^1]: {text}".encode()),
+    "Markdown picture": lambda text: (
+        "v.md",
+        f"{FACT}\n\n![{text.replace('[', '(').replace(']', ')')}](a.png)".encode(),
+    ),
+    "HTML picture": lambda text: ("w.html", page(body=f'<p>Seine. <img src="a.png" alt="{escaped(text)}"></p>')),
+    "HTML heading": lambda text: ("x.html", page(body=f"<h2>{escaped(text)}</h2><p>It is on the Seine.</p>")),
+    "HTML list": lambda text: ("y.html", page(body=f"<ul><li>Seine</li><li>{escaped(text)}</li></ul>")),
     "HTML title": lambda text: ("e.html", page(f"<title>{escaped(text)}</title>")),
     "HTML caption": lambda text: ("f.html", page(body=f"<figure><figcaption>{escaped(text)}</figcaption></figure>")),
     "HTML table": lambda text: ("g.html", page(body=f"<table><tr><td>x</td><td>{escaped(text)}</td></tr></table>")),
@@ -92,11 +99,17 @@ SEEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
     "Word table": lambda text: ("j.docx", word(cell=text)),
     "Word picture": lambda text: ("q.docx", word_with(picture_of(text))),
     "PDF text": lambda text: ("r.pdf", pdf_with(text)),
+    "PDF title": lambda text: ("1.pdf", pdf(PdfPage(lines(FACT)), info={"Title": text})),
     "file name": lambda text: (f"{text[:120].replace('/', ' ')}.md", FACT.encode()),
 }
 HIDDEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
     "HTML not displayed": lambda text: ("k.html", page(body=f"<p style='display:none'>{escaped(text)}</p>")),
     "HTML white on white": lambda text: ("l.html", page(body=f"<p style='color:#fff'>{escaped(text)}</p>")),
+    "HTML beside the page": lambda text: (
+        "z.html",
+        page(body=f"<p style='position:absolute;left:-9999px'>{escaped(text)}</p>"),
+    ),
+    "HTML without size": lambda text: ("0.html", page(body=f"<p style='font-size:0'>{escaped(text)}</p>")),
     "HTML comment": lambda text: ("m.html", page(body=f"<!-- {text.replace('--', '')} -->")),
     "HTML attribute": lambda text: ("n.html", page(body=f'<p data-x="{escaped(text)}">Seine.</p>')),
     "Word hidden text": lambda text: (
@@ -115,6 +128,7 @@ HIDDEN: dict[str, Callable[[str], tuple[str, bytes]]] = {
 
 def test_no_carrier_brings_a_command_to_life(tmp_path: Path, sqlite_template: Path) -> None:
     attacks = dict(zip([*SEEN, *HIDDEN], ONE_LINE, strict=False))
+    assert len(attacks) == len(SEEN) + len(HIDDEN)
     with obeying(tmp_path, sqlite_template) as (service, stub), service.client(service.new_key()) as reader:
         ids = {
             carrier: service.upload(
@@ -131,8 +145,15 @@ def test_no_carrier_brings_a_command_to_life(tmp_path: Path, sqlite_template: Pa
         prompts = "\n".join(prompt_of(body) for body in stub.seen.bodies)
         assert [carrier for carrier in HIDDEN if attacks[carrier].name in prompts] == []
         reached = {carrier for carrier in SEEN if attacks[carrier].name in prompts}
-        assert reached >= {"Markdown text", "Word table", "Word picture", "PDF text"}
-        assert len(reached) >= 8
+        assert reached >= {
+            "Markdown text",
+            "Markdown picture",
+            "HTML heading",
+            "Word table",
+            "Word picture",
+            "PDF text",
+        }
+        assert len(reached) >= 11
         assert stub.seen.requests == len(attacks)
 
 
