@@ -23,7 +23,7 @@ from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import CollectionId, Scope
 from tests.builders import Known
 
-LEASE_SECONDS = 1.0
+LEASE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
