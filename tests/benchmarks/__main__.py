@@ -7,6 +7,7 @@ import claims
 import hostile
 import large
 import lexical
+import memory
 import page
 import peers
 import quality
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
     "lexical": lexical.run,
     "scifact": scifact.run,
     "large": large.run,
+    "memory": memory.run,
     "queries": queries.run,
     "rendering": rendering.run,
     "start": start.run,
