@@ -85,10 +85,9 @@ class Settings(BaseSettings):
             raise ValueError("OPENBOOK_BLOB_STORE=s3 needs OPENBOOK_S3_BUCKET")
         if self.embedder.startswith("openai:") and not self.embedder_url:
             raise ValueError("OPENBOOK_EMBEDDER=openai:MODEL needs OPENBOOK_EMBEDDER_URL")
-        if not self.embedder.startswith("openai:") and (self.embedder_query_prompt or self.embedder_document_prompt):
+        if self.embedder.startswith("hashing") and (self.embedder_query_prompt or self.embedder_document_prompt):
             raise ValueError(
-                "OPENBOOK_EMBEDDER_QUERY_PROMPT and _DOCUMENT_PROMPT are for OPENBOOK_EMBEDDER=openai:MODEL; any other "
-                "model has its prompts in its own config_sentence_transformers.json"
+                "OPENBOOK_EMBEDDER=hashing reads no prompts: unset OPENBOOK_EMBEDDER_QUERY_PROMPT and _DOCUMENT_PROMPT"
             )
         if self.reranker.startswith("http:") and not self.reranker_url:
             raise ValueError("OPENBOOK_RERANKER=http:MODEL needs OPENBOOK_RERANKER_URL")

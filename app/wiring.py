@@ -54,7 +54,8 @@ from ingestion.ports import BlobStore
 from ingestion.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
-from retrieval.embedders.openai import OpenAIEmbedder, Prompts, prompts_of
+from retrieval.embedders.openai import OpenAIEmbedder
+from retrieval.embedders.prompts import Prompts, prompts_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.errors import ModelUnavailable
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
@@ -198,7 +199,7 @@ def trainer_of(settings: Settings, kind: Literal["embedder", "reranker"]) -> Tra
     except ImportError as error:
         raise ModelUnavailable(f'tuning needs more packages: pip install "openbook[tune]" ({error})') from error
     if kind == "embedder":
-        return partial(train_embedder, settings.embedder)
+        return partial(train_embedder, settings.embedder, _prompts(settings))
     used, _, model = settings.reranker.partition(":")
     return partial(train_reranker, model if used == "cross-encoder" else None)
 
@@ -219,18 +220,21 @@ def close(services: Services) -> None:
     services.db.dispose()
 
 
+def _prompts(settings: Settings) -> Prompts:
+    return Prompts(settings.embedder_query_prompt, settings.embedder_document_prompt)
+
+
 def _embedder(settings: Settings, record: EmbedderRecord) -> Embedder:
+    prompts = prompts_of(record.fingerprint) if record.fingerprint else _prompts(settings)
     match record.model.partition(":"):
         case ("hashing", _, dim):
             return HashingEmbedder(int(dim)) if dim else HashingEmbedder()
         case ("openai", _, model):
             ours = record.url == settings.embedder_url  # the key is for that server and for no other
             key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key and ours else None
-            set_now = Prompts(settings.embedder_query_prompt, settings.embedder_document_prompt)
-            prompts = prompts_of(record.fingerprint) if record.fingerprint else set_now
             return OpenAIEmbedder(record.url or "", model, key, record.dim, prompts)
         case _:
-            return SentenceTransformerEmbedder(record.model)
+            return SentenceTransformerEmbedder(record.model, prompts=prompts)
 
 
 def _new_lexical_index(settings: Settings) -> Callable[[Path], LexicalIndex]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from retrieval.embedders.prompts import NO_PROMPTS, Prompts
 from retrieval.errors import ModelUnavailable
 from retrieval.hub import ModelNotFound, model_files
 
@@ -20,7 +21,8 @@ SAMPLES, SAMPLE_BYTES = 64, 16_384  # of each file of weights: training moves th
 CONFIGS = ("config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
 COUNTED = 4096  # texts at a time: a tokenizer tells of each token a hundred times what is asked
 LANGUAGES_FILE = "languages.json"
-PROMPT_SHOWN = 64  # characters: a fingerprint has 255
+PROMPT_SHOWN = 64  # characters of one of the model's own
+FINGERPRINT_LONGEST = 255
 NEVER_CUT = 1_000_000  # a larger model_max_length means none
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -84,11 +86,14 @@ class ModelFolder:
         return Tokens(ids, last)
 
 
-def open_model(model: str) -> ModelFolder:
-    """Raises ModelUnavailable for a folder or a hub's model that is not there or does not make sense."""
+def open_model(model: str, prompts: Prompts = NO_PROMPTS) -> ModelFolder:
+    """With the model's own prompts where none are given.
+
+    Raises ModelUnavailable for a folder or a hub's model that is not there or does not make sense.
+    """
     path = find(model)
     try:
-        return _read(model, path)
+        return _read(model, path, prompts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unavailable(model, f"{path} does not hold it: {error!r}") from error
 
@@ -118,7 +123,7 @@ def find(model: str) -> Path:
         raise unavailable(model, str(error)) from error
 
 
-def _read(model: str, path: Path) -> ModelFolder:
+def _read(model: str, path: Path, given: Prompts) -> ModelFolder:
     listed = cast("list[dict[str, str]]", json.loads((path / "modules.json").read_text(encoding="utf-8")))
     modules = [(module["type"].rpartition(".")[2], path / module["path"]) for module in listed]
     root = modules[0][1]
@@ -138,17 +143,18 @@ def _read(model: str, path: Path) -> ModelFolder:
     head, tail = _special(tokenizer)
     window = _length(root, config, settings) - len(head) - len(tail)
     name = model if not Path(model).is_dir() else Path(model).name
-    shown = [prompt[:PROMPT_SHOWN] for prompt in (query, passage)]  # in full in the digest
-    parts = [name, _digest(path, [folder for _, folder in modules]), "+".join(modes), str(window), *shown]
+    own = f"|{query[:PROMPT_SHOWN]}|{passage[:PROMPT_SHOWN]}"  # in full in the digest
+    digest = _digest(path, [folder for _, folder in modules])
+    rest = f"|{digest}|{'+'.join(modes)}|{window}{given.of_local or own}"
     return ModelFolder(
         path=path,
         root=root,
-        fingerprint="|".join(parts),
+        fingerprint=name[: FINGERPRINT_LONGEST - len(rest)] + rest,
         dim=_number(dense[-1] if dense else width) * (1 if dense else len(modes)),
         window=window,
         late=modes == ["mean"] and {kind for kind, _ in modules} <= {"Transformer", "Pooling", "Normalize"},
-        query_prompt=query,
-        passage_prompt=passage,
+        query_prompt=given.query or query,
+        passage_prompt=given.document or passage,
         pools_prompt=pooling.get("include_prompt", True) is True,
         pad=_number(config.get("pad_token_id") or 0),
         _lower=settings.get("do_lower_case") is True,

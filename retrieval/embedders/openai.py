@@ -10,13 +10,13 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import httpx
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from retrieval.embedders.parts import parted
+from retrieval.embedders.prompts import NO_PROMPTS, Prompts
 from retrieval.errors import InputRefused, ModelUnavailable
 from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput
@@ -37,26 +37,6 @@ class _Row(BaseModel):
 
 class _Reply(BaseModel):
     data: list[_Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """What a model wants before a query and before a document; neither has the `|` that parts a fingerprint."""
-
-    query: str = ""
-    document: str = ""
-
-    def __str__(self) -> str:
-        return f"|{self.query}|{self.document}" if self.query or self.document else ""
-
-
-def prompts_of(fingerprint: str) -> Prompts:
-    """Those of an embedder that was set before, from its fingerprint."""
-    parts = fingerprint.split("|")
-    return Prompts(*parts[2:]) if len(parts) == 4 else NO_PROMPTS
-
-
-NO_PROMPTS = Prompts()
 
 
 class OpenAIEmbedder(Embedder):
@@ -86,7 +66,7 @@ class OpenAIEmbedder(Embedder):
 
     @property
     def fingerprint(self) -> str:
-        return f"openai:{self._model}|{self._window}{self._prompts}"
+        return f"openai:{self._model}|{self._window}{self._prompts.of_served}"
 
     @property
     def dim(self) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from retrieval.embedders.model_folder import PACKAGED, ModelFolder, Tokens, languages_of, open_model, unavailable
 from retrieval.embedders.parts import parted
+from retrieval.embedders.prompts import NO_PROMPTS, Prompts
 from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput, Span
 
@@ -35,12 +36,20 @@ HALF_GAIN = 1.3  # how much faster bf16 must be to be worth its rounding
 
 
 class SentenceTransformerEmbedder(Embedder):
-    """`model` is `packaged-minilm`, a folder or a name on the hub; `languages` is what it was trained on, if known."""
+    """`model` is `packaged-minilm`, a folder or a name on the hub; `languages` is what it was trained on, if known.
+
+    `prompts` go before the model's own.
+    """
 
     def __init__(
-        self, model: str = PACKAGED, device: str | None = None, languages: frozenset[str] | None = None
+        self,
+        model: str = PACKAGED,
+        device: str | None = None,
+        languages: frozenset[str] | None = None,
+        prompts: Prompts = NO_PROMPTS,
     ) -> None:
         self._model = model
+        self._prompts = prompts
         self._device = device
         self._languages = languages if languages is not None else languages_of(model)
         self._lock = threading.Lock()
@@ -103,7 +112,7 @@ class SentenceTransformerEmbedder(Embedder):
     def _opened(self) -> ModelFolder:
         if self._folder is None:
             with self._lock:
-                self._folder = self._folder or open_model(self._model)
+                self._folder = self._folder or open_model(self._model, self._prompts)
         return self._folder
 
     def _loaded(self) -> _Network:

@@ -17,6 +17,7 @@ from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from retrieval.embedders.model_folder import LANGUAGES_FILE, languages_of, open_model
+from retrieval.embedders.prompts import Prompts
 from retrieval.tuning.lora import Deadline, adapt, arguments, halved, save_merged
 from retrieval.tuning.types import Example, Trained
 
@@ -25,12 +26,13 @@ LEARNING_RATE = 2e-4
 WINDOW = 128  # tokens that are read while training: what a text is about stands at its head, and time goes with length
 
 
-def train_embedder(base: str, examples: Sequence[Example], folder: Path, seconds: float) -> Trained:
+def train_embedder(base: str, prompts: Prompts, examples: Sequence[Example], folder: Path, seconds: float) -> Trained:
     """Train an adapter on a sentence-transformers model for so long at most; the merged model goes to the folder.
 
-    Each example has as many negatives as the first. Raises ModelUnavailable for a base that cannot be had.
+    `prompts` go before the model's own, and must be set for the merged model too. Each example has as many negatives as
+    the first. Raises ModelUnavailable for a base that cannot be had.
     """
-    opened = open_model(base)
+    opened = open_model(base, prompts)
     began = time.monotonic()
     model = SentenceTransformer(str(opened.path), local_files_only=True, model_kwargs={"use_safetensors": True})
     longest = model.max_seq_length

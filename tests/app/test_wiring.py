@@ -31,7 +31,7 @@ def test_a_reranker_is_chosen_by_its_kind(tmp_path: Path, reranker: str, kind: t
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"embedder_query_prompt": "query: "}, "config_sentence_transformers.json"),
+        ({"embedder": "hashing", "embedder_query_prompt": "query: "}, "reads no prompts"),
         ({"reranker": "cross_encoder:x"}, "reranker"),
         ({"reranker": "http:"}, "reranker"),
         ({"reranker": "http:x"}, "needs OPENBOOK_RERANKER_URL"),
@@ -56,4 +56,19 @@ def test_a_collection_keeps_the_prompts_that_it_was_embedded_with(tmp_path: Path
     assert services.embedders.of(services.embedder.fingerprint) is services.embedder
     assert services.embedders.of(before).fingerprint == before
     assert services.embedders.of("openai:m|512").fingerprint == "openai:m|512"
+    close(services)
+
+
+def test_prompts_for_a_model_on_this_machine_make_another_embedder_of_it(tmp_path: Path) -> None:
+    before = build(Settings(data_dir=tmp_path, embedder_query_prompt="ask: "))
+    before.db.migrate()
+    before.embedders.remember()
+    theirs = before.embedder.fingerprint
+    close(before)
+
+    services = build(Settings(data_dir=tmp_path, embedder_query_prompt="query: ", embedder_document_prompt="text: "))
+
+    assert services.embedder.fingerprint.endswith("|query: |text: |set")
+    assert theirs.endswith("|ask: ||set")
+    assert services.embedders.of(theirs).fingerprint == theirs
     close(services)

@@ -11,7 +11,8 @@ import pytest
 
 from retrieval.embedders import openai
 from retrieval.embedders.hashing import HashingEmbedder
-from retrieval.embedders.openai import OpenAIEmbedder, Prompts, prompts_of
+from retrieval.embedders.openai import OpenAIEmbedder
+from retrieval.embedders.prompts import Prompts, prompts_of
 from retrieval.errors import ModelUnavailable
 from tests.contracts.embedder import CATS, EmbedderContract, passage
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
+from retrieval.embedders.prompts import Prompts, prompts_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.errors import ModelUnavailable
 from retrieval.types import Matrix, PassageInput
@@ -182,6 +183,29 @@ def test_prompts_of_the_model_are_put_before_the_texts(tmp_path: Path, minilm: S
     assert min(cosines(embedded.vector, expected.vector)) > 0.999
     assert min(cosines(embedded.sentence_vectors, expected.sentence_vectors)) > 0.998
     assert embedder.languages == {"de"}
+
+
+def test_prompts_that_are_set_go_before_the_model_s_own(tmp_path: Path, minilm: SentenceTransformerEmbedder) -> None:
+    own = {"query": "question about animals: ", "document": "text: "}
+    folder = derived(tmp_path, {"config_sentence_transformers.json": {"prompts": own}})
+    embedder = SentenceTransformerEmbedder(folder, prompts=Prompts("ask: "))
+
+    queries, [embedded] = embedder.embed_queries(["cats"]), embedder.embed_passages([passage(CATS, STOCKS)])
+
+    [expected] = minilm.embed_passages([passage(CATS, STOCKS, prefix="text: ")])
+    assert min(cosines(queries, minilm.embed_queries(["ask: cats"]))) > 0.999
+    assert min(cosines(embedded.vector, expected.vector)) > 0.999
+    assert embedder.fingerprint.endswith("|ask: ||set")
+    assert prompts_of(embedder.fingerprint) == Prompts("ask: ")
+    assert prompts_of(SentenceTransformerEmbedder(folder).fingerprint) == Prompts()
+
+
+def test_a_fingerprint_has_room_for_the_longest_prompts(tmp_path: Path) -> None:
+    longest = Prompts("q" * 96, "d" * 96)
+    embedder = SentenceTransformerEmbedder(derived(tmp_path / ("n" * 200), {}), prompts=longest)
+
+    assert len(embedder.fingerprint) == 255
+    assert prompts_of(embedder.fingerprint) == longest
 
 
 def test_a_model_without_mean_pooling_encodes_each_sentence_by_itself(tmp_path: Path) -> None:

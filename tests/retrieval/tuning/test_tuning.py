@@ -6,6 +6,7 @@ import pytest
 
 from retrieval.embedders.bert import is_bert
 from retrieval.embedders.model_folder import LANGUAGES_FILE
+from retrieval.embedders.prompts import NO_PROMPTS
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.errors import ModelUnavailable
 from retrieval.rerankers.cross_encoder import CrossEncoderReranker
@@ -47,7 +48,7 @@ def test_a_tuned_embedder_is_a_model_like_its_base_and_draws_questions_to_their_
 ) -> None:
     folder = tmp_path / "tuned"
 
-    trained = train_embedder(str(base), EXAMPLES, folder, seconds=60)
+    trained = train_embedder(str(base), NO_PROMPTS, EXAMPLES, folder, seconds=60)
 
     untuned, tuned = SentenceTransformerEmbedder(str(base)), SentenceTransformerEmbedder(str(folder))
     assert trained.steps == 12
@@ -68,7 +69,7 @@ def gain(embedder: SentenceTransformerEmbedder) -> float:
 
 
 def test_a_training_stops_when_its_time_is_over(tmp_path: Path, base: Path) -> None:
-    trained = train_embedder(str(base), EXAMPLES, tmp_path / "tuned", seconds=0)
+    trained = train_embedder(str(base), NO_PROMPTS, EXAMPLES, tmp_path / "tuned", seconds=0)
 
     assert trained.steps == 1
 
@@ -89,4 +90,4 @@ def test_a_tuned_reranker_is_a_cross_encoder(tmp_path: Path) -> None:
 
 def test_a_base_that_cannot_be_had_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="OPENBOOK_EMBEDDER"):
-        train_embedder(str(tmp_path), EXAMPLES, tmp_path / "tuned", seconds=1)
+        train_embedder(str(tmp_path), NO_PROMPTS, EXAMPLES, tmp_path / "tuned", seconds=1)
