@@ -33,6 +33,7 @@ from app.embedders import EmbedderCatalog
 from app.pinned_blobs import PinnedBlobStore
 from app.questioner import Questioner
 from app.settings import Settings
+from app.thresholds import Thresholds
 from generation.answerer import Answerer
 from generation.decomposition import Decomposition
 from generation.expansion import Expansion
@@ -312,7 +313,7 @@ def _answerer(
         context_tokens=settings.context_tokens,
         remove_unsupported=settings.unsupported == "remove",
         adapter_of=collections.adapter_of,
-        calibrated=lambda: None if settings.sets_threshold else _threshold(calibrations, embedder),
+        calibrated=Thresholds(settings, collections, calibrations).calibrated,
     )
 
 
@@ -337,8 +338,3 @@ def _questioner(settings: Settings, db: Database) -> Questioner | None:
 
     lease_seconds = settings.job_lease_seconds + settings.generator_timeout_seconds
     return Questioner(HypotheticalStore(db, lease_seconds), opened, settings.questions_per_chunk)
-
-
-def _threshold(calibrations: CalibrationStore, embedder: Embedder) -> float | None:
-    found = calibrations.get(embedder.fingerprint)
-    return None if found is None else found.abstain_below

@@ -51,8 +51,11 @@ class Answerer:
     k: int = 10
     adapter_of: Callable[[Scope], str | None] = lambda _: None
     """The adapter that the collections in scope agree on; blocks, so it is called from a thread."""
-    calibrated: Callable[[], float | None] = lambda: None
-    """The threshold of abstention that was found by calibration, to go before `abstain_below`."""
+    calibrated: Callable[[Scope], float | None] = lambda _: None
+    """The threshold of abstention that was found by calibration for these collections, to go before `abstain_below`.
+
+    It blocks, too.
+    """
 
     def stream(
         self, question: str, scope: Scope, history: tuple[Turn, ...] = (), options: AnswerOptions = NO_OPTIONS
@@ -128,7 +131,7 @@ class Answerer:
         """What the answer may rest on: the packed passages, or none where the evidence is too weak."""
         weighed = [each for each in findings.searched if each.kind in _WEIGHED]
         borne = max(evidence(each.query, each.result.hits) for each in weighed)
-        below = self.calibrated()
+        below = self.calibrated(lookup.scope)
         weak = borne < (self.abstain_below if below is None else below)
         context = _NOTHING if weak else self._packed(findings.searched, asked, lookup, options)
         adapter = self.adapter_of(lookup.scope) if context.passages else None

@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app.api.dependencies import ServicesGiven, audit
 from app.api.models import Closed, Reply
 from app.wiring import Services
+from retrieval.errors import UnknownCollection
 
 router = APIRouter(prefix="/v1/admin/calibration", tags=["evaluations"])
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Of = Annotated[str | None, Query(max_length=64, description="A collection, whose embedder is meant; else the one set.")]
 
 
 class Found(Closed):
@@ -26,9 +28,11 @@ class Found(Closed):
 class Calibration(Reply):
     """The threshold in force: a setting that somebody made goes before a calibration, and that before the default.
 
-    The rest tells of the calibration of the embedder that is set, if there is one, in force or not.
+    The rest tells of the embedder's calibration, if there is one, in force or not. The default was measured with the
+    packaged model: for any other embedder it is a guess.
     """
 
+    fingerprint: str
     abstain_below: float
     source: Literal["setting", "calibration", "default"]
     calibrated: float | None
@@ -38,36 +42,45 @@ class Calibration(Reply):
 
 
 @router.get("")
-def show_calibration(services: ServicesGiven) -> Calibration:
+def show_calibration(services: ServicesGiven, collection: Of = None) -> Calibration:
     """The threshold in force."""
-    return _shown(services)
+    return _shown(services, _fingerprint(services, collection))
 
 
 @router.put("")
-def keep_calibration(found: Found, request: Request, services: ServicesGiven) -> Calibration:
-    """Keep a threshold for the embedder that is set; answers go by it from now on."""
-    services.calibrations.keep(
-        services.embedder.fingerprint, found.abstain_below, found.false_refusals, found.answerable
-    )
+def keep_calibration(found: Found, request: Request, services: ServicesGiven, collection: Of = None) -> Calibration:
+    """Keep a threshold for an embedder; answers from collections that it has indexed go by it from now on."""
+    fingerprint = _fingerprint(services, collection)
+    services.calibrations.keep(fingerprint, found.abstain_below, found.false_refusals, found.answerable)
     audit(request, "calibration.keep", f"{found.abstain_below:.4f}")
-    return _shown(services)
+    return _shown(services, fingerprint)
 
 
 @router.delete("", status_code=204)
-def forget_calibration(request: Request, services: ServicesGiven) -> None:
+def forget_calibration(request: Request, services: ServicesGiven, collection: Of = None) -> None:
     """Go by the setting or its default again."""
-    services.calibrations.forget(services.embedder.fingerprint)
+    services.calibrations.forget(_fingerprint(services, collection))
     audit(request, "calibration.forget", None)
 
 
-def _shown(services: Services) -> Calibration:
+def _fingerprint(services: Services, collection: str | None) -> str:
+    if collection is None:
+        return services.embedder.fingerprint
+    record = services.collections.by_name(collection)
+    if record is None:
+        raise UnknownCollection(f"there is no collection named {collection!r}")
+    return record.fingerprint
+
+
+def _shown(services: Services, fingerprint: str) -> Calibration:
     settings = services.settings
-    found = services.calibrations.get(services.embedder.fingerprint)
+    found = services.calibrations.get(fingerprint)
     if settings.sets_threshold or found is None:
         below, source = settings.abstain_below, "setting" if settings.sets_threshold else "default"
     else:
         below, source = found.abstain_below, "calibration"
     return Calibration(
+        fingerprint=fingerprint,
         abstain_below=below,
         source=source,
         calibrated=found.abstain_below if found else None,

@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from rich.markup import escape
 from rich.table import Table
@@ -166,11 +167,13 @@ def _keep(client: Client, finished: Run) -> None:
 def _calibrate(client: Client, runs: Sequence[Run], false_refusals: float) -> None:
     found = calibrate(runs, false_refusals)
     body = {"abstain_below": found.abstain_below, "false_refusals": found.false_refusals}
-    in_force = client.put("/v1/admin/calibration", {**body, "answerable": found.answerable})
+    of = quote(runs[0].summary.collection, safe="")
+    in_force = client.put(f"/v1/admin/calibration?collection={of}", {**body, "answerable": found.answerable})
     foreign = "" if found.foreign_refused is None else f", and {found.foreign_refused:.3f} of the foreign ones"
     console.print(
         f"Below {found.abstain_below:.3f} the service abstains: of {found.answerable} questions that the documents "
-        f"answer it refuses {found.false_refusals:.3f}{foreign}."
+        f"answer it refuses {found.false_refusals:.3f}{foreign}.",
+        soft_wrap=True,
     )
     if in_force["source"] == "setting":
         console.print(f"OPENBOOK_ABSTAIN_BELOW is set, and goes before it: {in_force['abstain_below']:.3f}.")

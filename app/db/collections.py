@@ -118,6 +118,12 @@ class CollectionStore:
             raise UnknownCollection(f"there is no collection named {name!r}")
         return _record(row)
 
+    def fingerprints(self, scope: Scope) -> frozenset[str]:
+        """Of the embedders that the collections in scope answer by."""
+        statement = select(models.Collection.fingerprint).where(among(models.Collection.id, scope.collections))
+        with self.db.read() as session:
+            return frozenset(session.scalars(statement))
+
     def adapter_of(self, scope: Scope) -> str | None:
         """The adapter that all collections in scope agree on; None where they differ or have none."""
         statement = select(models.Collection.adapter).where(among(models.Collection.id, scope.collections)).distinct()

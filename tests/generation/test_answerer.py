@@ -121,7 +121,10 @@ def test_without_evidence_it_abstains_and_no_generator_is_called(search: FixedSe
 
 @pytest.mark.parametrize(("calibrated", "abstains"), [(None, False), (0.2, False), (1.0, True)])
 def test_a_calibrated_threshold_goes_before_the_set_one(calibrated: float | None, *, abstains: bool) -> None:
-    asked = replace(answerer(ScriptedGenerator()), calibrated=lambda: calibrated, abstain_below=0.48)
+    def found(_: Scope) -> float | None:
+        return calibrated
+
+    asked = replace(answerer(ScriptedGenerator()), calibrated=found, abstain_below=0.48)
     answer = answered(events(asked))
     assert (answer.abstained, answer.evidence < 1) == (abstains, True)
 
