@@ -41,16 +41,26 @@ def followed(hits: Sequence[Hit]) -> list[Hit]:
     ]
 
 
+def linkable(title: str) -> str:
+    """A document's title as texts would name it, without what tells it from others; empty where it is too short."""
+    name = _QUALIFIER.sub("", title).strip()
+    return name if len(name) * (1 if name.isascii() else 2) >= _SHORTEST_TITLE else ""
+
+
+def whole_title(title: str) -> re.Pattern[str]:
+    """Finds the title where it is not part of a longer word."""
+    return re.compile(rf"(?<!\w){re.escape(title)}(?!\w)" if title.isascii() else re.escape(title))
+
+
 def _links(hits: Sequence[Hit]) -> NDArray[np.float64]:
     """How strongly each two hits, rows and columns alike, are linked; a document's hits share what leads to it."""
     named: dict[str, list[int]] = defaultdict(list)
     for place, hit in enumerate(hits):
-        title = _QUALIFIER.sub("", "".join(hit.chunk.headings[:1])).strip()
-        if len(title) * (1 if title.isascii() else 2) >= _SHORTEST_TITLE:
+        if title := linkable("".join(hit.chunk.headings[:1])):
             named[title].append(place)
     links = np.zeros((len(hits), len(hits)))
     for title, places in named.items():
-        whole = re.compile(rf"(?<!\w){re.escape(title)}(?!\w)" if title.isascii() else re.escape(title))
+        whole = whole_title(title)
         for place, hit in enumerate(hits):
             if title in hit.chunk.text and whole.search(hit.chunk.text):
                 others = [other for other in places if hits[other].source.id != hit.source.id]

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from app.db.types import CollectionRecord, TrainingChunk
 from app.tuning.comparison import Comparison, compare, measure
-from app.tuning.questions import Known, asked_by, from_feedback, from_headings
+from app.tuning.questions import Known, asked_by, from_feedback, from_headings, from_links
 from app.wiring import Services, embedder_of, reranker_of, trainer_of
 from generation.ports import Completer
 from retrieval.tuning.types import Example, Trained
@@ -55,6 +55,7 @@ def tune(
     tell(f"looking for questions in {len(chunks)} chunks")
     kinds = {
         "headings": from_headings(chunks),
+        "links": from_links(chunks),
         "feedback": from_feedback(services.training.liked(), chunks),
         "model": _asked(services, chunks),
     }
@@ -65,7 +66,8 @@ def tune(
     if min(len(training), len(held_back)) < FEWEST:
         raise CannotTune(
             f"“{collection.name}” gives {len(training)} questions to train by and {len(held_back)} to compare by; "
-            f"{FEWEST} of each are needed. Documents with headings, liked answers and OPENBOOK_GENERATOR_URL give more."
+            f"{FEWEST} of each are needed. Headings, texts that name other documents, liked answers and "
+            "OPENBOOK_GENERATOR_URL give more."
         )
     tell(f"looking for what {len(training)} questions could be mistaken for")
     examples = mine(services, collection, chunks, training, NEGATIVES[kind])

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from app.db.types import LikedQuestion, TrainingChunk
 from app.settings import Settings
 from app.tuning import tune as tuning
 from app.tuning.comparison import compare
-from app.tuning.questions import Known, asked_by, from_feedback, from_headings
+from app.tuning.questions import Known, asked_by, from_feedback, from_headings, from_links
 from app.tuning.tune import CannotTune, Kind, tune
 from app.wiring import trainer_of
 from generation.errors import GeneratorUnavailable
@@ -19,6 +20,7 @@ from generation.ports import Completer
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import ModelUnavailable
 from retrieval.ports import Embedder, Reranker
+from retrieval.sentences import sentence_spans
 from retrieval.tuning import types
 from retrieval.tuning.types import Example, Trained, Trainer
 from retrieval.types import ChunkId
@@ -59,6 +61,48 @@ def test_headings_that_say_nothing_or_stand_twice_ask_for_nothing() -> None:
     ]
 
     assert from_headings(chunks) == []
+
+
+def sentences_of(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(sentence_spans(text))
+
+
+def test_a_sentence_that_names_a_document_asks_for_its_beginning() -> None:
+    leak = "A leak is treated as the Pump manual says. The Pump manuals of old are gone. Call the smith."
+    chunks = [
+        chunk(1, "a", ("Pump manual (2024)", "Opening the pump")),
+        chunk(2, "a", ("Pump manual (2024)", "Safety"), "The Pump manual has twelve pages of warnings."),
+        replace(chunk(3, "b", ("Leaks",), leak), sentences=sentences_of(leak)),
+    ]
+
+    assert from_links(chunks) == [
+        Known("A leak is treated as the Pump manual says.", frozenset({ChunkId(1)}), "a", is_heading=True)
+    ]
+
+
+def test_titles_that_are_short_shared_or_alone_in_their_sentence_link_to_nothing() -> None:
+    said = "The Tin is worth it. Travel policy. The rules of the Travel policy hold in Oslo. As the Cash guide tells."
+    chunks = [
+        chunk(1, "a", ("Tin",)),
+        chunk(2, "b", ("Travel policy",)),
+        chunk(3, "c", ("Travel policy",)),
+        chunk(4, "d", ("Cash guide",)),
+        replace(chunk(5, "e", ("Notes of May",), said), sentences=sentences_of(said)),
+    ]
+
+    assert [(each.text, each.document) for each in from_links(chunks)] == []
+
+
+def test_one_document_is_asked_for_by_a_few_sentences_only() -> None:
+    texts = [f"Machine {number} is opened as the Pump manual says." for number in range(6)]
+    naming = [
+        replace(chunk(number + 10, f"n{number}", ("Notes",), text), sentences=sentences_of(text))
+        for number, text in enumerate(texts)
+    ]
+
+    found = from_links([chunk(1, "a", ("Pump manual",)), *naming])
+
+    assert [each.text for each in found] == texts[:3]
 
 
 def test_a_liked_answer_gives_its_question_and_what_it_cites_of_this_collection() -> None:
@@ -154,7 +198,7 @@ def test_a_model_that_is_no_better_is_dropped(service: Running, trained: list[Se
     assert outcome.folder is None
     assert list((service.services.settings.data_dir / "models").iterdir()) == []
     assert outcome.trained == Trained(7, 30.0, "fp32")
-    assert outcome.questions == {"headings": DOCUMENTS, "feedback": 0, "model": 0}
+    assert outcome.questions == {"headings": DOCUMENTS, "links": 0, "feedback": 0, "model": 0}
     assert len(examples) + outcome.comparison.questions == DOCUMENTS
     assert 0.2 < outcome.comparison.before <= 1
     assert not {each.query for each in examples} & {each.positive for each in examples}
