@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from app.cli.main import cli
 from app.client import Client
 from app.serve import own_service
 from app.settings import Settings
+from tests.app.running import Running, running
 from tests.ingestion.files import PdfPage, lines, pdf
 
+MANY = 24
 METALS = {"1": ("Gallium", "It melts at 29.8 degrees."), "2": ("Tin", "It melts at 231.9 degrees.")}
 QUERIES: list[dict[str, Any]] = [
     {"_id": "q", "text": "At how many degrees does gallium melt?", "answers": ["29.8 degrees"]},
@@ -219,3 +222,98 @@ def test_a_set_may_be_asked_in_the_words_of_another(metals: Path, tmp_path: Path
     (run,) = json.loads((tmp_path / "run.json").read_text())["runs"]
     assert [row["question"] for row in run["rows"]] == ["镓在多少度熔化?"]
     assert run["summary"]["dataset"] == "metals asked by twin"
+
+
+@pytest.fixture
+def asked(tmp_path: Path, sqlite_template: Path) -> Iterator[Running]:
+    """A service with a document for each of many questions, in its collection `ours`."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with running(folder, sqlite_template, requests_per_minute=100_000) as service:
+        service.services.collections.create("ours", service.services.embedder.fingerprint)
+        for number in range(MANY):
+            service.upload(
+                f"{number}.md", f"# Alloy {number}\n\nAlloy {number} melts at {600 + number} degrees.", "ours"
+            )
+        service.read_all()
+        yield service
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [
+        f"At how many degrees does alloy {number} melt?,{600 + number} degrees,{number}.md" for number in range(MANY)
+    ]
+    path = tmp_path / "ours.csv"
+    path.write_text("\n".join(["question,answer,document", *rows]) + "\n")
+    return path
+
+
+def at(service: Running, secret: str) -> tuple[str, ...]:
+    return ("--collection", "ours", "--url", service.url, "--key", secret)
+
+
+def questions_in(file: Path) -> list[str]:
+    [run] = json.loads(file.read_text())["runs"]
+    return [row["question"] for row in run["rows"]]
+
+
+def test_halves_and_samples_of_a_set_are_always_the_same(asked: Running, table: Path, tmp_path: Path) -> None:
+    def drawn(*options: str) -> list[str]:
+        searched = ("-c", "searched=answers:false")
+        evaluate(table, *at(asked, asked.admin_secret), *searched, *options, "--json", tmp_path / "run.json")
+        return questions_in(tmp_path / "run.json")
+
+    tune, report, some, again = (
+        drawn(*options)
+        for options in (
+            ("--split", "tune"),
+            ("--split", "report"),
+            ("--limit", "5"),
+            ("--limit", "5", "--split", "tune"),
+        )
+    )
+
+    assert len(tune) + len(report) == len({*tune, *report}) == MANY
+    assert (len(some), len(again)) == (5, 5)
+    assert set(again) <= set(tune)
+    assert drawn("--limit", "5") == some
+
+
+def test_a_running_service_is_measured_and_keeps_an_admin_s_runs_alone(asked: Running, table: Path) -> None:
+    output = evaluate(table, *at(asked, asked.admin_secret), "-c", "plain=rerank:false", "--limit", "6")
+    assert cells(output, "answer contained")[0].endswith("(6)")
+    evaluate(table, *at(asked, asked.new_key("reader", ("ours",))), "--limit", "6")
+
+    with asked.client(asked.admin_secret) as client:
+        [kept] = client.get("/v1/admin/evaluations").json()["items"]
+    told = (kept["dataset"], kept["configuration"], kept["questions"])
+    assert told == ("ours", {"name": "plain", "options": {"rerank": False}}, 6)
+
+
+def test_a_threshold_is_calibrated_for_the_collection_s_embedder(asked: Running, table: Path, metals: Path) -> None:
+    output = " ".join(
+        evaluate(table, *at(asked, asked.admin_secret), "--calibrate", "0.1", "--foreign", metals).split()
+    )
+
+    told = re.search(
+        r"Below (\S+) the service abstains: of 24 questions .* refuses (\S+), and (\S+) of the foreign", output
+    )
+    assert told is not None
+    below, refused, foreign = map(float, told.groups())
+    assert 0 < below < 1
+    assert refused <= 0.1
+    assert 0 <= foreign <= 1
+    assert "OPENBOOK_ABSTAIN_BELOW is set, and goes before it: 0.000." in output
+    with asked.client(asked.admin_secret) as client:
+        found = client.get("/v1/admin/calibration", params={"collection": "ours"}).json()
+    assert found["calibrated"] == pytest.approx(below, abs=0.0006)
+    assert (found["false_refusals"], found["answerable"]) == (pytest.approx(refused, abs=0.0006), MANY)
+
+
+def test_what_cannot_be_calibrated_says_why(asked: Running, table: Path) -> None:
+    few = evaluate(table, *at(asked, asked.admin_secret), "--calibrate", "0.1", "--limit", "3", fails=True)
+    two = evaluate(table, *at(asked, asked.admin_secret), "--calibrate", "0.1", "--compare", "a", "b", fails=True)
+
+    assert "calibration needs 20 questions that the documents answer, and here are 3" in " ".join(few.split())
+    assert "a threshold is calibrated for one configuration, and here are several" in " ".join(two.split())
