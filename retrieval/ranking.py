@@ -12,8 +12,12 @@ nDCG@10 by terms alone, title among the text / weight .5 / .6 / 1: .773 / .803 /
 .829 / .830 / .837 on hotpotqa, .691 / .691 / .687 / .673 on SciFact. Of FinanceBench's questions .750 / .813 / .844
 have the right document first at .5 / .6 / 1.
 """
-QUESTIONS_WEIGHT = 0.5
-"""Against the text's, of the questions that a language model says a chunk answers."""
+QUESTIONS_WEIGHT = 0.1
+"""Against the text's, of the questions that a language model says a chunk answers.
+
+nDCG@10 on half of xquad_en without them / at .1 / .25 / .5: .979 / .982 / .980 / .977 by terms alone, and .989 / .988 /
+.988 / .986 hybrid.
+"""
 TIE = 3e-6  # of the best score; sums of 32-bit floats in another order differ by less
 
 

@@ -10,6 +10,7 @@ MODULES = {
     "card": "card",
     "claims": "claims",
     "hostile": "hostile",
+    "hypothetical": "hypothetical",
     "lexical": "lexical",
     "scifact": "scifact",
     "large": "large",
