@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, get_args
 
-from sqlalchemy import Row, Select, func, select, true, update
+from sqlalchemy import Row, Select, exists, func, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import attempts, models
@@ -21,6 +21,14 @@ from retrieval.types import CollectionId, Scope
 
 BESIDE: Final = 32
 """Jobs of re-indexes in one worker's hands."""
+
+_IS_ANY_DUE: Final = select(
+    exists().where(
+        ((models.Job.status == "queued") & (models.Job.run_after <= epoch()))
+        | ((models.Job.status == "running") & (models.Job.lease_until < epoch()))
+    )
+)
+"""An idle worker asks this and no more: it takes no lock, and is put together once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,9 @@ class JobStore(JobQueue):
     clock: Clock = utc_now
 
     def claim(self, worker: WorkerId, limit: int, max_bytes: int, largest: int | None = None) -> list[Job]:
+        with self.db.read() as session:
+            if not session.scalars(_IS_ANY_DUE).one():
+                return []
         with self.db.write() as session:
             in_hand = _in_hand(session, worker)
             if any(row.error_code in attempts.SUSPECT and row.attempts >= row.max_attempts for row in in_hand):
