@@ -86,34 +86,37 @@ class Always:
         return self._embedder
 
 
-class Transactions:
-    """Those that are open in this process: a stopped one would hold its locks, and a database its one writer's."""
+class Connections:
+    """Those in use in this process: a stopped one would hold its locks, and a database its one writer's.
+
+    One is in use until its transaction has ended for certain: the event of a commit comes before the commit.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        self.ended = threading.Condition()
-        self.open = 0
-        event.listen(engine, "begin", self.begin, insert=True)
-        event.listen(engine, "commit", self.end)
-        event.listen(engine, "rollback", self.end)
+        self.returned = threading.Condition()
+        self.in_use = 0
+        event.listen(engine, "checkout", self.take)
+        event.listen(engine, "checkin", self.give_back)
 
-    def begin(self, _connection: object) -> None:
-        with self.ended:
-            self.open += 1
+    def take(self, *_: object) -> None:
+        with self.returned:
+            self.in_use += 1
 
-    def end(self, _connection: object) -> None:
-        with self.ended:
-            self.open -= 1
-            self.ended.notify_all()
+    def give_back(self, *_: object) -> None:
+        with self.returned:
+            self.in_use -= 1
+            self.returned.notify_all()
 
 
 def _rigged(services: Services, death: Death) -> Services:
-    transactions = Transactions(services.db.engine)
+    connections = Connections(services.db.engine)
 
     def die() -> None:
-        if death.by != signal.SIGKILL:
-            with transactions.ended:
-                transactions.ended.wait_for(lambda: transactions.open == 0)
-        os.kill(os.getpid(), death.by)
+        if death.by == signal.SIGKILL:
+            os.kill(os.getpid(), death.by)
+        with connections.returned:  # until it goes on nobody takes one
+            connections.returned.wait_for(lambda: connections.in_use == 0)
+            os.kill(os.getpid(), death.by)
 
     name, method = death.point.split(".")
     elsewhere = {"embedder": services.embedder, "generations": app.db.generations}

@@ -11,8 +11,6 @@ import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
     LEASE_SECONDS,
@@ -32,8 +30,6 @@ JOBS = int(os.environ.get("SOAK_JOBS", "40"))
 KILLS = max(3, JOBS // 50)
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 MOST_ATTEMPTS = 20
-LOCKS_END_SECONDS = 100.0
-"""By then PostgreSQL has let go of the rows that a process holds which was stopped in a transaction."""
 STOPPED = Death("embedder.embed_passages", "after", 1, signal.SIGSTOP)
 
 
@@ -57,7 +53,6 @@ def test_random_kills_lose_nothing_and_double_nothing(database_url: str, tmp_pat
         assert_whole(services, JOBS + 1, chunks)
 
 
-@pytest.mark.timeout(300)
 def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(postgresql_url: str, tmp_path: Path) -> None:
     """On PostgreSQL alone: a process that is stopped in a transaction on SQLite holds the whole database."""
     environment = settings_of(postgresql_url, tmp_path)
@@ -67,7 +62,7 @@ def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(postgre
             _wait_until_stopped(sleeper)
             time.sleep(LEASE_SECONDS)
             with worker_here(services):
-                wait_until_drained(services, 4, LOCKS_END_SECONDS)
+                wait_until_drained(services, 4)
             assert sleeper.pid is not None
             os.kill(sleeper.pid, signal.SIGCONT)
             more = upload_notes(services, 5, with_book=False) - 3  # the first three are there already
