@@ -1,12 +1,12 @@
 """Answers that are interrupted: by a reload, a restart, a lost line, a session's end, or whoever asked."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.acceptance.conftest import Service, StartService, free_port, kill_group
+from tests.acceptance.conftest import Service, StartService, free_port, kill_group, running
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter, wait_for_samples
 from tests.stubs.vllm import Script, VllmStub
 
@@ -21,39 +21,54 @@ SENTENCES = (
 HANGING = Script(tokens=SENTENCES, hang_after=2)  # a sentence is shown once the next one has begun
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stub() -> Iterator[VllmStub]:
-    """A model that stops after its second sentence."""
+    """A model, which stops after its second sentence wherever a test has not told it otherwise."""
     with VllmStub(HANGING) as started:
         yield started
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def settings(stub: VllmStub) -> dict[str, str]:
-    """Of a service with that model, which comes back at the address that it had."""
+    """Of a service with that model; which passages are found by meaning is no matter here."""
     return {
         "OPENBOOK_GENERATOR_URL": stub.base_url,
         "OPENBOOK_GENERATOR_MODEL": "stub-model",
-        "OPENBOOK_PORT": str(free_port()),
+        "OPENBOOK_EMBEDDER": "hashing",
+        "OPENBOOK_ABSTAIN_BELOW": "0",
     }
 
 
+@pytest.fixture(scope="module")
+def writing(tmp_path_factory: pytest.TempPathFactory, settings: dict[str, str]) -> Iterator[Service]:
+    """The service with that model which the tests share that kill none."""
+    folder = tmp_path_factory.mktemp("writing")
+    with running(folder / "data", folder / "log", settings) as started:
+        wait_for_samples(started)
+        yield started
+
+
 @pytest.fixture
-def asking(
-    browser: Browser, start_service: StartService, settings: dict[str, str]
-) -> Iterator[tuple[Watched, Service]]:
-    """A tab in which the first sentence of an answer stands, and the service that it came from."""
-    service = start_service(**settings)
-    wait_for_samples(service)
-    with ExitStack() as closing:
-        context = browser.new_context(locale="en-US")
-        closing.callback(context.close)
+def asking(browser: Browser, writing: Service, stub: VllmStub) -> Iterator[Watched]:
+    """A tab in which the first sentence of an answer stands that has not ended."""
+    stub.script = HANGING
+    with asked(browser, writing) as tab:
+        yield tab
+
+
+@contextmanager
+def asked(browser: Browser, service: Service) -> Generator[Watched]:
+    """A tab that has asked, and shows the first sentence."""
+    context = browser.new_context(locale="en-US")
+    try:
         tab = Watched(context.new_page(), service.url)
         enter(tab.page, service)
         ask(tab.page, WARRANTY)
         expect(tab.page.locator(".turn .answer-text")).to_contain_text("five years")
         expect(tab.page.locator(".turn")).to_have_attribute("aria-busy", "true")
-        yield tab, service
+        yield tab
+    finally:
+        context.close()
 
 
 def assert_answered_once(tab: Watched) -> None:
@@ -64,11 +79,10 @@ def assert_answered_once(tab: Watched) -> None:
     tab.assert_clean()
 
 
-def test_an_answer_whose_tab_was_reloaded_is_written_anew(asking: tuple[Watched, Service], stub: VllmStub) -> None:
-    tab, _ = asking
+def test_an_answer_whose_tab_was_reloaded_is_written_anew(asking: Watched, stub: VllmStub) -> None:
     stub.script = Script(tokens=SENTENCES)
-    tab.page.reload()
-    assert_answered_once(tab)
+    asking.page.reload()
+    assert_answered_once(asking)
 
 
 def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(
@@ -93,22 +107,25 @@ def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(
 
 
 def test_a_service_that_was_killed_in_mid_answer_and_came_back_answers(
-    asking: tuple[Watched, Service], stub: VllmStub, start_service: StartService, settings: dict[str, str]
+    browser: Browser, stub: VllmStub, start_service: StartService, settings: dict[str, str]
 ) -> None:
-    tab, service = asking
-    kill_group(service.process)
-    service.process.wait()
-    expect(tab.page.get_by_role("alert").filter(has_text="connection to the service was lost")).to_be_visible()
-    stub.script = Script(tokens=SENTENCES)
-    start_service(service.data_dir, **settings)
-    tab.page.get_by_role("button", name="Try again").click()
-    tab.expected("ERR_INCOMPLETE_CHUNKED_ENCODING")
-    assert_answered_once(tab)
+    stub.script = HANGING
+    settings = settings | {"OPENBOOK_PORT": str(free_port())}
+    service = start_service(**settings)
+    wait_for_samples(service)
+    with asked(browser, service) as tab:
+        kill_group(service.process)
+        service.process.wait()
+        expect(tab.page.get_by_role("alert").filter(has_text="connection to the service was lost")).to_be_visible()
+        stub.script = Script(tokens=SENTENCES)
+        start_service(service.data_dir, **settings)
+        tab.page.get_by_role("button", name="Try again").click()
+        tab.expected("ERR_INCOMPLETE_CHUNKED_ENCODING")
+        assert_answered_once(tab)
 
 
-def test_the_focus_stays_on_its_mark_while_the_answer_grows(asking: tuple[Watched, Service], stub: VllmStub) -> None:
-    tab, _ = asking
-    page = tab.page
+def test_the_focus_stays_on_its_mark_while_the_answer_grows(asking: Watched, stub: VllmStub) -> None:
+    page = asking.page
     page.get_by_role("button", name="Stop").click()
     stub.script = Script(tokens=SENTENCES * 3, delay_seconds=0.4)
     page.get_by_role("button", name="Try again").click()
@@ -122,7 +139,7 @@ def test_the_focus_stays_on_its_mark_while_the_answer_grows(asking: tuple[Watche
     answer_of(page)
     page.keyboard.press("Escape")
     expect(mark).to_be_focused()
-    tab.assert_clean()
+    asking.assert_clean()
 
 
 def test_a_lost_connection_is_told_and_the_question_can_be_asked_again(inside: Watched) -> None:

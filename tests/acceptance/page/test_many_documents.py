@@ -30,7 +30,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     database.migrate()
     fill(database)
     database.dispose()
-    with running(folder / "data", folder / "log", {"OPENBOOK_EMBEDDED_WORKER": "false"}) as started:
+    given = {"OPENBOOK_EMBEDDED_WORKER": "false", "OPENBOOK_EMBEDDER": "hashing"}
+    with running(folder / "data", folder / "log", given) as started:
         yield started
 
 
