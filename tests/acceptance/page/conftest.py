@@ -23,24 +23,24 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service that all tests of the page share."""
+    """The service that all tests of the page share; it ends with the last of them, for an idle one costs time too."""
     folder = tmp_path_factory.mktemp("page")
     with running(folder / "data", folder / "log", {}) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def samples(service: Service) -> Service:
     """The service, once its samples can be asked about."""
     wait_for_samples(service)
     return service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """For one file: while it lives, its event loop runs in this thread, where other files' tests run theirs."""
+    """For this folder: while it lives, its event loop runs in this thread, where other folders' tests run theirs."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
