@@ -15,7 +15,10 @@ PEERS     := .bench-venv
 VLLM      := .vllm-venv
 PIP       := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet
 
-# Without a fixed number, BLAS and FAISS would start one thread per core in each of the test workers.
+# One thread each for BLAS, torch and FAISS: as many as there are cores, in each of the test workers and of their services, would
+# wait for each other longer than they work. Bytecode is kept even where the environment says not to: every service, worker and
+# parsing child that a test starts would compile this code anew. Files go out in the order of their names, so that those of
+# tests/acceptance, which take longest, come first and none of them is left over at the end.
 TEST_WORKERS ?= 2
 # A folder with SciFact (corpus.jsonl, queries.jsonl, qrels.tsv); without it the benchmarks make a corpus of their own.
 BENCH_DATA ?= ../shared/data/scifact
@@ -46,7 +49,8 @@ system:
 	@sh tests/system_packages.sh
 
 test: $(DEVELOP) system  ## all tests; skipped ones are listed at the end with their reasons
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not vllm" $(ARGS)
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not vllm" $(ARGS)
 
 test-vllm: $(DEVELOP) $(VLLM)/.installed  ## those that need a real vLLM server, which they start on the CPU with a model of their own
 	$(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
