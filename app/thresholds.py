@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from app.db.calibrations import CalibrationStore
 from app.db.collections import CollectionStore
 from app.settings import Settings
-from retrieval.embedders.model_folder import PACKAGED
 from retrieval.types import Scope
 
 _log = logging.getLogger(__name__)
+
+_OWNER: str = Settings.model_fields["embedder"].default  # of the threshold that is the default
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Thresholds:
         """The default is the packaged model's: of any other it is a guess, which is said once."""
         for fingerprint in sorted(uncalibrated - self._told):
             self._told.add(fingerprint)
-            if not fingerprint.startswith(f"{PACKAGED}|"):
+            if not fingerprint.startswith(f"{_OWNER}|"):
                 _log.warning(
                     "no threshold of abstention was calibrated for the embedder %s: the packaged model's is used, %s; "
                     "`openbook evaluate DATASET --calibrate 0.05` finds its own",

@@ -85,11 +85,8 @@ def test_an_answer_whose_tab_was_reloaded_is_written_anew(asking: Watched, stub:
     assert_answered_once(asking)
 
 
-def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(
-    asking: tuple[Watched, Service], stub: VllmStub
-) -> None:
-    tab, _ = asking
-    page = tab.page
+def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(asking: Watched, stub: VllmStub) -> None:
+    page = asking.page
     asked = stub.seen.requests
     with page.expect_popup() as opened:
         page.evaluate("window.open(location.href)")  # with all that the tab has kept, as a duplicate
@@ -103,7 +100,7 @@ def test_a_tab_that_is_duplicated_in_mid_answer_does_not_ask_again(
     assert answer_of(page) == answer_of(copy)
     expect(told).to_have_count(0)
     assert stub.seen.requests == asked + 1
-    tab.assert_clean()
+    asking.assert_clean()
 
 
 def test_a_service_that_was_killed_in_mid_answer_and_came_back_answers(

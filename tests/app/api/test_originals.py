@@ -58,7 +58,7 @@ def test_what_is_printed_on_a_page_stands_beside_its_number(service: Running, re
     [hit] = reader.post("/v1/search", json={"query": "densest metal osmium", "k": 1}).json()["hits"]
     answer = reader.post("/v1/answers", json={"question": "Which metal is the densest?"}).json()
 
-    assert [len(_found(reader, "page_label", label)) for label in ("ix", "1")] == [1, 0]
+    assert ["densest" in " ".join(_found(reader, "page_label", label)) for label in ("ix", "1")] == [True, False]
     assert (chunk["pages"], chunk["page_labels"]) == ([1], ["ix"])
     assert (hit["chunk"]["pages"], hit["chunk"]["page_labels"]) == ([1], ["ix"])
     assert {(citation["page"], citation["page_label"]) for citation in answer["citations"]} == {(1, "ix")}
