@@ -14,6 +14,7 @@ MODULES = {
     "lexical": "lexical",
     "scifact": "scifact",
     "large": "large",
+    "leaving": "leaving",
     "memory": "memory",
     "served": "served",
     "queries": "queries",

@@ -83,6 +83,8 @@ class _Counters:
     counts: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    given_up: list[tuple[float, dict[str, Any]]] = field(default_factory=list[tuple[float, dict[str, Any]]])
+    """When, by `time.monotonic`, and which requests their client left before they were answered."""
 
 
 class VllmStub:
@@ -200,6 +202,7 @@ class VllmStub:
             if answering.done() and answering.exception() is None:
                 self.seen.finished += 1
                 return answering.result()
+            self.seen.given_up.append((time.monotonic(), body))
             self.seen.aborted += 1
             return False
         finally:
@@ -284,7 +287,7 @@ async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
 async def _gone(reader: asyncio.StreamReader) -> None:
     """Returns when the client has closed. It does not read, for the next request could begin with what it reads."""
     while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110 - a stream has no such event
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
 
 
 async def _reply(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> None:

@@ -40,6 +40,25 @@ def test_an_answer_streams_sentence_by_sentence_with_its_citation(vllm: VllmServ
     assert answer["usage"]["prompt_tokens"] > 100
 
 
+def test_a_clients_own_schema_is_kept_and_its_value_is_cited(vllm: VllmServer, service: Running) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"melts at degrees": {"enum": [30]}},
+        "required": ["melts at degrees"],
+        "additionalProperties": False,
+    }
+    body = asked(400)
+    body["options"]["json_schema"] = schema
+    with client(service) as asker:
+        reply = asker.post("/v1/answers", json=body)
+    assert reply.status_code == 200, reply.text
+    answer = reply.json()
+    assert (answer["generator"], answer["degraded"], answer["structured"]) == (MODEL, [], {"melts at degrees": 30})
+    (value,) = answer["structured_values"]
+    assert (value["path"], value["labels"], value["doubts"]) == ("/melts at degrees", [1], [])
+    assert "thirty degrees Celsius" in answer["citations"][0]["quote"]
+
+
 def test_a_client_that_leaves_ends_the_servers_work(vllm: VllmServer, service: Running) -> None:
     with client(service) as asker:
         with asker.stream("POST", "/v1/answers", json=asked(4000, stream=True)) as reply:
