@@ -13,13 +13,11 @@ from dataclasses import dataclass, field
 
 from app.db.hypothetical import HypotheticalStore
 from app.db.types import Unasked
-from generation.errors import GeneratorUnavailable
 from generation.hypothetical import questions_about
 from generation.ports import Completer
 from retrieval.types import ChunkId, CollectionId
 
 CHUNKS = 32  # that are claimed, and become searchable by their questions, at once
-AT_A_TIME = 8  # requests to the model: those who wait for answers have the rest of it
 REFUSED_SECONDS = 3600.0  # until a chunk is asked about again that failed while others did not
 PAUSE_SECONDS = 5.0  # after all failed, doubled while that lasts
 PAUSE_MOST_SECONDS = 300.0
@@ -80,15 +78,5 @@ class Questioner:
         return True
 
     async def _said(self, chunks: Sequence[Unasked]) -> list[list[str] | None]:
-        """The questions about each; None where the model failed."""
-        gate = asyncio.Semaphore(AT_A_TIME)
         async with self.opened() as model:
-
-            async def ask(chunk: Unasked) -> list[str] | None:
-                async with gate:
-                    try:
-                        return await questions_about(model, chunk.headings, chunk.text, chunk.language, self.count)
-                    except GeneratorUnavailable:
-                        return None
-
-            return await asyncio.gather(*[ask(chunk) for chunk in chunks])
+            return await questions_about(model, chunks, self.count)

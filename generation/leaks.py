@@ -5,17 +5,7 @@ from collections.abc import Iterator
 
 from generation.citations import without_labels
 from generation.language import HAN
-from generation.prompt_texts import (
-    HYPOTHETICAL,
-    QUERIES,
-    REWRITE,
-    ROUNDS,
-    RULES,
-    STEP,
-    STEPS,
-    STRUCTURED,
-    STYLES,
-)
+from generation.prompt_texts import RULES, SHORT_REPLIES, STRUCTURED, STYLES
 from retrieval.sentences import sentence_spans
 
 _WORD = re.compile(rf"{HAN.pattern}|\w+")
@@ -62,7 +52,7 @@ def _sentences(text: str) -> Iterator[str]:
 def _rules() -> Iterator[str]:
     """Each rule on one line, without what a request fills in; what asks for a short reply is one rule."""
     lists = [rule for told in (RULES, STRUCTURED) for each in told.values() for rule in re.split(r"\n(?! )", each)]
-    asking = [each for told in (REWRITE, QUERIES, HYPOTHETICAL, STEPS, STEP, ROUNDS) for each in told.values()]
+    asking = [each for told in SHORT_REPLIES for each in told.values()]
     for rule in (*lists, *asking):
         yield from (" ".join(part.split()) for part in _FIELD.split(rule))
     yield from (style for styles in STYLES.values() for style in styles.values())

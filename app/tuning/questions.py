@@ -1,6 +1,5 @@
 """Questions whose texts are known: headings, links, what askers liked, and what a language model would ask."""
 
-import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from app.db.types import LikedQuestion, TrainingChunk
-from generation.errors import GeneratorUnavailable
 from generation.hypothetical import questions_about
 from generation.ports import Completer
 from retrieval.links import linkable, whole_title
@@ -20,7 +18,6 @@ FEWEST_WORDS = 12  # of a text that may answer one
 HELD_BACK = 4  # one document of so many is kept for the comparison
 MOST_LINKS = 3  # sentences that name one document
 LONGEST_SENTENCE = 300  # characters
-AT_A_TIME = 8  # requests to the language model
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +118,10 @@ def from_feedback(liked: Iterable[LikedQuestion], chunks: Sequence[TrainingChunk
 
 async def asked_by(model: Completer, chunks: Sequence[TrainingChunk]) -> list[Known]:
     """A question for each chunk, as far as the model answers."""
-    gate = asyncio.Semaphore(AT_A_TIME)
-
-    async def ask(chunk: TrainingChunk) -> Known | None:
-        async with gate:
-            try:
-                said = await questions_about(model, chunk.headings, chunk.text, chunk.language, 1)
-            except GeneratorUnavailable:
-                return None
-        text = said[0] if said else ""
-        return Known(text, frozenset({chunk.id}), chunk.document, False) if len(terms(text)) >= FEWEST_TERMS else None
-
-    asked = await asyncio.gather(*[ask(chunk) for chunk in chunks])
-    return [each for each in asked if each is not None]
+    asked = await questions_about(model, chunks, 1)
+    return [
+        Known(text, frozenset({chunk.id}), chunk.document, False)
+        for chunk, questions in zip(chunks, asked, strict=True)
+        for text in questions or ()
+        if len(terms(text)) >= FEWEST_TERMS
+    ]

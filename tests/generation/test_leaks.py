@@ -3,13 +3,8 @@ import pytest
 from generation.leaks import gives_away, repeats_rules
 from generation.prompt_texts import (
     ABSTENTION,
-    HYPOTHETICAL,
-    QUERIES,
-    REWRITE,
-    ROUNDS,
     RULES,
-    STEP,
-    STEPS,
+    SHORT_REPLIES,
     STRUCTURED,
     STYLES,
 )
@@ -19,7 +14,7 @@ MARKER = "6d61726b6572a0f1"
 TOLD = [
     *(
         line.strip()
-        for prompts in (RULES, STRUCTURED, REWRITE, QUERIES, HYPOTHETICAL, STEPS, STEP, ROUNDS)
+        for prompts in (RULES, STRUCTURED, *SHORT_REPLIES)
         for told in prompts.values()
         for line in told.splitlines()
         if len(line) > 40 and "{" not in line

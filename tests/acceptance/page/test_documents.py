@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Response, expect
 from pypdf import PdfWriter
 
 from tests.acceptance.conftest import Service
@@ -147,9 +147,14 @@ def test_all_that_failed_is_tried_again_at_once(documents: Watched) -> None:
     page.get_by_label("choose files").set_input_files([file(f"bare-{n}.txt", " \n" * n) for n in (1, 2)])
     expect(page.get_by_text("0 of 2 ready, 2 failed").first).to_be_visible(timeout=PATIENCE_MS)
     retried: list[str] = []
-    page.on("request", lambda request: retried.append(request.url) if request.url.endswith("/retry") else None)
-    page.get_by_role("button", name="Try all failed again").click()
-    expect(uploads(page).first).not_to_contain_text("No text was found")
+
+    def both(response: Response) -> bool:
+        if response.url.endswith("/retry") and response.ok:
+            retried.append(response.url)
+        return len(retried) == 2
+
+    with page.expect_response(both):
+        page.get_by_role("button", name="Try all failed again").click()
     expect(page.get_by_text("0 of 2 ready, 2 failed").first).to_be_visible(timeout=PATIENCE_MS)
     assert len(set(retried)) == len(retried) == 2
     documents.assert_clean()

@@ -18,8 +18,8 @@ TEXT = "Gallium melts at 29.8 degrees Celsius. It was discovered in 1875."
 SAID = ("Gallium melts at 29.8 degrees Celsius [1].\n", "It was discovered in 1875 [1].\n")
 ENDLESS = Script(tokens=SAID, endless=True, delay_seconds=0.5)
 CROWD = 200
-SLOW = Script(tokens=SAID, endless=True, delay_seconds=4)
-"""The service has to bring two hundred of them on their way while those that came first go on."""
+BEGUN = Script(tokens=SAID, hang_after=1)
+"""Two hundred that go on would keep a slow machine from bringing the last of them on its way."""
 BODY = {"question": QUESTION, "options": {"max_tokens": 4000}}
 
 
@@ -201,8 +201,8 @@ def test_past_its_places_the_service_refuses_and_says_when_to_come_again(
 def test_a_crowd_that_leaves_in_mid_answer_frees_the_model_server(
     tmp_path: Path, sqlite_template: Path, stub: VllmStub
 ) -> None:
-    stub.script = SLOW
-    with before(stub, tmp_path, sqlite_template, seconds=600, generator_connections=CROWD) as started:
+    stub.script = BEGUN
+    with before(stub, tmp_path, sqlite_template, seconds=3600, generator_connections=CROWD) as started:
         with ExitStack() as crowd:
             for _ in range(CROWD):
                 crowd.enter_context(asking(started, started.admin_secret))
