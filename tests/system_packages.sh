@@ -4,14 +4,14 @@ set -eu
 
 missing=
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
-command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing="$missing chromium"
+command -v chromium-headless-shell >/dev/null || missing="$missing chromium-headless-shell"
 command -v tesseract >/dev/null || missing="$missing tesseract-ocr tesseract-ocr-eng"
 tesseract --list-langs 2>/dev/null | grep -qx chi_sim || missing="$missing tesseract-ocr-chi-sim"
 [ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Not installed, so the tests that need them are skipped:$missing" >&2
+    echo "Not installed, so the tests that need them are skipped (a whole Chromium serves as well as its headless shell):$missing" >&2
     exit 0
 fi
 echo "Installing for the tests:$missing"

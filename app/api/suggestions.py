@@ -76,14 +76,7 @@ def _about(document: DocumentRecord, heading: str) -> str:
     title = document.title or document.name
     if document.language == "zh":
         return f"《{title}》对“{heading}”是怎么规定的？"
-    return f"What does “{title}” say about {_in_a_sentence(heading)}?"
-
-
-def _in_a_sentence(heading: str) -> str:
-    """A heading's first letter is small within a sentence, unless its word is a name's or an abbreviation."""
-    first, *others = heading.split(" ")
-    plain = len(others) > 0 and first[1:].islower() and others[0].islower()
-    return heading[0].lower() + heading[1:] if plain else heading
+    return f"What does “{title}” say about “{heading}”?"
 
 
 def _suggestion(document: DocumentRecord, question: str) -> Suggestion:

@@ -1,6 +1,5 @@
 """How soon one can type a question on the page in Chromium, beside a page of the same service with nothing on it."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 from app.client import Client
 from measure import Table, p50, p95, wait_until
 from service import running
+from tests import chromium
 
 VISITS = 15
 # What the service itself answers, shown by the browser as text: no script, no style.
@@ -29,14 +29,14 @@ SHOWN = """() => new Promise((resolve) => {
 
 
 def run() -> list[Table]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    program = chromium.installed()
+    if program is None:
         return []
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as service, sync_playwright() as playwright:
         wait_until(lambda: _is_idle(service.client), 120, "the samples")
         origin = str(service.client.http.base_url).rstrip("/")
         key = (Path(folder) / "admin.key").read_text(encoding="utf-8").strip()
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         ways = {
             "a page with nothing on it": list(_visits(browser, origin, key, BARE, SHOWN)),
             "the chat, nothing in the browser's cache": list(_visits(browser, origin, key, "/", READY)),
@@ -52,7 +52,10 @@ def run() -> list[Table]:
                 (name, f"{p50(taken):.0f}", f"{p95(taken):.0f}", f"{p50(taken) / bare:.1f}x")
                 for name, taken in ways.items()
             ),
-            (f"{VISITS} visits each over loopback, each in a new profile, logged in; the samples are indexed.",),
+            (
+                f"{VISITS} visits each over loopback, each in a new profile of {Path(program).name}, logged in; the "
+                "samples are indexed.",
+            ),
         )
     ]
 

@@ -3,10 +3,10 @@
 import { el } from "../core/dom.js";
 import { t } from "../core/strings.js";
 
-const WIDE = 560;
+const WIDEST = 560; // where there is less room a chart is drawn for it, so that its words keep their size
 const HIGH = 140;
 const LEFT = 48;
-const DOT = "m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0"; // a value that stands alone
+const DOT = "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0"; // a value that stands alone
 
 /** An SVG element. */
 export function svg(name, props = {}, ...children) {
@@ -23,7 +23,7 @@ function ceiling(most) {
 }
 
 /** An empty field with its scale; `ends` are the words under both ends. */
-function field(top, unit, ends, label, wide = WIDE, high = HIGH) {
+function field(top, unit, ends, label, wide = Math.min(WIDEST, document.documentElement.clientWidth - 72), high = HIGH) {
   const x = (share) => LEFT + share * (wide - LEFT - 6);
   const y = (value) => 6 + (1 - value / top) * (high - 30);
   const scale = [0, 0.5, 1].map((share) => [
@@ -75,7 +75,7 @@ export function interval({ mean, low, high }) {
 
 /** A curve through points of 0..1; words for both axes. */
 export function curve(title, points, across, up) {
-  const { x, y, picture } = field(1, "", ["0", "1"], `${t(title)}: ${t(up)}, ${t(across)}`, WIDE / 2, 180);
+  const { x, y, picture } = field(1, "", ["0", "1"], `${t(title)}: ${t(up)}, ${t(across)}`, WIDEST / 2, 180);
   picture.append(svg("path", { d: points.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join(""), class: "line series-0" }));
   return el("figure", { class: "card chart square" }, el("figcaption", {}, el("h2", { t: title })), picture, el("p", { class: "hint" }, el("span", { t: up }), " / ", el("span", { t: across })));
 }

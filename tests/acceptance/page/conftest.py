@@ -1,17 +1,15 @@
 """One service and one Chromium for all tests of the page; each test has a tab of its own."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.acceptance.conftest import Service, running
 from tests.acceptance.page.browsing import Watched, enter, wait_for_samples
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
-    "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -41,12 +39,13 @@ def samples(service: Service) -> Service:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """For this folder: while it lives, its event loop runs in this thread, where other folders' tests run theirs."""
-    if CHROMIUM is None:
+    program = chromium.installed()
+    if program is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield started
+        started.close()
 
 
 @pytest.fixture

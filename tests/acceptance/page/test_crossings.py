@@ -160,6 +160,7 @@ def test_a_tab_that_looked_elsewhere_sees_what_was_asked_meanwhile(inside: Watch
     answer_of(page)
     asked_here = "How many days of leave are there?"
     page.get_by_role("link", name="New conversation").click()
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
     ask(page, asked_here)
     answer_of(page)
     other.page.go_back()

@@ -1,19 +1,13 @@
 """The page for everyone: two languages, narrow screens."""
 
-from pathlib import Path
-from typing import Any, Literal, cast
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter
+from tests.acceptance.page.looking import faults, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-SHOTS = Path("build/page")
-"""Where pictures of the views are kept."""
 
 
 def test_the_page_speaks_chinese_where_the_browser_does(browser: Browser, service: Service) -> None:
@@ -42,12 +36,9 @@ def test_the_page_works_on_a_narrow_screen_without_sideways_scrolling(inside: Wa
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
-def test_each_view_of_the_chat_is_accessible(
-    browser: Browser, samples: Service, language: str, theme: Literal["light", "dark"]
-) -> None:
-    context = browser.new_context(locale=language, color_scheme=theme, viewport={"width": 1280, "height": 900})
+def test_each_view_of_the_chat_is_accessible(browser: Browser, samples: Service, language: str) -> None:
+    context = browser.new_context(locale=language, viewport={"width": 1280, "height": 900})
     tab = Watched(context.new_page(), samples.url)
     page = tab.page
     page.goto(samples.url)
@@ -57,7 +48,7 @@ def test_each_view_of_the_chat_is_accessible(
     enter(page, samples)
     page.locator(".suggestion").first.wait_for()
     found["welcome"] = faults(page)
-    shoot(page, f"welcome-{language}-{theme}")
+    picture(page, f"welcome-{language}")
     page.locator(".filter-button").click()
     found["filter"] = faults(page)
     page.keyboard.press("Escape")
@@ -80,11 +71,11 @@ def test_each_view_of_the_chat_is_accessible(
     ask(page, QUESTIONS["answerable"][0]["question"])
     answer_of(page)
     found["answer"] = faults(page)
-    shoot(page, f"answer-{language}-{theme}")
+    picture(page, f"answer-{language}")
     page.locator(".answer-text .cite").first.click()
     page.locator("aside.source mark").first.wait_for()
     found["source"] = faults(page)
-    shoot(page, f"source-{language}-{theme}")
+    picture(page, f"source-{language}")
     page.keyboard.press("Escape")
     page.locator(".why-button").last.click()
     page.locator(".why tbody tr").first.wait_for()
@@ -98,30 +89,13 @@ def test_each_view_of_the_chat_is_accessible(
     answer_of(page)
     page.locator(".sources").last.wait_for()
     found["abstention"] = faults(page)
-    shoot(page, f"abstention-{language}-{theme}")
+    picture(page, f"abstention-{language}")
     page.goto(f"{samples.url}/#/a/{page.locator('[data-kept]').first.get_attribute('data-kept')}")
     page.locator(".shared").wait_for()
     found["shared"] = faults(page)
     assert {view: each for view, each in found.items() if each} == {}
     tab.assert_clean()
     context.close()
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core finds wrong: the rule, and where."""
-    response = cast("dict[str, Any]", Axe().run(page).response)  # pyright: ignore[reportUnknownMemberType]
-    violations = cast("list[dict[str, Any]]", response["violations"])
-    return [f"{each['id']}: {node['target']}" for each in violations for node in each["nodes"]]
-
-
-def shoot(page: Page, name: str) -> None:
-    """Keep pictures of the view at three widths, to be looked at."""
-    before = page.viewport_size
-    for width in (360, 820, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.screenshot(path=SHOTS / f"{name}-{width}.png")
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-    page.set_viewport_size(before or {"width": 1280, "height": 800})
 
 
 def test_the_keyboard_reaches_everything_and_its_keys_are_listed(inside: Watched) -> None:

@@ -27,7 +27,7 @@ def test_documents_ask_in_turn_what_they_ask_or_what_their_headings_name(harbour
     assert [(item["question"], item["document"]["name"]) for item in items] == [
         ("《渡轮规定》对“行李限额”是怎么规定的？", "rules.md"),
         ("When does the first ferry sail?", "ferry.md"),
-        ("What does “Ferry” say about Tickets?", "ferry.md"),
+        ("What does “Ferry” say about “Tickets”?", "ferry.md"),
     ]
 
 
