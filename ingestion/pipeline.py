@@ -34,7 +34,7 @@ StillHeld = Callable[[Job], bool]
 logger = logging.getLogger(__name__)
 
 PIECE = 256  # chunks: what a crash embeds again, and past which a document waits for the next transaction
-_LOOK_TOKENS = 8192  # between two looks at whether a job is still ours: about half a second, four full batches
+_LOOK_TOKENS = 4096  # between two looks at whether a job is still ours: two full batches, and those of their sentences
 _PARSED_SHARE = 0.2  # of an attempt
 _CUT_SHARE = 0.25  # of an attempt, parsing included
 _REPORT_SECONDS = 0.5
@@ -306,7 +306,7 @@ def works(parsed: Sequence[Parsed]) -> Iterator[Work]:
 
 
 def _by_length(piece: Sequence[tuple[Job, ChunkDraft]]) -> Iterator[list[tuple[Job, ChunkDraft]]]:
-    """The shortest first, so that the embedder pads little, as many at a time as take half a second or so."""
+    """The shortest first, so that the embedder pads little, as many at a time as take about a second at most."""
     some: list[tuple[Job, ChunkDraft]] = []
     tokens = 0
     for job, draft in sorted(piece, key=lambda each: each[1].tokens):
