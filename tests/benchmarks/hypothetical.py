@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,9 +22,6 @@ from generation.ports import Completer
 from ingestion.intake import IncomingFile
 from measure import Table
 from retrieval.types import SearchMode
-
-sys.path.append(str(Path(__file__).parents[2]))
-
 from tests.app.library import everything, read_all, services
 
 SETS = ("xquad_en", "rageval_en", "xquad_zh", "cmrc2018")

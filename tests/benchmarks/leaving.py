@@ -1,9 +1,7 @@
 """How soon a model's server is free of askers who leave in mid-answer: from the client's close to the request's end."""
 
-import json
 import re
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -13,9 +11,7 @@ from pathlib import Path
 from app.client import Client
 from measure import Table, p50, p95
 from service import running
-
-sys.path.append(str(Path(__file__).parents[2]))
-
+from tests import leavers
 from tests.stubs.vllm import MODEL, Script, VllmStub, prompt_of
 
 CROWD = 200
@@ -72,14 +68,7 @@ def _asked(body: dict[str, object]) -> int:
 
 
 def _asking(client: Client, number: int) -> socket.socket:
-    """A client that asks for a stream and reads nothing of it."""
     address = client.http.base_url
     question = f"At how many degrees does sample {number} of gallium melt?"
-    body = json.dumps({"question": question, "stream": True, "options": {"max_tokens": 4000}}).encode()
-    connection = socket.create_connection((address.host, address.port or 80))
-    connection.sendall(
-        f"POST /v1/answers HTTP/1.1\r\nHost: a\r\nAuthorization: {client.http.headers['Authorization']}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-    return connection
+    body = {"question": question, "options": {"max_tokens": 4000}}
+    return leavers.begin(address.host, address.port or 80, client.http.headers["Authorization"], body)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,9 +17,6 @@ from app.evaluation.statistics import difference, mean_interval
 from app.evaluation.types import Dataset
 from measure import Table
 from service import running
-
-sys.path.append(str(Path(__file__).parents[2]))
-
 from tests.stubs.vllm import MODEL, Script, VllmStub, prompt_of
 
 PASSAGES = 5

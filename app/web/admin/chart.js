@@ -4,6 +4,7 @@ import { el } from "../core/dom.js";
 import { t } from "../core/strings.js";
 
 const WIDEST = 560; // where there is less room a chart is drawn for it, so that its words keep their size
+const MARGINS = 72; // of the page and the card, at both sides, on a phone
 const HIGH = 140;
 const LEFT = 48;
 const DOT = "m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0"; // a value that stands alone
@@ -23,7 +24,7 @@ function ceiling(most) {
 }
 
 /** An empty field with its scale; `ends` are the words under both ends. */
-function field(top, unit, ends, label, wide = Math.min(WIDEST, document.documentElement.clientWidth - 72), high = HIGH) {
+function field(top, unit, ends, label, wide = Math.min(WIDEST, document.documentElement.clientWidth - MARGINS), high = HIGH) {
   const x = (share) => LEFT + share * (wide - LEFT - 6);
   const y = (value) => 6 + (1 - value / top) * (high - 30);
   const scale = [0, 0.5, 1].map((share) => [

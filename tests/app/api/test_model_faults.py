@@ -1,6 +1,5 @@
 """A model server that fails in every way, and what whoever asks gets of it."""
 
-import json
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import leavers
 from tests.app.running import Running, events, eventually, running
 from tests.stubs.vllm import Script, VllmStub
 
@@ -212,12 +212,4 @@ def test_a_crowd_that_leaves_in_mid_answer_frees_the_model_server(
 
 
 def asking(service: Running, secret: str) -> socket.socket:
-    """A client that asks for a stream and reads nothing of it; to close it is to leave."""
-    body = json.dumps({**BODY, "stream": True}).encode()
-    client = socket.create_connection((service.host, service.port))
-    client.sendall(
-        f"POST /v1/answers HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {secret}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-    return client
+    return leavers.begin(service.host, service.port, f"Bearer {secret}", BODY)
