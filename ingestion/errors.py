@@ -20,7 +20,9 @@ IngestionError
 └── NoLongerWanted             the job was cancelled, deleted or retaken while its file was parsed
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+TOO_MUCH_MEMORY: Final = "the file needs more memory than parsing may take (OPENBOOK_PARSE_MEMORY_MEBIBYTES)"
 
 
 class IngestionError(Exception):

@@ -18,6 +18,7 @@ from typing import IO, BinaryIO, Protocol, cast
 import orjson
 
 from ingestion.errors import (
+    TOO_MUCH_MEMORY,
     IngestionError,
     ParseError,
     ParseLimit,
@@ -258,7 +259,7 @@ class Sandbox:
                 except _Gone as gone:
                     status = child.end()
                     if gone.arrived or not child.answered:
-                        raise _death(status) from None
+                        raise _death(status, asked["media_type"]) from None
                     continue  # it died of something else while nobody looked: the next child is asked
                 except TimeoutError:
                     child.end()
@@ -346,8 +347,10 @@ class Sandbox:
         return _Child(process, process.stdin, process.stdout)
 
 
-def _death(status: int) -> IngestionError:
+def _death(status: int, media_type: object) -> IngestionError:
     if -status in _TIME_SIGNALS:
         return TookTooLong("the file took longer than parsing may take (OPENBOOK_PARSE_TIMEOUT_SECONDS)")
+    if -status == signal.SIGABRT and media_type == "application/pdf":  # its own checks end the process by a trap instead
+        return ParseLimit(f"PDFium gave up (SIGABRT), as it does when {TOO_MUCH_MEMORY}")
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return ParserCrashed(f"the parser died ({cause})")

@@ -20,7 +20,7 @@ from typing import BinaryIO, Final, cast
 import orjson
 
 from ingestion import page_count, page_image
-from ingestion.errors import IngestionError, ParseLimit
+from ingestion.errors import TOO_MUCH_MEMORY, IngestionError, ParseLimit
 from ingestion.parsed_json import dump
 from ingestion.parsers.docx import archive
 from ingestion.parsers.pdf import parser as pdf
@@ -115,8 +115,7 @@ def _answer(tasks: Mapping[str, Task], asked: Asked, content: bytes) -> tuple[di
     except IngestionError as error:
         return {"code": error.code, "message": str(error)}, b""
     except MemoryError:
-        words = "the file needs more memory than parsing may take (OPENBOOK_PARSE_MEMORY_MEBIBYTES)"
-        return {"code": ParseLimit.code, "message": words}, b""
+        return {"code": ParseLimit.code, "message": TOO_MUCH_MEMORY}, b""
     except RecursionError:
         return {"code": ParseLimit.code, "message": "the file nests too deeply"}, b""
     except Exception as error:  # noqa: BLE001 - a library's bug on this file; the next file gets its chance

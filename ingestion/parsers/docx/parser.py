@@ -31,6 +31,7 @@ _AROUND_BLOCKS = frozenset(("sdt", "sdtContent", "customXml", "ins", "moveTo", "
 _CONTENTS = "Table of Contents"
 _NOTES = ("footnotes", "endnotes")
 _MAX_KEYWORDS = 30
+_NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY: lxml raises it as if the document's syntax were at fault
 
 
 class DocxParser(Parser):
@@ -56,6 +57,8 @@ class DocxParser(Parser):
             TypeError,
             ValueError,
         ) as error:
+            if getattr(error, "code", None) == _NO_MEMORY:
+                raise MemoryError from error
             raise Unreadable(f"the file is damaged or no Word document: {error}") from error
 
 

@@ -13,7 +13,7 @@ from ingestion.parsers.html.hidden import remove_hidden
 from ingestion.parsers.html.map import PageMap
 from ingestion.parsers.html.page import PageReader
 from ingestion.parsers.html.plain import make_plain
-from ingestion.parsers.html.tree import text_lengths
+from ingestion.parsers.html.tree import memory_errors, text_lengths
 from ingestion.parsers.markup import flatten
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
@@ -32,6 +32,7 @@ class HtmlParser(Parser):
     def media_type(self) -> MediaType:
         return "text/html"
 
+    @memory_errors()
     def parse(self, content: bytes) -> ParsedDocument:
         page, was_deep = flatten(decode_html(content))
         tree = LexborHTMLParser(page)
@@ -51,6 +52,7 @@ class HtmlParser(Parser):
         return ParsedDocument(title, blocks, (), metadata, warnings, {step: n for step, n in counts.items() if n})
 
 
+@memory_errors()
 def read_fragment(html: str) -> tuple[tuple[Block, ...], int]:
     """All blocks of a piece of HTML, such as stands in Markdown, and how many characters of it are hidden."""
     tree = LexborHTMLParser(flatten(html)[0])

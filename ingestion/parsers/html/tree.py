@@ -1,10 +1,20 @@
 """What all that reads a page's tree needs of selectolax."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Generator, Iterable
+from contextlib import contextmanager
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 _UNSEEN = frozenset(("script", "style", "template", "noscript", "head", "title"))
+
+
+@contextmanager
+def memory_errors() -> Generator[None]:
+    """Raise MemoryError for what selectolax cannot do: with room, any page makes a tree and any tree can be changed."""
+    try:
+        yield
+    except SelectolaxError as error:
+        raise MemoryError from error
 
 
 def matching(tree: LexborHTMLParser | LexborNode, selector: str) -> dict[int, LexborNode]:
