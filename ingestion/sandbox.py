@@ -350,7 +350,7 @@ class Sandbox:
 def _death(status: int, media_type: object) -> IngestionError:
     if -status in _TIME_SIGNALS:
         return TookTooLong("the file took longer than parsing may take (OPENBOOK_PARSE_TIMEOUT_SECONDS)")
-    if -status == signal.SIGABRT and media_type == "application/pdf":  # its own checks end the process by a trap instead
+    if -status == signal.SIGABRT and media_type == "application/pdf":  # a failed check of its own is a trap instead
         return ParseLimit(f"PDFium gave up (SIGABRT), as it does when {TOO_MUCH_MEMORY}")
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return ParserCrashed(f"the parser died ({cause})")
