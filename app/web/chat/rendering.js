@@ -8,10 +8,33 @@ import { t } from "../core/strings.js";
 export const WEAK = 0.5;
 
 const CONTAINERS = { paragraph: "p", item: "li", quote: "blockquote", row: "tr", head: "th", cell: "td", strong: "strong", emphasis: "em" };
+const BETWEEN = { row: ", ", table: "\n", list: "\n", item: "\n", quote: "\n" };
 
 /** What the leaves need to know: `find(label, sentence)` gives a mark's source, sentences their support, `look` is what a click on a mark does. */
 export function built(tree, find, sentences, look) {
   return tree.map((node) => element(node, { find, sentences, look }));
+}
+
+/** Gives a function that is told each delta of an answer, and gives the words in it that it has not given yet, to be read out. */
+export function reader() {
+  const blocks = [];
+  let read = "";
+  return ({ kept, rendered }) => {
+    if (!rendered) return "";
+    blocks.splice(kept, Infinity, ...rendered.map(words));
+    const all = blocks.join("\n").replaceAll(/ +(?=[.,;:!?\n])/g, "");
+    let same = 0;
+    while (same < read.length && all[same] === read[same]) same += 1;
+    read = all;
+    return all.slice(same).trim();
+  };
+}
+
+/** A node's words without marks; cells and items are told apart. */
+function words({ kind, text = "", children = [] }) {
+  if (kind === "citation") return "";
+  if (kind === "break") return " ";
+  return text + children.map(words).join(BETWEEN[kind] ?? "");
 }
 
 /** Does `work`, which builds anew what stands in a place: whatever had the focus there has it afterwards. */

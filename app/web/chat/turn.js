@@ -11,7 +11,7 @@ import { copyButton, keepingFocus } from "./rendering.js";
 
 /** An article for a question, its answer still to come. */
 export function turnArticle(question) {
-  const state = el("p", { class: "state", t: "chat.reading" });
+  const state = el("p", { class: "state", role: "status", t: "chat.reading" });
   const text = el("div", { class: "answer-text" });
   const body = el("div", { class: "answer" }, text, state);
   const node = el("article", { class: "turn", "aria-busy": "false" }, el("h2", {}, question), body);

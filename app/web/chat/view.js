@@ -8,7 +8,7 @@ import { t } from "../core/strings.js";
 import { brokenOff, passagesOf } from "./answer.js";
 import { composerForm } from "./composer.js";
 import { conversationList, createConversation, readConversation } from "./conversations.js";
-import { grow } from "./rendering.js";
+import { grow, reader } from "./rendering.js";
 import { orGone, sourcePanel } from "./source.js";
 import { settle, turnArticle } from "./turn.js";
 import { readingNote, welcomeCard } from "./welcome.js";
@@ -230,6 +230,7 @@ export function open({ session, fail }) {
     const body = { question, conversation_id: id, ...scope, stream: true };
     let context = null;
     let passages = [];
+    const unread = reader();
     const find = (label) => passages.find((passage) => passage.label === label);
     for await (const { event, data } of events("POST", "/v1/answers", body, signal)) {
       const follow = nearEnd();
@@ -238,12 +239,14 @@ export function open({ session, fail }) {
         passages = passagesOf(data);
         if (passages.length) say(turn.state, ["chat.writing", { count: passages.length }]);
       } else if (event === "delta") {
-        announce(data.text);
+        announce(unread(data));
         if (passages.length) grow(turn.text, data, find, look); // else an abstention, shown whole
       } else if (event === "answer") {
         settle(turn, { answer: { ...data, asked: scope, context }, rendered: data.rendered }, acts);
         if (!data.degraded.includes("history")) turn.node.dataset.kept = data.id;
-        if (data.abstained) announce(t("answer.abstained"));
+        announce(unread({ kept: 0, rendered: data.rendered }));
+        const cited = new Set(data.citations.map(({ label }) => label));
+        announce(data.abstained ? t("answer.abstained") : t("answer.whole", { count: cited.size }));
         if (follow) toEnd();
         return;
       } else if (event === "error") {

@@ -54,6 +54,7 @@ export function wordButton(name, words, onclick, extra = {}) {
 
 /** Reads a text out to screen readers, after what is still being read. */
 export function announce(text) {
+  if (!text) return;
   const log = document.getElementById("announcer");
   log.append(el("p", {}, text));
   while (log.childElementCount > 20) log.firstElementChild.remove();

@@ -67,6 +67,7 @@ export default {
   "chat.elsewhere": "Another tab is answering this question. The answer will appear here too.",
   "answer": "Answer",
   "answer.sources": "Sources",
+  "answer.whole": "The answer is complete. Sources: {count}.",
   "answer.cite": "Source {label}: {title}",
   "answer.page": "page {page}",
   "answer.recognised": "recognised text",

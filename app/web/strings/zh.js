@@ -67,6 +67,7 @@ export default {
   "chat.elsewhere": "另一个标签页正在回答此问题，答案也会显示在这里。",
   "answer": "回答",
   "answer.sources": "出处",
+  "answer.whole": "回答完毕，共 {count} 个出处。",
   "answer.cite": "出处 {label}：{title}",
   "answer.page": "第 {page} 页",
   "answer.recognised": "识别所得文字",

@@ -2,11 +2,13 @@
 
 import json
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Dialog, Error, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, WebError, expect
 
 from tests.acceptance.conftest import Service
 
@@ -22,7 +24,7 @@ WATCH = """
 
 @dataclass
 class Watched:
-    """A tab, and all that went wrong in it."""
+    """A tab, and all that went wrong in it and in the tabs of its profile that are opened later."""
 
     page: Page
     origin: str
@@ -30,19 +32,20 @@ class Watched:
     provoked: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.page.add_init_script(WATCH)
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", self._raised)
-        self.page.on("dialog", self._asked)
-        self.page.on("request", self._requested)
+        profile = self.page.context
+        profile.set_default_timeout(PATIENCE_MS)
+        profile.add_init_script(WATCH)
+        profile.on("console", self._heard)
+        profile.on("weberror", self._raised)
+        profile.on("dialog", self._asked)
+        profile.on("request", self._requested)
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.trouble.append(f"console: {message.text} {message.location.get('url')}")
 
-    def _raised(self, error: Error) -> None:
-        self.trouble.append(f"script: {error.message}")
+    def _raised(self, error: WebError) -> None:
+        self.trouble.append(f"script: {error.error}")
 
     def _asked(self, dialog: Dialog) -> None:
         self.trouble.append(f"dialog: {dialog.message}")
@@ -62,9 +65,27 @@ class Watched:
 
     def assert_clean(self) -> None:
         """Nothing was blocked, logged, raised, opened or fetched from elsewhere."""
-        assert self.page.evaluate("window.violations") == []
-        assert self.page.evaluate("window.ran") is None
-        assert [line for line in self.trouble if not any(words in line for words in self.provoked)] == []
+        for page in self.page.context.pages:
+            assert page.evaluate("window.violations") == [], page.url
+            assert page.evaluate("window.ran") is None
+        left = [line for line in self.trouble if not any(words in line for words in self.provoked)]
+        assert left == [], left
+
+
+OpenTab = Callable[..., Watched]
+"""Opens one more tab: `open_tab(origin, locale="en-US", timezone=None)`."""
+
+
+@contextmanager
+def watched(browser: Browser, origin: str, locale: str, timezone: str | None) -> Generator[Watched]:
+    """A tab with a profile of its own, not logged in, in which nothing may have gone wrong when the block ends."""
+    profile = browser.new_context(locale=locale, timezone_id=timezone)
+    try:
+        tab = Watched(profile.new_page(), origin)
+        yield tab
+        tab.assert_clean()
+    finally:
+        profile.close()
 
 
 def enter(page: Page, service: Service, address: str = "") -> None:

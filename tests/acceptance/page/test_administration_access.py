@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import Service
-from tests.acceptance.page.browsing import Watched, enter
+from tests.acceptance.page.browsing import OpenTab, Watched, enter
 from tests.acceptance.page.looking import faults, picture
 from tests.acceptance.page.test_administration import EVALUATION
 
@@ -46,10 +46,9 @@ def visit(page: Page, service: Service, view: str, content: str) -> None:
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_every_view_is_accessible_and_fits_its_screen(
-    browser: Browser, samples: Service, filled: dict[str, str], locale: str
+    open_tab: OpenTab, samples: Service, filled: dict[str, str], locale: str
 ) -> None:
-    context = browser.new_context(locale=locale)
-    tab = Watched(context.new_page(), samples.url)
+    tab = open_tab(samples.url, locale)
     enter(tab.page, samples)
     found: dict[str, list[str]] = {}
     for (view, content), name in zip(filled.items(), CONTENT, strict=True):
@@ -66,8 +65,6 @@ def test_every_view_is_accessible_and_fits_its_screen(
     found["deletion"] = faults(tab.page)
     tab.expected("status of 415")
     assert {view: each for view, each in found.items() if each} == {}
-    tab.assert_clean()
-    context.close()
 
 
 def test_the_documents_are_worked_by_keyboard_alone(inside: Watched, samples: Service) -> None:
@@ -94,17 +91,15 @@ def test_the_documents_are_worked_by_keyboard_alone(inside: Watched, samples: Se
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    inside.assert_clean()
 
 
-def test_nothing_moves_where_less_motion_is_wanted(browser: Browser, samples: Service) -> None:
-    context = browser.new_context(locale="en-US", reduced_motion="reduce")
-    page = context.new_page()
-    enter(page, samples, "#/documents")
+def test_nothing_moves_where_less_motion_is_wanted(inside: Watched) -> None:
+    page = inside.page
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("link", name="Documents", exact=True).click()
     expect(page.locator(".drop")).to_be_visible()
     moving = page.locator("main *").evaluate_all(
         """all => all.map((one) => getComputedStyle(one)).filter(
             (style) => parseFloat(style.transitionDuration) > 0 || style.animationName !== "none").length"""
     )
     assert moving == 0
-    context.close()

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import Service, running
-from tests.acceptance.page.browsing import Watched, answer_of, ask, enter, wait_for_samples
+from tests.acceptance.page.browsing import OpenTab, answer_of, ask, enter, wait_for_samples
 from tests.acceptance.page.test_hostile import STORED
 from tests.stubs.vllm import Script, VllmStub
 
@@ -64,11 +64,9 @@ def deceived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             yield service
 
 
-def test_no_form_of_an_address_or_of_a_script_makes_the_page_ask_anybody(browser: Browser, deceived: Service) -> None:
+def test_no_form_of_an_address_or_of_a_script_makes_the_page_ask_anybody(open_tab: OpenTab, deceived: Service) -> None:
     assert len(WRITTEN) >= 60
-    context = browser.new_context(locale="en-US")
-    tab = Watched(context.new_page(), deceived.url)
-    page = tab.page
+    page = open_tab(deceived.url).page
     enter(page, deceived)
     ask(page, f"{QUESTION} {WRITTEN[0]}")
     said = answer_of(page)
@@ -87,16 +85,12 @@ def test_no_form_of_an_address_or_of_a_script_makes_the_page_ask_anybody(browser
         ".filter((to) => !to.startsWith(location.origin + '/'))"
     )
     assert outside == []
-    tab.assert_clean()
-    context.close()
 
 
 def test_120_documents_of_hostile_names_titles_headings_and_words_run_nothing(
-    browser: Browser, deceived: Service
+    open_tab: OpenTab, deceived: Service
 ) -> None:
-    context = browser.new_context(locale="en-US")
-    tab = Watched(context.new_page(), deceived.url)
-    page = tab.page
+    page = open_tab(deceived.url).page
     enter(page, deceived, "#/documents")
     seen = 0
     for place in ("1 to 50", "51 to 100", "101 to 121"):
@@ -115,8 +109,6 @@ def test_120_documents_of_hostile_names_titles_headings_and_words_run_nothing(
     page.locator(".why-button").last.click()
     page.locator(".why tbody tr").first.wait_for()
     assert_no_markup(page)
-    tab.assert_clean()
-    context.close()
 
 
 def assert_no_markup(page: Page) -> None:

@@ -13,7 +13,6 @@ def test_the_link_of_the_first_start_lands_logged_in(tab: Watched, service: Serv
     tab.page.goto(service.login_url)
     tab.page.get_by_label("Your question").wait_for()
     assert "/login/" not in tab.page.url
-    tab.assert_clean()
 
 
 def test_a_wrong_key_is_told_in_words(tab: Watched, service: Service) -> None:
@@ -21,6 +20,7 @@ def test_a_wrong_key_is_told_in_words(tab: Watched, service: Service) -> None:
     tab.page.get_by_label("Access key").fill(service.admin_key[:-3] + "abc")
     tab.page.get_by_role("button", name="Log in").click()
     expect(tab.page.get_by_role("alert").filter(has_text="not known here")).to_be_visible()
+    tab.expected("status of 401")
 
 
 def test_a_suggested_question_answers_at_once(inside: Watched) -> None:
@@ -30,7 +30,6 @@ def test_a_suggested_question_answers_at_once(inside: Watched) -> None:
     suggestions.first.click()
     assert "The documents do not tell" not in answer_of(page)
     expect(page.locator(".answer-text .cite").first).to_be_visible()
-    inside.assert_clean()
 
 
 def test_every_suggestion_of_the_samples_has_an_answer(samples: Service) -> None:
@@ -52,4 +51,3 @@ def test_an_empty_collection_says_what_to_do_next(inside: Watched, service: Serv
         page.get_by_role("link", name="Add documents").click()
         expect(page.get_by_label("choose files")).to_be_attached()
         client.delete("/v1/admin/collections/vacant").raise_for_status()
-    inside.assert_clean()

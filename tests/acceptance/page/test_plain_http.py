@@ -1,13 +1,12 @@
 """The page at a name of the local network over plain HTTP, where the browser keeps the clipboard from it."""
 
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests.acceptance.conftest import Service
-from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask
+from tests.acceptance.page.browsing import QUESTIONS, OpenTab, Watched, answer_of, ask
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -16,10 +15,9 @@ BY_HAND = "document.execCommand = () => false;"
 
 
 @pytest.fixture
-def plain(browser: Browser, samples: Service) -> Iterator[Watched]:
+def plain(open_tab: OpenTab, samples: Service) -> Watched:
     """A tab of an administrator who came by the machine's name."""
-    context = browser.new_context(locale="en-US")
-    tab = Watched(context.new_page(), f"http://openbook.lan:{urlsplit(samples.url).port}")
+    tab = open_tab(f"http://openbook.lan:{urlsplit(samples.url).port}")
     page = tab.page
     page.goto(tab.origin)
     page.get_by_label("Access key").fill(samples.admin_key)
@@ -28,9 +26,7 @@ def plain(browser: Browser, samples: Service) -> Iterator[Watched]:
     tab.expected("status of 401")
     tab.expected("Cross-Origin-Opener-Policy header has been ignored")
     assert page.evaluate("[isSecureContext, typeof navigator.clipboard]") == [False, "undefined"]
-    yield tab
-    tab.assert_clean()
-    context.close()
+    return tab
 
 
 def pasted(tab: Watched) -> str:

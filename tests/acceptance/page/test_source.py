@@ -34,7 +34,6 @@ def test_the_quoted_words_are_boxed_on_their_page(inside: Watched, samples: Serv
     boxes = [[float(part) for part in box.split(",")] for box in parse_qs(address.query)["box"]]
     assert all(any(box == pytest.approx(each[1:], abs=0.01) for each in quoted) for box in boxes)
     assert drawn.value.body() != plain
-    inside.assert_clean()
 
 
 @pytest.mark.parametrize("suffix", [".docx", ".html", ".txt"])
@@ -56,7 +55,6 @@ def test_a_quote_is_marked_in_a_text_of_each_type_and_its_original_downloaded(in
         panel.get_by_role("link", name="Download the original").click()
     assert saved.value.suggested_filename == known["document"]
     assert saved.value.path().read_bytes() == (SAMPLES / known["document"]).read_bytes()
-    inside.assert_clean()
 
 
 @pytest.fixture
@@ -81,7 +79,6 @@ def test_a_lost_connection_is_told_in_the_panel_and_the_next_source_read_again(l
     expect(panel.locator("blockquote")).to_be_visible()
     expect(panel.locator(".steps")).to_contain_text("2 of")
     looking.expected("ERR_CONNECTION_RESET")
-    looking.assert_clean()
 
 
 def test_a_session_that_ended_leads_from_the_panel_to_the_login(looking: Watched) -> None:
@@ -91,4 +88,3 @@ def test_a_session_that_ended_leads_from_the_panel_to_the_login(looking: Watched
     page.locator("aside.source").get_by_role("button", name="Next citation").click()
     expect(page.get_by_role("alert").filter(has_text="Your session has ended")).to_be_visible()
     looking.expected("status of 401")
-    looking.assert_clean()
