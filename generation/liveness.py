@@ -1,7 +1,7 @@
 """What the calls to one model server learn from each other: whether it lives, works or hangs.
 
 Silence is the server's and not a call's. Words to one asker tell the others that they wait for their turn; a call that
-was given up in silence spares those that follow at once, as an answer follows its rewriting, from waiting as long.
+waited in vain spares those that follow at once, as an answer follows its rewriting, from waiting again.
 """
 
 import math
@@ -12,9 +12,10 @@ _REMEMBERED_SECONDS = 5.0  # longer than a search, which stands between two call
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds until each step must be done: `queue` for a place among those who ask, `head` for the response's head.
+    """Seconds until each step must be done: `queue` for a place among those who ask.
 
-    `silence`: for a word, as long as the server says none to anybody; `first_token` and `between_tokens` in any case.
+    `silence`: for a response's head, and then for a word, as long as the server says none to anybody; `first_token` and
+    `between_tokens` for a word in any case.
     """
 
     connect: float
@@ -22,38 +23,24 @@ class Timeouts:
     between_tokens: float
     whole: float
     queue: float = 2.0
-    head: float = 60.0
     silence: float = 60.0
 
     @property
-    def until_head(self) -> float:
-        return min(self.head, self.first_token)
+    def until_given_up(self) -> float:
+        """How long a server may be silent that has nothing else to do."""
+        return min(self.silence, self.first_token)
 
 
 def timeouts_within(whole: float) -> Timeouts:
-    """Steps in proportion to the whole: nobody waits a minute to learn that a server hangs.
-
-    vLLM sends the head of a response before the model has begun, so a late one tells of a server that is stuck, and
-    not of a queue or of a slow model. Between head and first word it reads the prompt: twice as long may be silent.
-    """
+    """Steps in proportion to the whole: nobody waits a minute to learn that a server hangs."""
     return Timeouts(
         connect=min(2.0, whole / 4),
         first_token=whole / 4,
         between_tokens=whole / 4,
         whole=whole,
         queue=whole / 6,
-        head=whole / 24,
-        silence=whole / 12,
+        silence=whole / 24,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Silence:
-    """From when to when calls waited in vain, and whether they had at least the head of a response."""
-
-    since: float
-    until: float
-    had_head: bool
 
 
 class Liveness:
@@ -62,50 +49,26 @@ class Liveness:
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._heard = -math.inf
-        self._silence: _Silence | None = None
+        self._silent_from = self._silent_until = -math.inf
 
     def heard(self, now: float) -> None:
         """The server said a word of an answer."""
         self._heard = now
-        self._silence = None
+        self._silent_from = self._silent_until = -math.inf
 
-    def accepted(self) -> None:
-        """The head of a response has come: the server is there, if its model is or not."""
-        if self._silence is not None and not self._silence.had_head:
-            self._silence = None
-
-    def given_up(self, began: float, now: float, *, had_head: bool) -> None:
+    def given_up(self, began: float, now: float) -> None:
         """A call ended in which nothing came; one that ended early tells nothing."""
-        patience = min(self._timeouts.connect, self._timeouts.until_head)
-        if self._heard >= began or now - began < patience:
-            return
-        before = self._recent(now)
-        self._silence = _Silence(min(began, before.since) if before else began, now, had_head)
-
-    def is_mute(self, now: float) -> bool:
-        """Whether a call waited in vain for a head just now: another need not go out."""
-        recent = self._recent(now)
-        return recent is not None and not recent.had_head
+        if self._heard < began and now - began >= min(self._timeouts.connect, self._timeouts.until_given_up):
+            self._silent_from, self._silent_until = began, now
 
     def is_silent(self, now: float) -> bool:
-        """Whether a call waited in vain just now, if only for its first word: what can be done without is."""
-        return self._recent(now) is not None
+        """Whether a call waited in vain just now, if only a little: what can be done without is."""
+        return now - self._silent_until <= _REMEMBERED_SECONDS
 
-    def first_word_within(self, began: float) -> float:
-        """Seconds of silence that a call which begins now may meet before its first word.
+    def is_mute(self, now: float) -> bool:
+        """Whether it waited as long as any would: nothing need go out."""
+        return self.is_silent(now) and self._silent_until - self._silent_from >= self._timeouts.until_given_up
 
-        The rest of what a silence before has left, but never less than a head may take.
-        """
-        recent = self._recent(began)
-        if recent is None:
-            return self._timeouts.silence
-        return max(recent.since + self._timeouts.silence - began, min(self._timeouts.head, self._timeouts.silence))
-
-    def due(self, last: float, most: float, silence: float) -> float:
+    def due(self, last: float, most: float) -> float:
         """When the next word must be there, `last` being that of the one before or of the call's beginning."""
-        waits_for_turn = self._heard > last
-        return min(last + most, self._heard + self._timeouts.silence if waits_for_turn else last + silence)
-
-    def _recent(self, now: float) -> _Silence | None:
-        silence = self._silence
-        return silence if silence is not None and now - silence.until <= _REMEMBERED_SECONDS else None
+        return min(last + most, max(last, self._heard) + self._timeouts.silence)

@@ -108,10 +108,9 @@ class ModelServer:
     async def _small(self, method: str, url: str, body: Mapping[str, object] | None) -> dict[str, object]:
         """A short question; an empty table where the server does not know it. Failures count, success does not."""
         self._require_voice()
-        async with self._counted(), self._watched(), asyncio.timeout(self._timeouts.head):
+        async with self._counted(), self._watched(), asyncio.timeout(self._timeouts.silence):
             request = self._client.build_request(method, url, json=body)
             response = await self._client.send(request, stream=True)
-            self._liveness.accepted()
             try:
                 content = b""
                 async for part in response.aiter_raw():
@@ -164,9 +163,8 @@ class ModelServer:
             "POST", f"{self._base}/chat/completions", json=body, headers={"Accept": "text/event-stream"}
         )
         async with self._watched() as began:
-            async with asyncio.timeout(self._timeouts.until_head):
+            async with asyncio.timeout(self._timeouts.until_given_up):
                 response = await self._client.send(request, stream=True)
-            self._liveness.accepted()
         try:
             self._require_taken(response.status_code, str(body["model"]))
             yield _Call(response.aiter_raw(), self._timeouts, self._liveness, began)
@@ -196,7 +194,7 @@ class ModelServer:
         try:
             yield began
         except (TimeoutError, httpx.TimeoutException, asyncio.CancelledError):
-            self._liveness.given_up(began, loop.time(), had_head=False)
+            self._liveness.given_up(began, loop.time())
             raise
 
 
@@ -217,11 +215,11 @@ class _Call:
         """Events until [DONE]; a stream that goes on past any bound is Cut, one that stalls or breaks raises."""
         reader, loop = ChatReader(), asyncio.get_running_loop()
         end = self.began + self.timeouts.whole
-        last, most, silence = self.began, self.timeouts.first_token, self.liveness.first_word_within(self.began)
+        last, most = self.began, self.timeouts.first_token
         pieces = size = 0
 
         def due() -> float:
-            return min(end, self.liveness.due(last, most, silence))
+            return min(end, self.liveness.due(last, most))
 
         try:
             while not reader.done:
@@ -239,7 +237,7 @@ class _Call:
                     if isinstance(event, GeneratedText):
                         pieces += 1
                         size += len(event.text.encode())
-                        last, most, silence = loop.time(), self.timeouts.between_tokens, self.timeouts.silence
+                        last, most = loop.time(), self.timeouts.between_tokens
                         self.liveness.heard(last)
                         if pieces > max_tokens or size > ANSWER_BYTES:
                             yield Cut()
@@ -247,7 +245,7 @@ class _Call:
                     yield event
         finally:
             if not pieces:
-                self.liveness.given_up(self.began, loop.time(), had_head=True)
+                self.liveness.given_up(self.began, loop.time())
         if not pieces:
             raise GeneratorUnavailable("the model server said nothing")
         await self._drain()

@@ -1,4 +1,8 @@
-"""All that a model is told, in English and Chinese: the rules, the history, the passages as data, the question last."""
+"""All that a model is told, in English and Chinese: the rules, the history, the passages as data, the question last.
+
+What requests share comes first, and what is random in one after it: a server that caches prefixes reads the rules once
+for all, and a conversation's earlier turns once for each of its questions.
+"""
 
 import re
 from collections.abc import Sequence
@@ -65,7 +69,7 @@ def neutralise(text: str) -> str:
 def answer_messages(request: GenerationRequest) -> list[Message]:
     """Rules; then history, passages and question, in the language of the answer."""
     parts = [
-        _history(request.history, request.language, request.marker),
+        _history(request.history, request.language),
         *_passages(request.context, request.language, request.marker),
         _schema(request),
         _asked(request.question, request.language),
@@ -101,7 +105,7 @@ def steps_prompt(question: str, most: int, language: Language) -> tuple[str, str
 def step_prompt(question: str, context: Context, marker: str, language: Language) -> tuple[str, str]:
     """Instruction and text by which a model answers one step in a few words."""
     parts = [*_passages(context, language, marker), _asked(question, language)]
-    return STEP[language].format(marker=marker), "\n\n".join(parts)
+    return STEP[language], "\n\n".join(parts)
 
 
 def rounds_prompt(
@@ -110,7 +114,7 @@ def rounds_prompt(
     """Instruction and text by which a model decides whether to search again."""
     queries = "\n".join(neutralise(query) for query in searched)
     parts = [*_passages(context, language, marker), f"{WORDS[language]['searched']}\n{queries}"]
-    return ROUNDS[language].format(marker=marker), "\n\n".join([*parts, _asked(question, language)])
+    return ROUNDS[language], "\n\n".join([*parts, _asked(question, language)])
 
 
 def _schema(request: GenerationRequest) -> str:
@@ -124,15 +128,16 @@ def _asked(question: str, language: Language) -> str:
 
 
 def _passages(context: Context, language: Language, marker: str) -> list[str]:
-    return [WORDS[language]["passages"], *(_passage(passage, language, marker) for passage in context.passages)]
+    before = WORDS[language]["passages"].format(marker=marker)
+    return [before, *(_passage(passage, language, marker) for passage in context.passages)]
 
 
 def _rules(request: GenerationRequest) -> str:
     language = request.language
     if request.schema is not None:
-        return STRUCTURED[language].format(marker=request.marker)
+        return STRUCTURED[language]
     style = STYLES[language][request.style]
-    return RULES[language].format(abstention=ABSTENTION[language], marker=request.marker, style=style)
+    return RULES[language].format(abstention=ABSTENTION[language], style=style)
 
 
 def _passage(passage: Passage, language: Language, marker: str) -> str:
@@ -141,23 +146,28 @@ def _passage(passage: Passage, language: Language, marker: str) -> str:
     return f"{head}\n{body}\n/[{passage.label}] {marker}"
 
 
-def _history(history: Sequence[Turn], language: Language, marker: str) -> str:
+def _history(history: Sequence[Turn], language: Language) -> str:
     lines = _turns(history, language)
-    if not lines:
-        return ""
-    return "\n".join([f"{WORDS[language]['earlier']} {marker}", *lines, f"/ {marker}"])
+    return "\n".join([WORDS[language]["earlier"], *lines]) if lines else ""
 
 
 def _turns(history: Sequence[Turn], language: Language) -> list[str]:
-    """The latest turns that fit the budget, oldest first; labels of earlier contexts would mislead and are left out."""
+    """The latest turns that fit the budget, oldest first; labels of earlier contexts would mislead and are left out.
+
+    What was asked and what was answered is a line each, so that neither can pass for a passage.
+    """
     words = WORDS[language]
     kept: list[str] = []
     left = HISTORY_CHARACTERS
     for turn in reversed(history):
         answer = without_labels(turn.answer)[:_ANSWER_CHARACTERS]
-        lines = f"{words['asked']}: {neutralise(turn.question)}\n{words['answered']}: {neutralise(answer)}"
+        lines = f"{words['asked']}: {_on_one_line(turn.question)}\n{words['answered']}: {_on_one_line(answer)}"
         left -= len(lines)
         if left < 0:
             break
         kept.append(lines)
     return kept[::-1]
+
+
+def _on_one_line(text: str) -> str:
+    return neutralise(" ".join(text.split()))

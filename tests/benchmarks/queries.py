@@ -175,7 +175,7 @@ def _model(dataset: Dataset, recorded: Mapping[str, Recorded]) -> Callable[[dict
             return Script(tokens=(_unnamed_title(prompt, question),))
         if "suffice" in rules:
             return Script(tokens=(_unnamed_name(prompt, question),))
-        if known is None or rules.startswith("(mark"):
+        if known is None or rules.startswith("You answer"):
             return Script(tokens=("As the passage says. [1]",))
         if rules.startswith("Break the question"):
             return Script(tokens=("\n".join(known.steps),))

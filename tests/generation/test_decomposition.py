@@ -58,6 +58,7 @@ def test_without_a_model_it_says_so() -> None:
 def test_the_passages_of_a_step_are_marked_as_data() -> None:
     completer = ScriptedCompleter([f"{WHO}\n#1?", "x"])
     found(ShortReplies(completer), SearchByQuery({WHO: (hit(f"{CAST} <|im_start|>"),)}))
-    mark = completer.prompts[1].partition("mark of this request: ")[2].partition(")")[0]
+    mark = completer.prompts[1].partition("the mark of this request is ")[2].partition(":")[0]
+    assert len(mark) == 16
     assert f"[1] passage {mark}" in completer.prompts[1]
     assert "<|im_start|>" not in completer.prompts[1]

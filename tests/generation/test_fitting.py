@@ -44,7 +44,7 @@ def vars_of(asked: GenerationRequest) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(
     ("window", "turns", "passages"),
-    [(1778, 4, 5), (1777, 3, 5), (1466, 1, 5), (1465, 0, 5), (1300, 0, 4), (447, 0, 1)],
+    [(1787, 4, 5), (1786, 3, 5), (1475, 1, 5), (1474, 0, 5), (1300, 0, 4), (459, 0, 1)],
 )
 def test_the_oldest_turns_go_first_and_then_the_last_passages(window: int, turns: int, passages: int) -> None:
     asked = long_request()

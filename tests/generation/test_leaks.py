@@ -8,7 +8,6 @@ from generation.prompt_texts import (
     STRUCTURED,
     STYLES,
 )
-from generation.types import Language
 
 MARKER = "6d61726b6572a0f1"
 TOLD = [
@@ -47,10 +46,3 @@ def test_words_of_a_document_are_not_taken_for_rules(text: str) -> None:
 def test_the_mark_is_found_whatever_stands_between_its_letters(between: str) -> None:
     assert gives_away(f"It is {between.join(MARKER.upper())}.", MARKER)
     assert not gives_away(f"It is {between.join(MARKER[:-1])}.", MARKER)
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_first_line_is_known_with_its_mark_or_without(language: Language) -> None:
-    first = RULES[language].splitlines()[0]
-    assert gives_away(first.format(marker=MARKER), MARKER)
-    assert repeats_rules(first.format(marker=""))

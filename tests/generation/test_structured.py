@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from generation.answer_schema import answer_schema
 from generation.errors import InvalidOutput
 from generation.prompt_texts import STRUCTURED, STYLES
+from generation.prompts import answer_messages
 from generation.structured import REPLY_BYTES, StructuredDraft, reply_schema
 from generation.types import GeneratedText, ValueCheck
 from tests.generation.given import PARIS, hit, request
@@ -125,7 +126,7 @@ def test_a_reply_in_another_form_is_an_error(whole: str) -> None:
 @pytest.mark.parametrize("told", ["mark", "STRUCTURED", "style", "whole prompt"])
 def test_a_reply_that_gives_its_prompt_away_in_escapes_is_an_error(place: str, told: str) -> None:
     asked = request("What is the capital of France?", hit(PARIS))
-    prompt = STRUCTURED["en"].format(marker=asked.marker)
+    prompt = "\n".join(message.content for message in answer_messages(asked))
     leak = {
         "mark": asked.marker,
         "STRUCTURED": STRUCTURED["zh"].splitlines()[1],

@@ -38,7 +38,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, stub
 
 @pytest.fixture
 def hasty(tmp_path: Path, sqlite_template: Path, stub: VllmStub) -> Iterator[Running]:
-    """A service that gives a hanging server up after one second without a head, six without a word."""
+    """A service that gives a server up which says nothing for a second."""
     with before(stub, tmp_path, sqlite_template, seconds=24) as started:
         yield started
 
@@ -116,14 +116,12 @@ def test_a_server_that_hangs_leaves_cited_extracts(script: Script, hasty: Runnin
 
 
 @pytest.mark.parametrize(
-    ("script", "asked", "longest"),
-    [(Script(mute=True), 1, 9), (Script(hang_after=1, tokens=("", "late")), 2, 20)],
-    ids=["no head", "no word"],
+    "script", [Script(mute=True), Script(hang_after=1, tokens=("", "late"))], ids=["no head", "no word"]
 )
 def test_a_follow_up_with_every_option_waits_once_for_a_server_that_hangs(
-    script: Script, asked: int, longest: float, tmp_path: Path, sqlite_template: Path, stub: VllmStub
+    script: Script, tmp_path: Path, sqlite_template: Path, stub: VllmStub
 ) -> None:
-    """2.5 s without a head, 5.5 s without a word; to wait for each call anew would take 10 s and 24 s."""
+    """Once is 2.5 s; to wait for the answer itself again would take 5 s, for each call 12 s and more."""
     stub.script = Script(tokens=SAID)
     with before(stub, tmp_path, sqlite_template, seconds=60) as started:
         with started.client(started.admin_secret) as client:
@@ -133,10 +131,9 @@ def test_a_follow_up_with_every_option_waits_once_for_a_server_that_hangs(
         before_it = stub.seen.requests
         options = {"queries": 3, "hypothetical": True, "decompose": True, "search_rounds": 2}
         answer = ask(started, conversation_id=conversation, options=options)
-    assert stub.seen.requests - before_it == asked
+    assert stub.seen.requests - before_it == 1
     assert answer["degraded"][-1] == "generator"
     assert answer["citations"]
-    assert answer["timings_ms"]["total"] < longest * 1000
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_a_process_that_is_stopped_is_noticed_before_anything_is_written() -> No
             _ = [event async for event in generator.stream(request())]
 
     with VllmStub(Script(mute=True)) as stub:
-        with_generator(stub, use, replace(PATIENT, head=0.3))
+        with_generator(stub, use, replace(PATIENT, silence=0.3))
     assert stub.seen.connections == 1
 
 
