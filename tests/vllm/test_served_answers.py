@@ -2,11 +2,13 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 
+from tests import leavers
 from tests.app.running import Running, events, eventually
 from tests.vllm.server import ADAPTERS, MODEL, SEQUENCES, VllmServer
 from tests.vllm.tiny_model import SENTENCE
@@ -16,6 +18,7 @@ QUESTION = "At how many degrees does gallium melt?"
 SAID = "".join(SENTENCE[:-1])
 CUT = ["length"]
 """What is told of an answer of this model, which says its sentence again until `max_tokens` cuts it."""
+HITS = "openbook_generator_prefix_cache_hits_total"
 
 
 def asked(max_tokens: int = 2 * len(SENTENCE), **more: Any) -> dict[str, Any]:
@@ -26,6 +29,12 @@ def client(service: Running) -> httpx.Client:
     return httpx.Client(
         base_url=service.url, headers={"Authorization": f"Bearer {service.admin_secret}"}, timeout=600, trust_env=False
     )
+
+
+def figures(service: Running) -> dict[str, float]:
+    with client(service) as asker:
+        lines = [line for line in asker.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_an_answer_streams_sentence_by_sentence_with_its_citation(vllm: VllmServer, service: Running) -> None:
@@ -59,13 +68,14 @@ def test_a_clients_own_schema_is_kept_and_its_value_is_cited(vllm: VllmServer, s
     assert "thirty degrees Celsius" in answer["citations"][0]["quote"]
 
 
-def test_a_client_that_leaves_ends_the_servers_work(vllm: VllmServer, service: Running) -> None:
-    with client(service) as asker:
-        with asker.stream("POST", "/v1/answers", json=asked(4000, stream=True)) as reply:
-            lines = reply.iter_lines()  # held: a loop over it alone would close the connection as it ends
-            assert "event: delta" in lines
-            assert vllm.running_requests() == 1
-        assert eventually(lambda: vllm.running_requests() == 0, 30)
+def test_clients_that_leave_end_the_servers_work(vllm: VllmServer, service: Running) -> None:
+    with ExitStack() as crowd:
+        for _ in range(SEQUENCES):
+            crowd.enter_context(
+                leavers.begin(service.host, service.port, f"Bearer {service.admin_secret}", asked(4000))
+            )
+        assert eventually(lambda: vllm.running_requests() == SEQUENCES, 120)
+    assert eventually(lambda: vllm.running_requests() == 0, 30)
 
 
 def test_a_collections_adapter_writes_its_answers(vllm: VllmServer, service: Running) -> None:
@@ -99,18 +109,29 @@ def test_as_many_askers_as_the_server_takes_at_once_are_all_answered(vllm: VllmS
 
 
 def test_the_servers_figures_stand_among_our_own(vllm: VllmServer, service: Running) -> None:
-    def figures() -> dict[str, float]:
-        with client(service) as asker:
-            lines = [line for line in asker.get("/metrics").text.splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-    before = figures()
+    written = "openbook_generator_tokens_total"
+    before = figures(service)[written]
     with client(service) as asker:
         assert asker.post("/v1/answers", json=asked()).json()["degraded"] == CUT
-    assert eventually(lambda: figures()["openbook_generator_tokens_total"] > before["openbook_generator_tokens_total"])
-    after = figures()
+    assert eventually(lambda: figures(service)[written] > before)
+    after = figures(service)
     assert after["openbook_generator_up"] == 1
     for name in ("first_token_seconds", "seconds_per_token"):
         assert after[f"openbook_generator_{name}_count"] > 0
         assert after[f"openbook_generator_{name}_sum"] > 0
     assert after["openbook_generator_requests_running"] == 0
+
+
+def test_rules_are_read_once_for_all_and_each_turn_of_a_conversation_once(vllm: VllmServer, service: Running) -> None:
+    with client(service) as asker:
+        conversation = asker.post("/v1/conversations", json={}).json()["id"]
+
+        def hits() -> float:
+            """Tokens of the next turn's prompt that the server had read before."""
+            before = figures(service)[HITS]
+            answer = asker.post("/v1/answers", json=asked(200, conversation_id=conversation)).json()
+            assert answer["generator"] == MODEL
+            return figures(service)[HITS] - before
+
+        _, second, third, fourth = hits(), hits(), hits(), hits()
+    assert 100 < second < third < fourth

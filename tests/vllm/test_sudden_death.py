@@ -30,13 +30,17 @@ def generators(asker: httpx.Client) -> tuple[str, list[str]]:
     return answer["generator"], answer["degraded"]
 
 
-def test_a_server_that_is_stopped_leaves_extracts_until_it_goes_on(vllm: VllmServer, service: Running) -> None:
+@pytest.mark.parametrize("victim", ["engine", "server"])
+def test_a_process_that_is_stopped_leaves_extracts_until_it_goes_on(
+    victim: str, vllm: VllmServer, service: Running
+) -> None:
+    send = vllm.signal_engine if victim == "engine" else vllm.signal_server
     with client(service) as asker:
-        vllm.signal_server(signal.SIGSTOP)
+        send(signal.SIGSTOP)
         try:
             assert generators(asker) == ("extractive", ["generator"])
         finally:
-            vllm.signal_server(signal.SIGCONT)
+            send(signal.SIGCONT)
         assert eventually(lambda: generators(asker) == (MODEL, CUT), 60)
 
 
