@@ -23,17 +23,17 @@ _FEW = 2  # terms of a follow-up that may all be said in other words
 _PRONOUN = re.compile(
     r"\b(?:it|its|itself|they|them|their|theirs|he|she|him|his|her|hers|those|these|the (?:same|former|latter)|"
     r"the (?:other|first|second|third|last|next) one|that one|this one|(?:this|that)(?=\s*[?.!,]|$|\s+(?:is|was|does|"
-    r"did|can|could|will|would|should|has|have|mean|work|happen|cost|take|apply|the case)\b))\b",
+    r"did|can|could|will|would|should|has|have|mean|work|happen|cost|take|apply|the case)\b)|there(?=\s*[?.!,]|$))\b",
     re.IGNORECASE,
 )
 _PRONOUN_ZH = re.compile(
-    "[它她]们?|(?<!其)他们?|这个|那个|这些|那些|这种|那种|这样|此事|前者|后者|上述|同样的|(?:这|那)(?=是|有|会|能|要|怎|为|吗|呢|可)|"
+    "[它她]们?|(?<!其)他们?|[这那](?:个|里|儿|边)|这些|那些|这种|那种|这样|此事|前者|后者|上述|同样的|(?:这|那)(?=是|有|会|能|要|怎|为|吗|呢|可)|"
     "其(?![他中实它余次])|(?<![应活])该(?=[\u4e00-\u9fff])"
 )
 _CONTINUES = re.compile(
     r"^\W*(?:and|but|or|what about|how about|what else|anything else|same|then|also|so)\b", re.IGNORECASE
 )
-_CONTINUES_ZH = re.compile("^(?:那么|那(?=[，,\\s\\d])|还有|另外|然后|以及|而|换成|如果是)|呢[？?]?$")
+_CONTINUES_ZH = re.compile("^(?:那么|那(?=[，,\\s\\d])|其中|上面|还有|另外|然后|以及|而|换成|如果是)|呢[？?]?$")
 _ASKS = re.compile(
     r"\b(?:is|are|was|were|am|be|been|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b",
     re.IGNORECASE,
@@ -118,7 +118,7 @@ def leans_back(question: str) -> bool:
         )
     pronoun = _PRONOUN.search(question)
     if pronoun:
-        return _NAME.search(question, 0, pronoun.start()) is None
+        return _NAME.search(question, 0, pronoun.start()) is None or _CONTINUES.search(question) is not None
     about = len(content_terms(question))
     if about == 0:
         return True

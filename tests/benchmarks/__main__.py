@@ -11,6 +11,7 @@ MODULES = {
     "card": "card",
     "claims": "claims",
     "hostile": "hostile",
+    "follow_ups": "follow_ups",
     "hypothetical": "hypothetical",
     "lexical": "lexical",
     "scifact": "scifact",

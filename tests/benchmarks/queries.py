@@ -24,7 +24,7 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 20.0  # longer than a breaker rests
 MODEL_SECONDS = "600"  # nothing is measured of a model that is a recording: a busy machine may take its time
 DOCUMENTS = 400  # of a corpus at most: those that answer, then the first others
-_RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parent / "recorded"
 _QUESTION = re.compile(r"^Question: (.*)$", re.MULTILINE)
 _PASSAGE = re.compile(r"^\[\d+\] passage \w+\n(?P<title>.*)\n(?P<text>(?:.*\n)*?)/\[", re.MULTILINE)
 _NAME = re.compile(r"\b[A-Z][\w'-]+(?: (?:of |the |de )?[A-Z][\w'-]+)+")
@@ -158,7 +158,7 @@ def _cut(dataset: Dataset, recorded: Mapping[str, Recorded]) -> Dataset:
 
 
 def _recordings(name: str) -> Iterator[tuple[str, Recorded]]:
-    for line in (_RECORDED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (RECORDED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         yield row["id"], Recorded(row["queries"], row.get("steps", ()), row.get("hypothetical", ""))
 

@@ -26,6 +26,8 @@ HISTORY = (OBAMA,)
         "the second one?",
         "When did that happen?",
         "Where was he born and when?",
+        "What is most of the land used for there?",
+        "And why did Jill Biden help them?",
     ],
 )
 def test_a_follow_up_takes_the_words_of_the_question_before(question: str) -> None:
@@ -43,6 +45,7 @@ def test_a_follow_up_takes_the_words_of_the_question_before(question: str) -> No
         "What does the function that returns rows cost?",
         "When was Angela Merkel born and where did she study?",
         "Is there a limit on uploads?",
+        "How many colours are there in a rainbow?",
     ],
 )
 def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
@@ -50,7 +53,18 @@ def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["它的面积是多少？", "那2020年呢？", "为什么？", "还有其他的吗？", "其人口是多少？", "这个怎么样？"]
+    "question",
+    [
+        "它的面积是多少？",
+        "那2020年呢？",
+        "为什么？",
+        "还有其他的吗？",
+        "其人口是多少？",
+        "这个怎么样？",
+        "那里的土地用来做什么？",
+        "其中移民的比例是多少？",
+        "上面能住人吗？",
+    ],
 )
 def test_a_chinese_follow_up_takes_the_words_of_the_question_before(question: str) -> None:
     carried = carry_over(question, (Turn("香港在哪里？", "在中国南部。"),))
