@@ -53,6 +53,8 @@ class Decoder:
     architecture: str
     attention: str
     """MHA, GQA, MQA or MLA."""
+    key_heads: int
+    """Among how many cards the cache can be split, one head of keys and values each; those beyond hold copies."""
     parameters: Parameters
     layers: tuple[CachedLayer, ...]
     hidden: int

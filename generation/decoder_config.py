@@ -51,9 +51,11 @@ def describe(config: PretrainedConfig) -> Decoder:
         raise UnknownModel(f"{config.model_type}: an encoder, which writes no answers")
     heads = int(_first(config, ("num_attention_heads",)))
     kv_heads = int(_first(config, ("num_key_value_heads",), heads))
+    latent = bool(getattr(config, "kv_lora_rank", None))
     return Decoder(
         architecture=type(skeleton).__name__,
-        attention="MLA" if getattr(config, "kv_lora_rank", None) else _kind(heads, kv_heads),
+        attention="MLA" if latent else _kind(heads, kv_heads),
+        key_heads=1 if latent else kv_heads,
         parameters=_parameters(skeleton, config),
         layers=_layers(config, heads, kv_heads),
         hidden=int(config.hidden_size),

@@ -35,7 +35,7 @@ class Plan:
     precision: Precision
     weight_bytes: int
     cache_bytes_per_token: int
-    """While no sliding window is full."""
+    """On all cards together, while no sliding window is full."""
     cache_bytes_per_answer: int
     reserved_bytes: int
     """For activations, logits and CUDA graphs: an allowance."""
@@ -46,9 +46,10 @@ class Plan:
 
 
 def plans(decoder: Decoder, gpu_bytes: int, context: int, gpus: int = 1) -> tuple[Plan, ...]:
-    """One plan per precision for `gpus` cards of `gpu_bytes` each, weights and cache split evenly between them.
+    """One plan per precision for `gpus` cards of `gpu_bytes` each.
 
-    Of a checkpoint that is quantised already the precision that comes nearest is the one to look at.
+    The weights are split evenly between them; the cache by its heads, so that cards past their number hold copies. Of a
+    checkpoint that is quantised already the precision that comes nearest is the one to look at.
     """
     return tuple(_plan(decoder, precision, gpu_bytes, context, gpus) for precision in _WEIGHT_BYTES)
 
@@ -58,7 +59,8 @@ def _plan(decoder: Decoder, precision: Precision, gpu_bytes: int, context: int, 
     kept = parameters.total - parameters.quantisable
     weights = int(kept * 2 + parameters.quantisable * _WEIGHT_BYTES[precision])
     blocks = -(-context // _BLOCK)
-    per_answer = decoder.cache_bytes(blocks * _BLOCK, _CACHE_BYTES[precision])
+    copies = -(-gpus // decoder.key_heads)
+    per_answer = copies * decoder.cache_bytes(blocks * _BLOCK, _CACHE_BYTES[precision])
     reserved = gpus * (_GRAPHS_BYTES + _activations(decoder) // gpus)
     free = int(gpus * gpu_bytes * UTILISATION) - weights - reserved
     answers = max(0, free // per_answer)
@@ -74,7 +76,7 @@ def _plan(decoder: Decoder, precision: Precision, gpu_bytes: int, context: int, 
     return Plan(
         precision=precision,
         weight_bytes=weights,
-        cache_bytes_per_token=decoder.cache_bytes(1, _CACHE_BYTES[precision]),
+        cache_bytes_per_token=copies * decoder.cache_bytes(1, _CACHE_BYTES[precision]),
         cache_bytes_per_answer=per_answer,
         reserved_bytes=reserved,
         free_bytes=free,

@@ -51,6 +51,17 @@ def test_two_cards_share_weights_and_cache(llama: Decoder) -> None:
     assert "--tensor-parallel-size 2" in two.flags
 
 
+def test_cards_without_a_head_of_keys_of_their_own_hold_copies(llama: Decoder) -> None:
+    """Llama 3 has eight: eight cards share its cache, sixteen hold it twice; one head is held by every card."""
+
+    def per_answer(decoder: Decoder, gpus: int) -> int:
+        return plans(decoder, 24 * GIBIBYTE, 8192, gpus)[0].cache_bytes_per_answer
+
+    assert [per_answer(llama, gpus) for gpus in (1, 8, 16)] == [GIBIBYTE, GIBIBYTE, 2 * GIBIBYTE]
+    multi_query = replace(llama, key_heads=1)
+    assert [per_answer(multi_query, gpus) for gpus in (1, 2, 4)] == [GIBIBYTE, 2 * GIBIBYTE, 4 * GIBIBYTE]
+
+
 def test_the_flags_start_just_what_was_planned(llama: Decoder) -> None:
     fp8 = plans(llama, 80 * GIBIBYTE, context=4096)[1]
     assert fp8.flags == (
