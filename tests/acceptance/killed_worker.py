@@ -7,6 +7,7 @@ kills has many. Pieces are small, so that a document of ten chunks is a large on
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from app.wiring import Services, build
 from app.worker import make, new_name
 
 PIECE = 4
+SETTLING_SECONDS = 0.1  # until the last thread has stopped as well: it must not begin a transaction before
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,15 @@ class Always:
 class Connections:
     """Those in use in this process: a stopped one would hold its locks, and a database its one writer's.
 
-    One is in use until its transaction has ended for certain: the event of a commit comes before the commit.
+    One is in use until its transaction has ended for certain: the event of a commit comes before the commit. A new one
+    is in use while it is prepared, which on SQLite takes locks as well.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.returned = threading.Condition()
         self.in_use = 0
+        event.listen(engine, "do_connect", self.take)
+        event.listen(engine, "connect", self.give_back)
         event.listen(engine, "checkout", self.take)
         event.listen(engine, "checkin", self.give_back)
 
@@ -117,6 +122,7 @@ def _rigged(services: Services, death: Death) -> Services:
         with connections.returned:  # until it goes on nobody takes one
             connections.returned.wait_for(lambda: connections.in_use == 0)
             os.kill(os.getpid(), death.by)
+            time.sleep(SETTLING_SECONDS)
 
     name, method = death.point.split(".")
     elsewhere = {"embedder": services.embedder, "generations": app.db.generations}

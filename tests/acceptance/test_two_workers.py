@@ -53,9 +53,9 @@ def test_random_kills_lose_nothing_and_double_nothing(database_url: str, tmp_pat
         assert_whole(services, JOBS + 1, chunks)
 
 
-def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(postgresql_url: str, tmp_path: Path) -> None:
-    """On PostgreSQL alone: a process that is stopped in a transaction on SQLite holds the whole database."""
-    environment = settings_of(postgresql_url, tmp_path)
+def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(database_url: str, tmp_path: Path) -> None:
+    """It is stopped between two transactions: one that is stopped inside of one on SQLite holds the whole database."""
+    environment = settings_of(database_url, tmp_path)
     with services_of(environment) as services:
         chunks = upload_notes(services, 3)
         with worker(environment, STOPPED) as sleeper:
