@@ -38,7 +38,7 @@ def sort_key(sort: DocumentSort) -> ColumnElement[Any]:
 
 def ids(scope: Scope, status: VersionStatus | None, q: str | None, sort: DocumentSort) -> Select[str]:
     """The ids of the documents of a list, of all its pages, in no order."""
-    found = select(models.Document.id).where(_within(scope))
+    found = select(models.Document.id).where(_within(scope, sort))
     if status is not None or q or "size" in sort:
         newest = (
             select(_Newest.id)
@@ -104,8 +104,12 @@ def _is_by_id(sort: DocumentSort) -> bool:
     return sort.endswith("created")
 
 
-def _within(scope: Scope) -> ColumnElement[bool]:
-    """So that both databases read the page off an index in its order, and stop when it is full."""
-    if len(scope.collections) == 1:
+def _within(scope: Scope, sort: DocumentSort) -> ColumnElement[bool]:
+    """So that both databases read the page off an index in its order, and stop when it is full.
+
+    No index is in the order of sizes: all documents are read then, and in an index's order that takes SQLite ten times
+    as long.
+    """
+    if len(scope.collections) == 1 and "size" not in sort:
         return models.Document.collection_id == next(iter(scope.collections))
     return among(unindexed(models.Document.collection_id), scope.collections)

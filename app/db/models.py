@@ -122,6 +122,8 @@ class Document(Base):
         Index(None, "collection_id", "id"),
         Index(None, "updated_at", "id"),
         Index("ix_documents_by_name", text("lower(name)"), "id"),
+        Index(None, "collection_id", "updated_at", "id"),
+        Index("ix_documents_collection_by_name", "collection_id", text("lower(name)"), "id"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)

@@ -23,6 +23,7 @@ MODULES = {
     "rendering": "rendering",
     "start": "start",
     "page": "page",
+    "listing": "listing",
     "fidelity": "fidelity.tables",
     "peers": "peers",
     "quality": "quality",

@@ -28,16 +28,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     (folder / "data").mkdir(mode=0o700)
     database = Database(f"sqlite:///{folder / 'data' / 'openbook.db'}")
     database.migrate()
-    fill(database)
+    fill(database, COUNT)
     database.dispose()
     given = {"OPENBOOK_EMBEDDED_WORKER": "false", "OPENBOOK_EMBEDDER": "hashing"}
     with running(folder / "data", folder / "log", given) as started:
         yield started
 
 
-def fill(database: Database) -> None:
-    """COUNT documents of names and sizes without order, FAILED of them failed."""
-    now, shuffled = datetime.now(UTC), random.Random(7).sample(range(COUNT), COUNT)
+def fill(database: Database, count: int) -> None:
+    """So many documents of names and sizes without order, FAILED of them failed."""
+    now, shuffled = datetime.now(UTC), random.Random(7).sample(range(count), count)
+    digits = len(str(count - 1))
     collection: dict[str, object] = {
         "id": 1,
         "name": "default",
@@ -47,7 +48,7 @@ def fill(database: Database) -> None:
         "created_at": now,
     }
     documents: list[dict[str, object]] = [
-        {"id": f"doc_{n:026d}", "collection_id": 1, "name": f"paper-{rank:04d}.md", "metadata": {},
+        {"id": f"doc_{n:026d}", "collection_id": 1, "name": f"paper-{rank:0{digits}d}.md", "metadata": {},
          "created_at": now, "updated_at": now - timedelta(minutes=rank)}
         for n, rank in enumerate(shuffled)
     ]  # fmt: skip
