@@ -53,26 +53,38 @@ def defused_labels(text: str, known: Collection[int] = ()) -> str:
 
 def cite(sentence: str, labels: Collection[int], passages: Mapping[int, Passage]) -> tuple[Citation, ...]:
     """One citation per label of the sentence: what the passage says that supports it best, and where it stands."""
+    said = without_labels(sentence)
     return tuple(
-        _citation(passages[label], quote_span(without_labels(sentence), passages[label].hit.chunk)) for label in labels
+        _citation(passages[label], quote_span(said, passages[label].hit.chunk, place_terms(passages[label])))
+        for label in labels
     )
 
 
-def quote_span(sentence: str, chunk: Chunk) -> Span:
-    """The stretch of the chunk that supports the sentence best: its own words, else one to three sentences."""
+def place_terms(passage: Passage) -> frozenset[str]:
+    """The terms of its document's title and its headings: what it speaks of without saying so in each sentence."""
+    return content_terms("\n".join((passage.hit.source.title, *passage.hit.chunk.headings)))
+
+
+def quote_span(sentence: str, chunk: Chunk, place: frozenset[str] = frozenset()) -> Span:
+    """The stretch of the chunk that supports the sentence best: its own words, else one to three sentences.
+
+    Terms of the `place` choose nothing, since all of the chunk is about it. A neighbour with a figure of the sentence
+    that the stretch lacks joins it.
+    """
     verbatim = _verbatim_span(sentence, chunk)
     if verbatim is not None:
         return verbatim
     if not chunk.sentences:
         return 0, len(chunk.text)
-    wanted = content_terms(sentence) | numbers(sentence)
+    figures = numbers(sentence)
+    wanted = (content_terms(sentence) | figures) - place or content_terms(sentence) | figures
     held = [_terms_held(chunk.text[start:end]) for start, end in chunk.sentences]
     best = max(range(len(held)), key=lambda index: (share(wanted, held[index]), -len(held[index]), -index))
     first = last = best
     while last - first + 1 < _QUOTE_SENTENCES:
         covered = frozenset[str]().union(*held[first : last + 1])
         gains = {
-            index: share(wanted, covered | held[index]) - share(wanted, covered)
+            index: share(wanted, covered | held[index]) - share(wanted, covered) + bool(figures & held[index] - covered)
             for index in (first - 1, last + 1)
             if 0 <= index < len(held)
         }

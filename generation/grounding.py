@@ -42,8 +42,11 @@ def best_similarity(hit: Hit) -> float:
     return max(0.0, min(1.0, float(hit.similarities.max())))
 
 
-def support(sentence: str, citations: Sequence[Citation]) -> float:
-    """The share of the sentence's terms and numbers that its quotes hold, 0..1."""
+def support(sentence: str, citations: Sequence[Citation], place: frozenset[str] = frozenset()) -> float:
+    """The share of the sentence's terms and numbers that its quotes hold, 0..1.
+
+    Terms that only the `place` of the quotes holds, titles and headings, count too, but never for more than the quotes.
+    """
     if not citations:
         return 0.0
     said = without_labels(sentence)
@@ -51,4 +54,7 @@ def support(sentence: str, citations: Sequence[Citation]) -> float:
     wanted, figures = content_terms(said), numbers(said)
     if not wanted and not figures:
         return 1.0 if said.strip() and said.strip() in quoted else 0.0
-    return share(wanted | figures, content_terms(quoted) | numbers(quoted))
+    said_of_all = wanted | figures
+    by_quotes = said_of_all & (content_terms(quoted) | numbers(quoted))
+    by_place = (said_of_all & place) - by_quotes
+    return (len(by_quotes) + min(len(by_place), len(by_quotes))) / len(said_of_all)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from generation.citations import cite, without_labels
+from generation.citations import cite, place_terms, without_labels
 from generation.claims import doubts, names_year
 from generation.grounding import support
 from generation.injection import commanded
@@ -67,7 +67,8 @@ def held_to(
     elsewhere = "\n".join(_beside(passages[each.label], passages) for each in citations if not names_year(each.quote))
     bare = without_labels(text)
     found = doubts(bare, said, whole, elsewhere)
-    supported = support(text, citations) * (_DOUBTED if found else 1.0)
+    place = frozenset[str]().union(*(place_terms(passages[label]) for label in labels))
+    supported = support(text, citations, place) * (_DOUBTED if found else 1.0)
     if commanded(bare, [_whole(passages[label]) for label in labels]):
         return Verified(text, tuple(labels), citations, 0.0, (*found, "instruction"))
     return Verified(text, tuple(labels), citations, supported, found)

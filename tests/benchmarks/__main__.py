@@ -9,7 +9,7 @@ from measure import Table
 
 MODULES = {
     "card": "card",
-    "claims": "claims",
+    "claims": "claims.tables",
     "hostile": "hostile",
     "follow_ups": "follow_ups",
     "hypothetical": "hypothetical",

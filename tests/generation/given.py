@@ -3,7 +3,7 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -60,6 +60,12 @@ def hit(
     chunk = Chunk(ChunkId(rank * 100), text, headings, spans, "en", len(text.split()))
     source = Source(f"doc_{rank}", f"file{rank}.md", f"Title {rank}", "default", "text/markdown", {})
     return Hit(rank, chunk, Placement(1, rank, pages, regions), source, Scores(None, None, score, None), cosines)
+
+
+def entitled(title: str, text: str, rank: int = 1) -> Hit:
+    """A hit in a document of that title."""
+    found = hit(text, rank)
+    return replace(found, source=replace(found.source, title=title))
 
 
 def context(*hits: Hit) -> Context:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from generation.citations import cite, defused_labels, known_labels, labels_in, quote_span, without_labels
 from retrieval.types import Passage
-from tests.generation.given import CHINESE, PARIS, context, hit, region
+from tests.generation.given import CHINESE, PARIS, context, entitled, hit, region
 
 KNOWN = {1, 2, 3}
 
@@ -72,6 +72,21 @@ def test_a_quote_grows_to_neighbours_that_hold_more_of_it() -> None:
     (passage,) = context(hit(PARIS)).passages
     (citation,) = cite("Paris, the capital of France, has 2,100,000 inhabitants [1].", [1], passages(passage))
     assert citation.quote == "The capital of France is Paris. It has 2,100,000 inhabitants."
+
+
+def test_a_quote_grows_to_a_neighbour_with_a_figure_that_it_lacks() -> None:
+    said = "The pump of the north station, which was built of steel, moves water for 40 farms and two mills [1]."
+    text = "The pump of the north station was built of steel and moves water for mills and farms. They are 40."
+    (passage,) = context(hit(f"It is old. {text} It is loud.")).passages
+    (citation,) = cite(said, [1], passages(passage))
+    assert citation.quote == text
+
+
+def test_the_documents_title_does_not_choose_the_quote() -> None:
+    text = "Seelund Ferries is a company of the north. Its profit was 2 million euros."
+    (passage,) = context(entitled("Seelund Ferries", text)).passages
+    (citation,) = cite("The profit of Seelund Ferries was high [1].", [1], passages(passage))
+    assert citation.quote == "Its profit was 2 million euros."
 
 
 def test_words_taken_as_they_stand_are_quoted_as_they_stand() -> None:

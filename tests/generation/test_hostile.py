@@ -18,7 +18,7 @@ from generation.generators.vllm import Timeouts, VllmGenerator
 from generation.prompt_texts import RULES, STRUCTURED, STYLES
 from generation.types import Answer, AnswerOptions, GeneratedText
 from retrieval.types import Hit
-from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, hit
+from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, entitled, hit
 from tests.generation.test_answerer import QUESTION, answerer
 from tests.hostile import ATTACKS, Attack, obedient
 from tests.stubs.vllm import Script, VllmStub
@@ -50,8 +50,7 @@ def in_a_heading(attack: Attack) -> Hit:
 
 
 def in_the_title(attack: Attack) -> Hit:
-    found = hit(PARIS)
-    return replace(found, source=replace(found.source, title=attack.text))
+    return entitled(attack.text, PARIS)
 
 
 def in_the_file_name(attack: Attack) -> Hit:

@@ -1,9 +1,11 @@
 from dataclasses import replace
 
+import pytest
+
 from generation.release import Sentence
 from generation.verification import Verified, verify
 from retrieval.types import Passage
-from tests.generation.given import PARIS, context, hit
+from tests.generation.given import PARIS, context, entitled, hit
 
 PASSAGES = {
     passage.label: passage
@@ -27,6 +29,17 @@ def test_a_doubt_halves_the_support() -> None:
     sentence = verified("France has 3,100,000 inhabitants in western Europe. [1]", 1)
     assert (sentence.doubts, sentence.is_borne_out) == (("number",), False)
     assert sentence.support < 0.5
+
+
+def test_the_documents_title_bears_as_much_as_the_quote_and_no_more() -> None:
+    passages = {1: context(entitled("Seelund Coastal Ferries Report", PARIS)).passages[0]}
+
+    def support_of(text: str) -> float:
+        return verify(Sentence("", f"{text} [1]", (1,)), passages).support
+
+    assert support_of("Seelund Coastal Ferries: the capital of France is Paris.") == 1.0
+    assert support_of("Seelund Coastal Ferries report Paris.") == pytest.approx(0.4)
+    assert support_of("Seelund Coastal Ferries report.") == 0.0
 
 
 def test_a_wrong_label_is_put_right_when_one_other_passage_alone_bears_the_sentence() -> None:
