@@ -78,6 +78,21 @@ class KillAt:
         return call
 
 
+class Slow:
+    """An embedder that takes longer than a lease: its jobs are kept by heartbeats."""
+
+    def __init__(self, embedder: Any, seconds: float) -> None:
+        self._embedder = embedder
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._embedder, name)
+
+    def embed_passages(self, passages: Any) -> Any:
+        time.sleep(self._seconds)
+        return self._embedder.embed_passages(passages)
+
+
 class Always:
     """The same embedder, whatever the fingerprint."""
 
@@ -140,4 +155,7 @@ def _rigged(services: Services, death: Death) -> Services:
         return services
     part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
     rigged = replace(services, pipeline=replace(services.pipeline, **part))
+    if method == "heartbeat":
+        slow = Slow(services.embedder, services.settings.job_lease_seconds)
+        rigged = replace(rigged, pipeline=replace(rigged.pipeline, embedders=Always(slow)))  # pyright: ignore[reportArgumentType]
     return replace(rigged, jobs=trap) if name == "queue" else rigged

@@ -21,6 +21,8 @@ NOTES = 9
 POINTS = [
     ("queue.claim", "inside", 1),
     ("queue.claim", "after", 1),
+    ("queue.heartbeat", "inside", 1),
+    ("queue.heartbeat", "after", 1),
     ("sandbox.read", "after", 1),
     ("sandbox.read", "after", 5),
     ("versions.save_parsed", "inside", 1),
