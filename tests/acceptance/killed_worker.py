@@ -27,7 +27,7 @@ SETTLING_SECONDS = 0.1  # until the last thread has stopped as well: it must not
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """`point` is a method of a port (`queue.claim`, `versions.publish`, ...) or `generations.switch`.
+    """`point` is a method of a port (`queue.claim`, `remains.sweep`, ...) or `generations.switch`.
 
     `moment` is `before` the `nth` call of it, `inside` it (just before its transaction commits) or `after` it.
     """
@@ -140,7 +140,7 @@ def _rigged(services: Services, death: Death) -> Services:
             time.sleep(SETTLING_SECONDS)
 
     name, method = death.point.split(".")
-    elsewhere = {"embedder": services.embedder, "generations": app.db.generations}
+    elsewhere = {"embedder": services.embedder, "generations": app.db.generations, "remains": services.remains}
     port = elsewhere[name] if name in elsewhere else getattr(services.pipeline, name)
     trap: Any = KillAt(port, method, death, die)
     if death.moment == "inside":
@@ -153,6 +153,8 @@ def _rigged(services: Services, death: Death) -> Services:
     if name == "generations":
         setattr(app.db.generations, method, getattr(trap, method))
         return services
+    if name == "remains":
+        return replace(services, remains=trap)
     part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
     rigged = replace(services, pipeline=replace(services.pipeline, **part))
     if method == "heartbeat":
