@@ -21,7 +21,7 @@ from retrieval.types import Hit
 from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, entitled, hit
 from tests.generation.test_answerer import QUESTION, answerer
 from tests.hostile import ATTACKS, Attack, obedient
-from tests.stubs.vllm import Script, VllmStub
+from tests.stubs.vllm import Script, VllmStub, prompt_of
 
 PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
 ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|vbscript):\S|\.example", re.IGNORECASE)
@@ -83,7 +83,10 @@ def answers(hits: Sequence[Sequence[Hit]], *, removes: bool = False) -> list[Ans
 
     with VllmStub(Script(choose=obedient)) as stub:
         found = asyncio.run(asked())
-        assert stub.seen.requests == len(hits)
+        for each, body in zip(hits, stub.seen.bodies, strict=True):
+            carried = [attack.name for attack in ATTACKS if attack.name in repr(each)]
+            assert carried, "no attack on its carrier"
+            assert all(name in prompt_of(body) for name in carried), "a carrier that never reached the model"
         return found
 
 
