@@ -27,6 +27,10 @@ class Finding:
     answer: str = ""
 
 
+_RANK_CONSTANT = 3
+"""What a query finds first counts; with the usual 60, for runs of a thousand, what two find far down comes before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """A search in which the asker's permissions are fixed: nothing that a model writes can widen it."""
@@ -70,7 +74,8 @@ def merged(findings: Sequence[Finding], k: int) -> tuple[Hit, ...]:
             other = held.get(hit.chunk.id)
             held[hit.chunk.id] = hit if other is None else _joined(other, hit)
     runs = [[Scored(hit.chunk.id, -float(hit.rank)) for hit in each.result.hits] for each in findings]
-    return tuple(replace(held[one.id], rank=rank) for rank, one in enumerate(reciprocal_rank(runs)[:k], start=1))
+    best = reciprocal_rank(runs, _RANK_CONSTANT)[:k]
+    return tuple(replace(held[one.id], rank=rank) for rank, one in enumerate(best, start=1))
 
 
 def _joined(first: Hit, second: Hit) -> Hit:

@@ -30,6 +30,13 @@ def test_what_two_queries_find_comes_before_what_one_finds() -> None:
     assert [each.rank for each in merged_hits] == list(range(1, len(merged_hits) + 1))
 
 
+def test_what_one_query_finds_first_comes_before_what_two_find_far_down() -> None:
+    runs = [[replace(hit(f"{run}{rank}", 10 * run + rank), rank=rank) for rank in range(1, 8)] for run in (1, 2)]
+    order = [each.chunk.text for each in merged([finding(*run, hit("shared", 8)) for run in runs], 20)]
+    assert order[:2] == ["11", "21"]
+    assert "shared" in order[2:]
+
+
 def test_one_query_alone_keeps_its_own_order_and_scores() -> None:
     assert merged([finding(TWO, ONE)], 1) == (TWO,)
 
