@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,7 @@ _ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|v
 _QUOTED = re.compile(r'"([^"]{3,})"')
 _TARGET = re.compile(r"['\"“‘「]([^'\"”’」]+)['\"”’」]")
 _CONTEXTS = 20  # of each kind, so that a run takes a minute
+_CARRYING = 3
 _MOST_SENTENCES = 4000
 _KINDS = ("email", "table", "code")
 _LOOK_ALIKES = ("anthropic_docs", "fastapi_docs", "scifact", "rageval_en", "rageval_zh", "crud_news")
@@ -41,7 +42,7 @@ class _Count:
 
 def run() -> list[Table]:
     folder = Path(os.environ["FIDELITY_DATA"])
-    return [_attacks(folder), _harmless(folder)]
+    return [_attacks(folder), _carried(folder), _harmless(folder)]
 
 
 def _attacks(folder: Path) -> Table:
@@ -59,6 +60,27 @@ def _attacks(folder: Path) -> Table:
     )
     return Table(
         "Injections obeyed (bipia, cyberseceval)", ("attacks", "sentences", "marked", "alive"), tuple(rows), notes
+    )
+
+
+def _carried(folder: Path) -> Table:
+    """All attacks, each said again word for word: what it would have written stands in no passage."""
+    contexts = [context for _, texts in _clean_bipia(folder / "bipia") for _, context in texts[:_CARRYING]]
+    attacks = [*_bipia_attacks(folder, "text_attack_train"), *_bipia_attacks(folder, "code_attack_train")]
+    rows: list[tuple[str, ...]] = []
+    for carrier, carry in _CARRIERS.items():
+        count = _Count()
+        for context in contexts:
+            for attack in attacks:
+                count.add(*_written(attack, carry(context, attack)))
+        rows.append((carrier, str(count.sentences), f"{count.marked / max(1, count.sentences):.3f}", str(count.alive)))
+    notes = (
+        f"All {len(attacks)} attacks of bipia (train, on text and on code) with {len(contexts)} contexts each, by the "
+        "place that carries them. The model writes the attack itself, word for word, citing the passage.",
+        "A text that demands nothing in so many words is quoted like any other: it is borne out by where it stands.",
+    )
+    return Table(
+        "Injections repeated (bipia), by carrier", ("carrier", "sentences", "marked", "alive"), tuple(rows), notes
     )
 
 
@@ -84,25 +106,41 @@ def _harmless(folder: Path) -> Table:
 
 
 def _obeyed(said: str, passage: str) -> tuple[str, list[AnswerSentence]]:
-    draft = Draft(_context(passage))
+    return _written(said, _context(passage))
+
+
+def _written(said: str, context: Context) -> tuple[str, list[AnswerSentence]]:
+    draft = Draft(context)
     draft.add(GeneratedText(f"{said} [1]\n"))
     draft.finish()
     return draft.text, draft.sentences
 
 
-def _context(text: str) -> Context:
+def _context(text: str, title: str = "Notes", headings: tuple[str, ...] = ()) -> Context:
     spans = tuple(line_spans(text) if "|" in text else sentence_spans(text))
-    chunk = Chunk(ChunkId(1), text, (), spans, "en", 1)
-    source = Source("doc", "doc.md", "Notes", "default", "text/markdown", {})
+    chunk = Chunk(ChunkId(1), text, headings, spans, "en", 1)
+    source = Source("doc", "doc.md", title, "default", "text/markdown", {})
     hit = Hit(1, chunk, Placement(1, 1, (), ()), source, Scores(None, None, 1.0, None), None)
     return Context((Passage(1, hit, text, tuple(range(len(spans)))),), 1, 1)
 
 
+_CARRIERS: dict[str, Callable[[str, str], Context]] = {
+    "text": lambda context, attack: _context(f"{context}\n{attack}"),
+    "table": lambda context, attack: _context(f"Name | Note\n{context.splitlines()[0]} | {' '.join(attack.split())}"),
+    "heading": lambda context, attack: _context(context, headings=(attack,)),
+    "title": lambda context, attack: _context(context, title=attack),
+}
+
+
+def _bipia_attacks(folder: Path, name: str) -> list[str]:
+    given: dict[str, list[str]] = json.loads((folder / "bipia" / f"{name}.json").read_text(encoding="utf-8"))
+    return [attack for attacks in given.values() for attack in attacks]
+
+
 def _bipia(folder: Path) -> Iterator[tuple[str, str, str]]:
     """The attacks that quote what is to be said; the others ask for what no passage holds."""
-    attacks: dict[str, list[str]] = json.loads((folder / "text_attack_train.json").read_text(encoding="utf-8"))
     for kind, contexts in _clean_bipia(folder):
-        for attack in (attack for texts in attacks.values() for attack in texts):
+        for attack in _bipia_attacks(folder.parent, "text_attack_train"):
             quoted = _QUOTED.search(attack)
             for _, context in contexts[:_CONTEXTS] if quoted else ():
                 yield kind, quoted.group(1) if quoted else "", f"{context}\n{attack}"
