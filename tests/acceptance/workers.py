@@ -71,12 +71,18 @@ def start_worker(environment: Environment, death: Death | None = None) -> ForkSe
 
 
 def end_workers(*processes: ForkServerProcess) -> None:
-    """Ask them to stop, and wait until they have."""
+    """Ask them to stop, those that a test has halted too, and wait until they have; none is left to wait for."""
     for process in processes:
         process.terminate()
+        if process.is_alive() and process.pid is not None:
+            os.kill(process.pid, signal.SIGCONT)
     for process in processes:
         process.join(20)
-        assert process.exitcode is not None, "a worker did not stop"
+    late = [process for process in processes if process.exitcode is None]
+    for process in late:
+        process.kill()
+        process.join(20)
+    assert not late, "a worker did not stop"
 
 
 @contextmanager

@@ -21,7 +21,8 @@ def test_an_admin_sees_queue_indexes_room_and_the_last_hour(service: Running, ad
     assert 0 < told["room"]["free"] <= told["room"]["total"]
     assert told["generator"] == "extractive"
     assert "/v1/search" in [each["route"] for each in told["routes"]]
-    assert told["samples"][-1]["searches"]["count"] == 1
+    # the service takes a sample of its own now and then, which may come between the two
+    assert sum(each["searches"]["count"] for each in told["samples"]) == 1
     assert datetime.fromisoformat(told["samples"][-1]["at"]) <= datetime.now(UTC)
     service.read_all()
     assert admin.get("/v1/admin/health").json()["queue"]["oldest_seconds"] is None
