@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
+_KEPT_PRIMITIVES = "16"
 _EMBEDDED_FLAG = "--embedded"
 
 
@@ -54,6 +55,10 @@ def make(services: Services, name: WorkerId) -> Worker:
 
 def run(settings: Settings, name: WorkerId) -> None:
     """Work until SIGTERM or SIGINT, then give the leases back."""
+    # PyTorch and oneDNN below it keep, for each shape of a batch that they met, what they made for it: a thousand by
+    # default, hundreds of megabytes. A long file has ever new shapes, and making it anew costs nothing one can measure.
+    for kept in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        os.environ.setdefault(kept, _KEPT_PRIMITIVES)
     services = build(settings)
     services.db.migrate()
     services.embedders.remember()
