@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 _REMEMBERED_SECONDS = 5.0  # longer than a search, which stands between two calls of an answer
+_TELLING_SECONDS = 2.0  # an asker who leaves sooner has shown nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,6 @@ class Timeouts:
     `between_tokens` for a word in any case.
     """
 
-    connect: float
     first_token: float
     between_tokens: float
     whole: float
@@ -34,7 +34,6 @@ class Timeouts:
 def timeouts_within(whole: float) -> Timeouts:
     """Steps in proportion to the whole: nobody waits a minute to learn that a server hangs."""
     return Timeouts(
-        connect=min(2.0, whole / 4),
         first_token=whole / 4,
         between_tokens=whole / 4,
         whole=whole,
@@ -58,7 +57,7 @@ class Liveness:
 
     def given_up(self, began: float, now: float) -> None:
         """A call ended in which nothing came; one that ended early tells nothing."""
-        if self._heard < began and now - began >= min(self._timeouts.connect, self._timeouts.until_given_up):
+        if self._heard < began and now - began >= min(_TELLING_SECONDS, self._timeouts.until_given_up):
             self._silent_from, self._silent_until = began, now
 
     def is_silent(self, now: float) -> bool:

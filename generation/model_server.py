@@ -5,7 +5,7 @@ Beside /v1 a vLLM counts tokens by the served model's own tokenizer; a server th
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +17,7 @@ import orjson
 from generation.chat_stream import ChatEvent, ChatReader, Cut
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.liveness import Liveness, Timeouts
+from generation.patience import Patience
 from generation.prompts import Message
 from generation.types import GeneratedText
 from retrieval.breaker import Breaker
@@ -40,6 +41,7 @@ class ModelServer:
             raise ValueError(f"{base_url}: expected an http or https address that ends in /v1")
         self._timeouts = timeouts
         self._breaker = breaker
+        self._patience = Patience()
         self._liveness = Liveness(timeouts)
         self._base = base_url.rstrip("/")
         self._windows: dict[str, int | None] = {}
@@ -51,7 +53,7 @@ class ModelServer:
         self._client = httpx.AsyncClient(
             # what is compressed could unpack to anything
             headers={"Accept-Encoding": "identity"} | key,
-            timeout=httpx.Timeout(None, connect=timeouts.connect, pool=timeouts.connect),
+            timeout=httpx.Timeout(None),  # what is waited for is bounded by Patience
             limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
             follow_redirects=False,
             trust_env=False,
@@ -108,7 +110,7 @@ class ModelServer:
     async def _small(self, method: str, url: str, body: Mapping[str, object] | None) -> dict[str, object]:
         """A short question; an empty table where the server does not know it. Failures count, success does not."""
         self._require_voice()
-        async with self._counted(), self._watched(), asyncio.timeout(self._timeouts.silence):
+        async with self._counted(), self._watched(self._timeouts.silence):
             request = self._client.build_request(method, url, json=body)
             response = await self._client.send(request, stream=True)
             try:
@@ -147,7 +149,12 @@ class ModelServer:
         """What goes wrong within is GeneratorUnavailable, and counts for the breaker if it is the server's fault."""
         try:
             yield
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+        except TimeoutError as error:
+            self._breaker.failed()
+            raise GeneratorUnavailable(
+                "the model server said nothing in time; OPENBOOK_GENERATOR_TIMEOUT_SECONDS gives a slow one longer"
+            ) from error
+        except (httpx.HTTPError, httpx.StreamError) as error:
             self._breaker.failed()
             raise GeneratorUnavailable(f"the model server: {type(error).__name__}") from error
         except (_Refused, UnknownAdapter):
@@ -162,12 +169,11 @@ class ModelServer:
         request = self._client.build_request(
             "POST", f"{self._base}/chat/completions", json=body, headers={"Accept": "text/event-stream"}
         )
-        async with self._watched() as began:
-            async with asyncio.timeout(self._timeouts.until_given_up):
-                response = await self._client.send(request, stream=True)
+        async with self._watched(self._timeouts.until_given_up) as began:
+            response = await self._client.send(request, stream=True)
         try:
             self._require_taken(response.status_code, str(body["model"]))
-            yield _Call(response.aiter_raw(), self._timeouts, self._liveness, began)
+            yield _Call(response.aiter_raw(), self._timeouts, self._patience, self._liveness, began)
         finally:
             await response.aclose()
 
@@ -182,19 +188,22 @@ class ModelServer:
             raise kind(f"the model server: HTTP {status}")
 
     def _require_voice(self, *, in_passing: bool = False) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._patience.now()
         if self._liveness.is_mute(now) or (in_passing and self._liveness.is_silent(now)):
             raise _Refused("the model server takes calls and says nothing")
 
     @asynccontextmanager
-    async def _watched(self) -> AsyncGenerator[float, None]:
-        """Gives the moment when a call begins; to leave without the head of its response tells of a silence."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def _watched(self, seconds: float) -> AsyncGenerator[float, None]:
+        """Gives the moment when a call begins; to leave without the head of its response tells of a silence.
+
+        Raises TimeoutError after so many seconds.
+        """
+        began = self._patience.now()
         try:
-            yield began
-        except (TimeoutError, httpx.TimeoutException, asyncio.CancelledError):
-            self._liveness.given_up(began, loop.time())
+            async with self._patience.until(lambda: began + seconds):
+                yield began
+        except (TimeoutError, asyncio.CancelledError):
+            self._liveness.given_up(began, self._patience.now())
             raise
 
 
@@ -204,16 +213,17 @@ class _Refused(GeneratorUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A response under way, and the clock that bounds it."""
+    """A response under way, and what bounds it."""
 
     received: AsyncIterator[bytes]
     timeouts: Timeouts
+    patience: Patience
     liveness: Liveness
     began: float
 
     async def events(self, max_tokens: int) -> AsyncGenerator[ChatEvent, None]:
         """Events until [DONE]; a stream that goes on past any bound is Cut, one that stalls or breaks raises."""
-        reader, loop = ChatReader(), asyncio.get_running_loop()
+        reader = ChatReader()
         end = self.began + self.timeouts.whole
         last, most = self.began, self.timeouts.first_token
         pieces = size = 0
@@ -224,12 +234,12 @@ class _Call:
         try:
             while not reader.done:
                 try:
-                    async with _until(due):
+                    async with self.patience.until(due):
                         received = await anext(self.received)
                 except StopAsyncIteration:
                     raise GeneratorUnavailable("the model server's stream broke off") from None
                 except TimeoutError:
-                    if pieces and loop.time() >= end:
+                    if pieces and self.patience.now() >= end:
                         yield Cut()
                         return
                     raise
@@ -237,7 +247,7 @@ class _Call:
                     if isinstance(event, GeneratedText):
                         pieces += 1
                         size += len(event.text.encode())
-                        last, most = loop.time(), self.timeouts.between_tokens
+                        last, most = self.patience.now(), self.timeouts.between_tokens
                         self.liveness.heard(last)
                         if pieces > max_tokens or size > ANSWER_BYTES:
                             yield Cut()
@@ -245,7 +255,7 @@ class _Call:
                     yield event
         finally:
             if not pieces:
-                self.liveness.given_up(self.began, loop.time())
+                self.liveness.given_up(self.began, self.patience.now())
         if not pieces:
             raise GeneratorUnavailable("the model server said nothing")
         await self._drain()
@@ -256,26 +266,6 @@ class _Call:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for _ in self.received:
                     pass
-
-
-@asynccontextmanager
-async def _until(due: Callable[[], float]) -> AsyncGenerator[None, None]:
-    """Raises TimeoutError once `due` is past; it is asked again when it seems to be, for it may have moved."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as limit:
-
-        def look() -> None:
-            nonlocal handle
-            if due() <= loop.time():
-                limit.reschedule(loop.time())
-            else:
-                handle = loop.call_at(due(), look)
-
-        handle = loop.call_at(due(), look)
-        try:
-            yield
-        finally:
-            handle.cancel()
 
 
 def windows_in(reply: Mapping[str, object]) -> dict[str, int | None]:

@@ -1,6 +1,7 @@
 """Who writes an answer, and who takes over where that fails: an adapter, the model itself, extracts."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,6 +13,8 @@ from generation.ports import Generator
 from generation.structured import StructuredDraft
 from generation.types import GenerationRequest, Usage
 from retrieval.types import Context
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -74,6 +77,7 @@ class Writing:
         if not isinstance(error, UnknownAdapter):
             del self._others[:-1]
         part, self.generator = self._others.pop(0)
+        _log.warning("an answer goes on without its %s: %s", part, error)
         self.degraded = (*self.degraded, part)
         if self.generator is self._fallback and request.schema is not None:
             self.degraded = (*self.degraded, "structured")

@@ -137,9 +137,10 @@ def test_an_answer_that_cites_nothing_is_an_abstention(said: str) -> None:
     assert (answer.text, answer.abstained) == (ABSTENTION["en"], True)
 
 
-def test_a_generator_that_fails_before_any_sentence_gives_way_to_extracts() -> None:
+def test_a_generator_that_fails_before_any_sentence_gives_way_to_extracts(caplog: pytest.LogCaptureFixture) -> None:
     generator = ScriptedGenerator(["Paris is"], breaks=True)
     answer = answered(events(answerer(generator)))
+    assert "an answer goes on without its generator: scripted" in caplog.text
     assert "The capital of France is Paris. [1]" in answer.text
     assert (answer.generator, answer.degraded, generator.closed) == ("extractive", ("generator",), 1)
 
@@ -280,8 +281,8 @@ def test_concurrent_answers_do_not_mix() -> None:
     assert len({answer.text for answer in asyncio.run(many())}) == 1
 
 
-PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
-QUICK = Timeouts(connect=10.0, first_token=0.3, between_tokens=0.3, whole=30.0)  # only for servers that hang
+PATIENT = Timeouts(first_token=10.0, between_tokens=10.0, whole=30.0)
+QUICK = Timeouts(first_token=0.3, between_tokens=0.3, whole=30.0)  # only for servers that hang
 
 
 def ask_stub(script: Script, search: FixedSearch | None = None) -> tuple[Answer, VllmStub]:

@@ -23,7 +23,7 @@ from tests.generation.test_answerer import QUESTION, answerer
 from tests.hostile import ATTACKS, Attack, obedient
 from tests.stubs.vllm import Script, VllmStub, prompt_of
 
-PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
+PATIENT = Timeouts(first_token=10.0, between_tokens=10.0, whole=30.0)
 ALIVE = re.compile(r"\]\(|!\[|\]:|<[A-Za-z/!?]|://|\bwww\.|(?:javascript|data|vbscript):\S|\.example", re.IGNORECASE)
 BUDGET, OVERHEAD = 500, 400
 """Words of the passages, and of all that stands around them: rules, marks, question."""

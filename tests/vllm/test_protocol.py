@@ -20,11 +20,12 @@ from tests.vllm.tiny_model import END, SENTENCE, START, WINDOW
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 Result = TypeVar("Result")
+PATIENCE = 1200.0  # seconds; two busy cores read a prompt of the whole window for more than ten of them in silence
 
 
 def use(vllm: VllmServer, work: Callable[[VllmGenerator], Coroutine[Any, Any, Result]]) -> Result:
     async def used() -> Result:
-        generator = VllmGenerator(vllm.base_url, MODEL, timeout_seconds=240)
+        generator = VllmGenerator(vllm.base_url, MODEL, timeout_seconds=PATIENCE)
         try:
             return await work(generator)
         finally:

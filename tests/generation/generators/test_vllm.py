@@ -18,8 +18,8 @@ from tests.contracts.generator import GeneratorContract
 from tests.generation.given import hit, request
 from tests.stubs.vllm import Script, VllmStub, prompt_of
 
-PATIENT = Timeouts(connect=10.0, first_token=10.0, between_tokens=10.0, whole=30.0)
-QUICK = Timeouts(connect=10.0, first_token=0.3, between_tokens=0.3, whole=30.0)  # only for servers that hang
+PATIENT = Timeouts(first_token=10.0, between_tokens=10.0, whole=30.0)
+QUICK = Timeouts(first_token=0.3, between_tokens=0.3, whole=30.0)  # only for servers that hang
 Result = TypeVar("Result")
 
 
@@ -344,7 +344,7 @@ def test_a_server_that_failed_repeatedly_is_not_asked_for_its_window() -> None:
 
 def test_a_process_that_is_stopped_is_noticed_before_anything_is_written() -> None:
     async def use(generator: VllmGenerator) -> None:
-        with pytest.raises(GeneratorUnavailable):
+        with pytest.raises(GeneratorUnavailable, match="OPENBOOK_GENERATOR_TIMEOUT_SECONDS"):
             await generator.fitted(long_request())
         with pytest.raises(GeneratorUnavailable, match="says nothing"):
             _ = [event async for event in generator.stream(request())]
@@ -407,13 +407,13 @@ def test_a_short_rewriting_is_cut_to_the_window_and_keeps_its_end() -> None:
 
 def test_a_short_rewriting_is_not_asked_for_while_the_server_says_nothing() -> None:
     async def use(generator: VllmGenerator) -> None:
-        with pytest.raises(GeneratorUnavailable, match="Timeout"):
+        with pytest.raises(GeneratorUnavailable, match="said nothing in time"):
             await generator.complete("Rewrite.", "How old is it?", 50)
         with pytest.raises(GeneratorUnavailable, match="says nothing"):
             await generator.complete("Rewrite.", "How old is it?", 50)
 
     with VllmStub(Script(hang_after=1, tokens=("", "late"))) as stub:
-        with_generator(stub, use, replace(PATIENT, silence=0.3, connect=0.2))
+        with_generator(stub, use, replace(PATIENT, silence=0.3))
     assert stub.seen.requests == 1
 
 
