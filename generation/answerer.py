@@ -1,6 +1,5 @@
 """A question → a cited answer or an honest abstention: retrieve, weigh, pack, generate, check, cite."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from generation.lookup import Finding, Lookup, merged
 from generation.ports import Generator, Searcher
 from generation.prompt_texts import ABSTENTION
 from generation.query import StandaloneQuestion
+from generation.threads import in_thread
 from generation.types import (
     Answer,
     Answered,
@@ -103,7 +103,7 @@ class Answerer:
         lookup = Lookup(self.retriever, scope, options.filter, options.rerank, options.prefer_recent, options.multi_hop)
         findings = await self.inquiry.find(asked, lookup, options.k or self.k, options)
         watch.lap("retrieve")
-        grounds = await asyncio.to_thread(self._grounds, asked, lookup, findings, options)
+        grounds = await in_thread(self._grounds, asked, lookup, findings, options)
         watch.lap("pack")
         writing = Writing(generator, grounds.adapter, self.fallback, remove_unsupported=self.remove_unsupported)
         request = GenerationRequest(

@@ -4,7 +4,6 @@ Zhou et al., Least-to-Most Prompting Enables Complex Reasoning in Large Language
 breaks the question up and names what it looked up; the answer itself is written from the passages of all steps.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from generation.lookup import Finding, Lookup
 from generation.marker import new_marker
 from generation.prompts import step_prompt, steps_prompt
 from generation.short_replies import ShortReplies, lines_of
+from generation.threads import in_thread
 from generation.wording import content_terms
 from retrieval.context import CountTokens, pack
 from retrieval.errors import RetrievalError
@@ -47,7 +47,7 @@ class Decomposition:
             if query == question:
                 continue
             try:
-                finding = await asyncio.to_thread(lookup.find, "step", query, k)
+                finding = await in_thread(lookup.find, "step", query, k)
                 needed = any(f"#{number}" in later for later in steps[number:])
                 found.append(await self._answered(finding) if needed else finding)
             except RetrievalError:

@@ -8,6 +8,7 @@ from generation.decomposition import Decomposition
 from generation.expansion import Expansion
 from generation.lookup import Finding, Lookup
 from generation.search_rounds import SearchRounds
+from generation.threads import in_thread
 from generation.types import AnswerOptions, QueryKind
 from retrieval.errors import RetrievalError
 
@@ -34,7 +35,7 @@ class Inquiry:
         """Raises what the question's own search raises."""
         ways = self._ways(question, lookup, k * _DEEPER, options)
         depth = k * _DEEPER if ways or options.search_rounds else k
-        searched = [await asyncio.to_thread(lookup.find, "question", question, depth)]
+        searched = [await in_thread(lookup.find, "question", question, depth)]
         skipped: list[str] = []
         for name, found in zip(ways, await asyncio.gather(*(way() for way in ways.values())), strict=True):
             searched += found or ()
@@ -79,6 +80,6 @@ async def _searched(lookup: Lookup, kind: QueryKind, queries: list[str], k: int)
 async def _tried(lookup: Lookup, kind: QueryKind, query: str, k: int) -> Finding | None:
     """What the query found; a search that fails after the question's own did not is done without."""
     try:
-        return await asyncio.to_thread(lookup.find, kind, query, k)
+        return await in_thread(lookup.find, kind, query, k)
     except RetrievalError:
         return None

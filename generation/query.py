@@ -1,6 +1,5 @@
 """A follow-up → a question that stands alone: by a model where there is one, else by carrying terms over."""
 
-import asyncio
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from generation.language import reply_language
 from generation.prompts import rewrite_prompt
 from generation.short_replies import LONGEST, ShortReplies
+from generation.threads import in_thread
 from generation.types import Turn
 from generation.wording import content_terms, numbers, share
 
@@ -68,10 +68,10 @@ class StandaloneQuestion:
         """The question as one would ask it without the history; never fails."""
         if not history:
             return question
-        carried = await asyncio.to_thread(carry_over, question, history)  # 0.2 s for the longest history of a client
+        carried = await in_thread(carry_over, question, history)  # 0.2 s for the longest history of a client
         instruction, text = rewrite_prompt(question, history[-TURNS:], reply_language(question))
         rewritten = _one_line(await self.replies.to(instruction, text, _REWRITE_TOKENS))
-        fits = rewritten and await asyncio.to_thread(is_rewriting, rewritten, question, history)
+        fits = rewritten and await in_thread(is_rewriting, rewritten, question, history)
         return rewritten if fits else carried
 
 

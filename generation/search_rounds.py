@@ -3,7 +3,6 @@
 The call is a line of text, `search: QUERY`, so that any model can make it; all that it can name is the query.
 """
 
-import asyncio
 import re
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from generation.lookup import Finding, Lookup, merged
 from generation.marker import new_marker
 from generation.prompts import rounds_prompt
 from generation.short_replies import ShortReplies, lines_of
+from generation.threads import in_thread
 from retrieval.context import CountTokens, pack
 from retrieval.errors import RetrievalError
 
@@ -39,7 +39,7 @@ class SearchRounds:
                     return found or None
                 if not call or call in {each.query for each in (*before, *found)}:
                     break
-                found.append(await asyncio.to_thread(lookup.find, "search", call, k))
+                found.append(await in_thread(lookup.find, "search", call, k))
         except RetrievalError:
             return found or None
         return found
@@ -47,7 +47,7 @@ class SearchRounds:
     async def _call(self, question: str, found: list[Finding], k: int) -> str | None:
         """The query that the model wants searched next, "" where it has enough; None where it does not answer."""
         hits = merged(found, k)
-        context = await asyncio.to_thread(pack, hits, question, _CONTEXT_TOKENS, True, self.count_tokens, k)
+        context = await in_thread(pack, hits, question, _CONTEXT_TOKENS, True, self.count_tokens, k)
         marker = new_marker()
         asked = [each.query for each in found if each.kind != "hypothetical"]
         instruction, text = rounds_prompt(question, asked, context, marker, reply_language(question))

@@ -1,6 +1,5 @@
 """Who writes an answer, and who takes over where that fails: an adapter, the model itself, extracts."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -11,6 +10,7 @@ from generation.draft import Draft
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.ports import Generator
 from generation.structured import StructuredDraft
+from generation.threads import in_thread
 from generation.types import GenerationRequest, Usage
 from retrieval.types import Context
 
@@ -98,7 +98,7 @@ class Writing:
         cut = draft.usage.cut or draft.overflows
         if cut:
             self.degraded = (*self.degraded, "length")
-        if text := await asyncio.to_thread(draft.finish):
+        if text := await in_thread(draft.finish):
             yield text
         if cut and self._others and not draft.text and not draft.abstained:
             raise GeneratorUnavailable(f"{self.generator.name} was cut before it had cited anything")

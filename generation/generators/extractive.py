@@ -1,6 +1,5 @@
 """Answers in the documents' own words: the few sentences that fit the question best, each whole and cited; no model."""
 
-import asyncio
 import re
 import textwrap
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
 from generation.ports import Generator
+from generation.threads import in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from generation.wording import content_terms, share
 from retrieval.compression import HEADING_SHARE
@@ -48,7 +48,7 @@ class ExtractiveGenerator(Generator):
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[GeneratorEvent, None]:
         """One piece per sentence, quoted; terms decide alone where there are no similarities."""
-        pieces = await asyncio.to_thread(self._pieces, request)
+        pieces = await in_thread(self._pieces, request)
         for piece in pieces:
             yield GeneratedText(piece, quoted=True)
         yield Usage(0, sum(self.count_tokens(pieces)) if pieces else 0)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.generators.vllm import VllmGenerator
 from generation.liveness import Timeouts
 from generation.model_server import ANSWER_BYTES, windows_in
+from generation.threads import THREADS, in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.breaker import Breaker
 from tests.contracts.generator import GeneratorContract
@@ -403,6 +405,24 @@ def test_a_short_rewriting_is_cut_to_the_window_and_keeps_its_end() -> None:
         (body,) = stub.seen.bodies
         assert words(body) + body["max_tokens"] <= 1800
         assert body["messages"][-1]["content"].endswith("How old is it?")
+
+
+def test_a_named_server_is_found_while_every_thread_is_at_work_on_answers() -> None:
+    """Names are looked up in threads too; one that waits behind searches looks like a server that says nothing."""
+    free = threading.Event()
+
+    async def heard(url: str) -> list[GeneratorEvent]:
+        at_work = [asyncio.ensure_future(in_thread(free.wait, 60)) for _ in range(2 * THREADS)]
+        generator = VllmGenerator(url, "stub-model", timeouts=PATIENT)
+        try:
+            return [event async for event in generator.stream(request())]
+        finally:
+            free.set()
+            await asyncio.gather(*at_work)
+            await generator.aclose()
+
+    with VllmStub() as stub:
+        assert text_of(asyncio.run(heard(stub.base_url.replace("127.0.0.1", "localhost"))))
 
 
 def test_a_short_rewriting_is_not_asked_for_while_the_server_says_nothing() -> None:
