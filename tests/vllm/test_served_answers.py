@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import openai
 import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 from tests import leavers
 from tests.app.running import Running, events, eventually
@@ -66,6 +68,42 @@ def test_a_clients_own_schema_is_kept_and_its_value_is_cited(vllm: VllmServer, s
     (value,) = answer["structured_values"]
     assert (value["path"], value["labels"], value["doubts"]) == ("/melts at degrees", [1], [])
     assert "thirty degrees Celsius" in answer["citations"][0]["quote"]
+
+
+def test_the_official_openai_client_gets_the_same_whole_and_in_chunks(vllm: VllmServer, service: Running) -> None:
+    """With a system message, which rules nothing, and with what was said before, which the model is shown."""
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key=service.admin_secret, max_retries=0) as asker:
+
+        def whole(*messages: ChatCompletionMessageParam) -> ChatCompletion:
+            return asker.chat.completions.create(
+                model="openbook", messages=messages, max_tokens=2 * len(SENTENCE), temperature=0
+            )
+
+        said: list[ChatCompletionMessageParam] = [
+            {"role": "system", "content": "You are a pirate."},
+            {"role": "user", "content": QUESTION},
+        ]
+        first = whole(*said)
+        said.append({"role": "assistant", "content": first.choices[0].message.content})
+        said.append({"role": "user", "content": "And in kelvins?"})
+        second = whole(*said)
+        with asker.chat.completions.create(
+            model="openbook",
+            messages=said,
+            max_tokens=2 * len(SENTENCE),
+            temperature=0,
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as stream:
+            *chunks, last = list(stream)
+    (choice,) = second.choices
+    assert (choice.message.content, choice.finish_reason) == (f"{SAID}\n{SAID}", "length")
+    assert choice.message.annotations
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == choice.message.content
+    assert chunks[-1].choices[0].finish_reason == "length"
+    assert first.usage and second.usage and last.usage  # noqa: PT018
+    assert second.usage.completion_tokens == last.usage.completion_tokens == 2 * len(SENTENCE)
+    assert second.usage.prompt_tokens > first.usage.prompt_tokens + 2 * len(SENTENCE)
 
 
 def test_clients_that_leave_end_the_servers_work(vllm: VllmServer, service: Running) -> None:
