@@ -24,6 +24,20 @@ from tests.ingestion.conftest import LEASE_SECONDS, Library
 PATIENCE = 60.0
 
 
+class Held(HashingEmbedder):
+    """Says when it is at work, and goes on once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_work = threading.Event()
+        self.go_on = threading.Event()
+
+    def embed_passages(self, passages: Any) -> Any:
+        self.at_work.set()
+        self.go_on.wait(PATIENCE)
+        return super().embed_passages(passages)
+
+
 @contextmanager
 def working(library: Library, **parts: Any) -> Generator[Worker]:
     lease_seconds = parts.get("lease_seconds", LEASE_SECONDS)
@@ -148,19 +162,12 @@ def test_a_model_that_is_away_holds_up_nothing_that_another_embeds(library: Libr
 
 def test_a_deleted_document_is_dropped_in_mid_work(library: Library) -> None:
     (document,) = upload(library, "A fact.")
-    in_the_model = threading.Event()
-    go_on = threading.Event()
+    model = Held()
 
-    class Slow(HashingEmbedder):
-        def embed_passages(self, passages: Any) -> Any:
-            in_the_model.set()
-            go_on.wait(PATIENCE)
-            return super().embed_passages(passages)
-
-    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
-        assert in_the_model.wait(PATIENCE)
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(model))):
+        assert model.at_work.wait(PATIENCE)
         library.pipeline.forget(document)
-        go_on.set()
+        model.go_on.set()
         wait_for(lambda: library.stored() == 0)
 
     assert library.documents.page(library.scope, None, None, 10, None).rows == ()
@@ -170,22 +177,15 @@ def test_a_job_tried_again_in_mid_work_keeps_its_lease(library: Library) -> None
     (document,) = upload(library, "A fact.")
     job = library.documents.get(document, library.scope).job_id
     assert job is not None
-    in_the_model = threading.Event()
-    go_on = threading.Event()
+    model = Held()
 
-    class Slow(HashingEmbedder):
-        def embed_passages(self, passages: Any) -> Any:
-            in_the_model.set()
-            go_on.wait(PATIENCE)
-            return super().embed_passages(passages)
-
-    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
-        assert in_the_model.wait(PATIENCE)
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(model))):
+        assert model.at_work.wait(PATIENCE)
         library.jobs.cancel(job, library.scope)
         library.jobs.retry(job, library.scope)
         wait_for(lambda: library.jobs.get(job, library.scope).stage == "publish")
         wait_for(lambda: library.jobs.get(job, library.scope).attempts == 2)
-        go_on.set()
+        model.go_on.set()
         wait_for(lambda: statuses(library) == {"ready"})
 
     assert library.jobs.get(job, library.scope).attempts == 2
@@ -209,19 +209,12 @@ def test_no_more_is_read_ahead_than_the_next_pieces(library: Library, monkeypatc
     upload(library, *(f"Fact number {n}." for n in range(9)))
     monkeypatch.setattr("ingestion.worker._READING", 1)
     monkeypatch.setattr("ingestion.worker._READY_CHUNKS", 2)
-    in_the_model = threading.Event()
-    go_on = threading.Event()
+    model = Held()
 
-    class Slow(HashingEmbedder):
-        def embed_passages(self, passages: Any) -> Any:
-            in_the_model.set()
-            go_on.wait(PATIENCE)
-            return super().embed_passages(passages)
-
-    with working(library, pipeline=replace(library.pipeline, embedders=Known(Slow()))):
-        assert in_the_model.wait(PATIENCE)
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(model))):
+        assert model.at_work.wait(PATIENCE)
         wait_for(lambda: library.jobs.depth()["running"] == 3)
         time.sleep(0.3)
         assert library.jobs.depth()["running"] == 3
-        go_on.set()
+        model.go_on.set()
         wait_for(lambda: statuses(library) == {"ready"})
