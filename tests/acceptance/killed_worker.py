@@ -20,6 +20,8 @@ import ingestion.pipeline
 from app.settings import Settings
 from app.wiring import Services, build
 from app.worker import make, new_name
+from ingestion.types import DocumentId
+from tests.acceptance import lingering_child
 
 PIECE = 4
 SETTLING_SECONDS = 0.1  # until the last thread has stopped as well: it must not begin a transaction before
@@ -29,6 +31,7 @@ SETTLING_SECONDS = 0.1  # until the last thread has stopped as well: it must not
 class Death:
     """`point` is a method of a port (`queue.claim`, `remains.sweep`, ...) or `generations.switch`.
 
+    `queue.report` comes from a child in the midst of parsing.
     `moment` is `before` the `nth` call of it, `inside` it (just before its transaction commits) or `after` it.
     """
 
@@ -46,6 +49,12 @@ def work(environment: Mapping[str, str], death: Death | None) -> None:
     worker = make(_rigged(services, death) if death else services, new_name())
     signal.signal(signal.SIGTERM, lambda _signal, _frame: worker.stop())
     worker.run()
+
+
+def delete(environment: Mapping[str, str], document: DocumentId, death: Death) -> None:
+    """Delete a document as the service does, and die over it."""
+    os.environ.update(environment)
+    _rigged(build(Settings()), death).pipeline.forget(document)
 
 
 class KillAt:
@@ -157,6 +166,8 @@ def _rigged(services: Services, death: Death) -> Services:
         return replace(services, remains=trap)
     part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
     rigged = replace(services, pipeline=replace(services.pipeline, **part))
+    if method == "report":
+        services.sandbox.module = lingering_child.__name__
     if method == "heartbeat":
         slow = Slow(services.embedder, services.settings.job_lease_seconds)
         rigged = replace(rigged, pipeline=replace(rigged.pipeline, embedders=Always(slow)))  # pyright: ignore[reportArgumentType]

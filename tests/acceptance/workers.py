@@ -20,6 +20,7 @@ from app.settings import Settings
 from app.wiring import Services, build, close
 from app.worker import make, new_name
 from ingestion.intake import IncomingFile
+from ingestion.types import DocumentId
 from tests.acceptance import killed_worker
 from tests.acceptance.killed_worker import Death
 
@@ -66,6 +67,13 @@ def services_of(environment: Environment) -> Generator[Services]:
 def start_worker(environment: Environment, death: Death | None = None) -> ForkServerProcess:
     """A worker in a process of its own, which may be told to die or to stop at some point."""
     process = PROCESSES.Process(target=killed_worker.work, args=(dict(environment), death), daemon=True)
+    process.start()
+    return process
+
+
+def start_deletion(environment: Environment, document: DocumentId, death: Death) -> ForkServerProcess:
+    """A process that deletes a document and dies over it."""
+    process = PROCESSES.Process(target=killed_worker.delete, args=(dict(environment), document, death), daemon=True)
     process.start()
     return process
 
