@@ -12,6 +12,7 @@ from app.evaluation.asking import Asker
 from app.evaluation.configurations import DEFAULT, Configuration
 from app.evaluation.corpus import prepare
 from app.evaluation.datasets import load
+from app.evaluation.measures import PAGES_AT
 from app.evaluation.runs import Plan, Row, Run
 from app.evaluation.runs import run as asked
 from app.evaluation.statistics import Difference, difference
@@ -45,7 +46,15 @@ def run() -> list[Table]:
                 with _told(corpus):
                     runs[f"{corpus} asked by {words}"] = _crossed(service.client, data, corpus, words, limit)
     notes = (f"At most {limit} questions of each set, drawn by a hash of their ids.",) if limit else ()
-    return [_ranking(runs, notes), _gains(runs), _answers(runs, notes), _abstention(runs), _costs(runs)]
+    paged = {name: sides for name, sides in runs.items() if name in PAGED}
+    return [
+        _ranking(runs, notes),
+        *([_table("Quality: pages", PAGES, paged, notes)] if paged else []),
+        _gains(runs),
+        _answers(runs, notes),
+        _abstention(runs),
+        _costs(runs),
+    ]
 
 
 @contextmanager
@@ -149,6 +158,7 @@ def _by_id(rows: Iterable[Row]) -> Sequence[Row]:
     return sorted(rows, key=lambda row: row.id)
 
 
+PAGES = ("right document first", *(f"evidence page in the top {k}" for k in PAGES_AT), "evidence page cited")
 ANSWERED = (
     "answer contained",
     "token recall",
