@@ -81,13 +81,11 @@ def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(databas
         assert_whole(services, 6, chunks + more)
 
 
-@pytest.mark.parametrize(
-    "point", ["versions.save_parsed", "embedder.embed_passages", "versions.save_embeddings", "versions.publish"]
-)
+@pytest.mark.parametrize("point", ["versions.save_embeddings", "versions.publish"])
 def test_a_worker_that_wakes_up_beside_the_newer_attempt_writes_nothing(
     database_url: str, tmp_path: Path, point: str
 ) -> None:
-    """It is stopped before the step, goes on with it while the newer attempt embeds, and is stopped again after it."""
+    """It is stopped before a write, goes on with it while the newer attempt embeds, and is stopped again after it."""
     environment = settings_of(database_url, tmp_path)
     late = {**environment, "OPENBOOK_JOB_LEASE_SECONDS": "60"}
     with services_of(environment) as services, services_of(late) as newer:
