@@ -46,7 +46,10 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        # Playwright hides scrollbars; those of a desktop take room from the page.
+        started = playwright.chromium.launch(
+            executable_path=program, args=list(FLAGS), ignore_default_args=["--hide-scrollbars"]
+        )
         yield started
         started.close()
 
