@@ -18,6 +18,7 @@ MODULES = {
     "large": "large",
     "leaving": "leaving",
     "memory": "memory",
+    "poison": "poison",
     "served": "served",
     "queries": "queries",
     "rendering": "rendering",
