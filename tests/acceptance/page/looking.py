@@ -28,7 +28,10 @@ def _faults(page: Page, options: dict[str, Any] | None = None) -> list[str]:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep pictures of the view at three widths in both themes; at none of them can it be scrolled sideways."""
+    """Keep pictures of the view at three widths in both themes.
+
+    At none of them can it be scrolled sideways, nor the page as a whole: only what is in it.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
     before = page.viewport_size
     for width in WIDTHS:
@@ -37,6 +40,8 @@ def picture(page: Page, name: str) -> None:
             page.emulate_media(color_scheme=theme)
             page.screenshot(path=PICTURES / f"{name}-{theme}-{width}.png")
         assert overhang(page) == 0, (name, width)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        assert height == _HEIGHT, (name, width, height)
         assert page.locator("main").evaluate("main => main.scrollWidth - main.clientWidth") == 0, (name, width)
     page.set_viewport_size(before or {"width": 1280, "height": _HEIGHT})
 
