@@ -138,7 +138,7 @@ def test_a_lease_runs_by_the_database_s_clock(here: World) -> None:
     assert 0 < left <= 60
     assert here.claim(worker=OTHER) == []
     with here.db.write() as session:
-        session.execute(update(models.Job).values(lease_until=epoch()))
+        session.execute(update(models.Job).values(lease_until=epoch() - 0.5))
     assert [each.id for each in here.claim(worker=OTHER)] == [job.id]
 
 
