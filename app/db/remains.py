@@ -127,14 +127,11 @@ class RemainsStore(Remains):
 
     def _empty_generations(self) -> Deletions:
         """Placements of a generation that neither answers nor is being made, nor answered a moment ago."""
-        long_ago = or_(
-            models.Collection.switched_at.is_(None), models.Collection.switched_at < self.clock() - INDEX_KEPT
-        )
-        with self.db.read() as session:
-            settled = session.scalars(select(models.Collection.id).where(long_ago)).all()
-        for collection in settled:
+        for collection in self._collections():
             with self.db.read() as session:
-                kept = _kept_generations(session, collection)
+                kept = kept_generations(session, collection)  # read first: a switch right after it is recent below
+                if _switched_after(session, collection, self.clock() - INDEX_KEPT):
+                    continue
             stale = (
                 select(models.Placement.version_id)
                 .join(models.Version, models.Version.id == models.Placement.version_id)
@@ -155,7 +152,7 @@ class RemainsStore(Remains):
         while True:
             with self._alone() as session:
                 hold_collections(session, [collection])
-                if generation in _kept_generations(session, collection) and not session.scalar(select(retired)):
+                if generation in kept_generations(session, collection) and not session.scalar(select(retired)):
                     return
                 end = session.scalar(beyond)
                 some = mine if end is None else and_(mine, models.Placement.ordinal < end)
@@ -339,11 +336,16 @@ def _delete_version(session: Session, collection: int, version: int) -> None:
         drop_blobs(session, [gone.blob_key])
 
 
-def _kept_generations(session: Session, collection: int) -> set[int]:
+def kept_generations(session: Session, collection: int) -> set[int]:
     """The one that answers, and the one that is being made, if there is one."""
     answers = select(models.Collection.generation).where(models.Collection.id == collection)
     is_made = select(models.Reindex.generation).where(models.Reindex.collection_id == collection)
     return set(session.scalars(answers.union_all(is_made)))
+
+
+def _switched_after(session: Session, collection: int, moment: datetime) -> bool:
+    switched = session.scalar(select(models.Collection.switched_at).where(models.Collection.id == collection))
+    return switched is not None and switched >= moment
 
 
 def _shorten_log(session: Session, collection: int, to: int) -> int:

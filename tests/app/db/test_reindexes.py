@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from app.db import models
+from app.db import models, remains
 from app.db.clock import utc_now
 from app.db.embedders import EmbedderStore
 from app.db.errors import Conflict, UnknownReindex
@@ -355,14 +356,35 @@ def test_the_generation_before_is_swept_once_every_process_has_had_time_to_leave
     indexing.begin()
     indexing.work()
     assert indexing.reindexes.advance()
-    remains = RemainsStore(indexing.world.db, "parser-1")
+    store = RemainsStore(indexing.world.db, "parser-1")
 
-    remains.sweep(lambda: True)
+    store.sweep(lambda: True)
     assert indexing.world.chunks.placed(before, indexing.world.scope, ())
-    replace(remains, clock=lambda: utc_now() + timedelta(hours=2)).sweep(lambda: True)
+    replace(store, clock=lambda: utc_now() + timedelta(hours=2)).sweep(lambda: True)
 
     assert indexing.world.chunks.placed(before, indexing.world.scope, ()) == []
     with indexing.world.db.read() as session:
         fingerprints = session.scalars(select(models.Embedding.fingerprint)).all()
         assert (fingerprints, session.scalars(select(models.Chunk.generation)).all()) == ([OTHER], [2])
     assert len(indexing.live()) == 1
+
+
+def test_a_switch_while_it_is_swept_leaves_the_generation_before(
+    indexing: Indexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexing.add()
+    _, ids = indexing.world.changes.live(indexing.world.home.id, 1)
+    indexing.begin()
+    indexing.work()
+    read = remains.kept_generations
+
+    def switched(session: Session, collection: int) -> set[int]:
+        if indexing.generation() == (1, FINGERPRINT):
+            assert indexing.reindexes.advance()
+        return read(session, collection)
+
+    monkeypatch.setattr(remains, "kept_generations", switched)
+    RemainsStore(indexing.world.db, "parser-1").sweep(lambda: True)
+
+    assert indexing.generation() == (2, OTHER)
+    assert indexing.world.chunks.placed([ChunkId(int(ids[0]))], indexing.world.scope, ())
