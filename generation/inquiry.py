@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from generation.decomposition import Decomposition
 from generation.expansion import Expansion
-from generation.lookup import Finding, Lookup
+from generation.lookup import Finding, Lookup, cut
+from generation.named_documents import named_side_by_side, without_names
 from generation.search_rounds import SearchRounds
 from generation.threads import in_thread
 from generation.types import AnswerOptions, QueryKind
 from retrieval.errors import RetrievalError
 
 _DEEPER = 2  # times k hits of each query where several are fused
+_TITLES = 50  # hits whose titles are looked for in the question; the search weighs as many in any case
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +37,8 @@ class Inquiry:
         """Raises what the question's own search raises."""
         ways = self._ways(question, lookup, k * _DEEPER, options)
         depth = k * _DEEPER if ways or options.search_rounds else k
-        searched = [await in_thread(lookup.find, "question", question, depth)]
+        first = await in_thread(lookup.find, "question", question, max(depth, _TITLES))
+        searched = [cut(first, depth), *await _of_each_named(question, first, lookup, depth)]
         skipped: list[str] = []
         for name, found in zip(ways, await asyncio.gather(*(way() for way in ways.values())), strict=True):
             searched += found or ()
@@ -66,6 +69,12 @@ class Inquiry:
             "decompose": (options.decompose, decomposed),
         }
         return {name: way for name, (wanted, way) in ways.items() if wanted}
+
+
+async def _of_each_named(question: str, first: Finding, lookup: Lookup, k: int) -> list[Finding]:
+    """What is asked of each document that the question names beside others; the best hits may all be of one."""
+    named = named_side_by_side(question, (hit.source.title for hit in first.result.hits))
+    return await _searched(lookup, "step", [without_names(question, named, but=one) for one in named], k) or []
 
 
 _Way = Callable[[], Awaitable[list[Finding] | None]]

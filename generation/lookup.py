@@ -61,6 +61,11 @@ class Lookup:
         return [self.find(each.kind, each.query, k) for each in findings]
 
 
+def cut(finding: Finding, k: int) -> Finding:
+    """The finding with its first k hits."""
+    return replace(finding, result=replace(finding.result, hits=finding.result.hits[:k]))
+
+
 def merged(findings: Sequence[Finding], k: int) -> tuple[Hit, ...]:
     """At most k hits of all, by reciprocal rank; of one query alone, its own.
 

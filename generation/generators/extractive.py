@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
+from generation.named_documents import named_side_by_side, without_names
 from generation.ports import Generator
 from generation.threads import in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
@@ -19,7 +20,7 @@ _TERM_WEIGHT_ALONE = 1.0
 _SAID_WEIGHT = 0.3  # what a further sentence loses for terms of the question that those before it have said
 _SECOND_SHARE = 0.6  # of the best sentence's score, for a second sentence
 _THIRD_SHARE = 0.75  # of 200 each, hotpotqa's answers .425 at .9, .460 here; clapnq's gold tokens .665 and .709
-_CHARACTERS = 600  # a second or third sentence must fit; the first is given whole
+_CHARACTERS = 600  # a further sentence must fit; the best, or the best of each document named, is given whole
 _CODE_LINES = 12
 _ASKS = -1.0  # a question in a document is near every question and answers none; what follows it does
 _TIE = 1e-6
@@ -54,7 +55,13 @@ class ExtractiveGenerator(Generator):
         yield Usage(0, sum(self.count_tokens(pieces)) if pieces else 0)
 
     def _pieces(self, request: GenerationRequest) -> list[str]:
-        chosen = _chosen(list(_extracts(request)), self.sentences, content_terms(request.question))
+        passages = request.context.passages
+        named = named_side_by_side(request.question, (passage.hit.source.title for passage in passages))
+        titles = [one.title for one in named]
+        wanted = content_terms(request.question)
+        of_each = content_terms(without_names(request.question, named))
+        extracts = list(_extracts(passages, lambda title: of_each if title in titles else wanted))
+        chosen = _chosen(extracts, titles, max(self.sentences, len(titles)), wanted)
         return list(_written(sorted(chosen, key=lambda extract: extract.place)))
 
 
@@ -62,10 +69,11 @@ class ExtractiveGenerator(Generator):
 class _Extract:
     """A sentence, a table's row or a block of code, with its score and its place in reading order.
 
-    `held` are the question's terms that it holds, or the headings above it.
+    `title` is its document's; `held` are the question's terms that it holds, or the headings above it.
     """
 
     label: int
+    title: str
     text: str
     score: float
     place: tuple[int, int, int]
@@ -73,19 +81,17 @@ class _Extract:
     held: frozenset[str]
 
 
-def _extracts(request: GenerationRequest) -> Iterator[_Extract]:
-    wanted = content_terms(request.question)
-    passages = request.context.passages
+def _extracts(passages: Sequence[Passage], wanted: Callable[[str], frozenset[str]]) -> Iterator[_Extract]:
     best = max((_passage_score(passage.hit) for passage in passages), default=0.0)
     opens: dict[str, int] = {}  # a document's place is that of its first passage
     for passage in passages:
         order = opens.setdefault(passage.hit.source.id, passage.label)
         standing = _passage_score(passage.hit) / best if best > 0 else 0.0
-        yield from _of_passage(passage, order, _PASSAGE_WEIGHT * standing, wanted)
+        yield from _of_passage(passage, order, _PASSAGE_WEIGHT * standing, wanted(passage.hit.source.title))
 
 
 def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset[str]) -> Iterator[_Extract]:
-    chunk, similarities = passage.hit.chunk, passage.hit.similarities
+    chunk, similarities, title = passage.hit.chunk, passage.hit.similarities, passage.hit.source.title
     above = wanted & content_terms("\n".join(chunk.headings))
     follows_question = 0.0
     rows: dict[int, list[_Extract]] = {}
@@ -103,13 +109,13 @@ def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset
             score = standing + _TERM_WEIGHT * told + (float(near.max()) if near.size else 0.0)
         place = (order, passage.hit.placement.ordinal, first)
         if header is not None:
-            row = _Extract(passage.label, text, score, place, lines=True, held=own | above)
+            row = _Extract(passage.label, title, text, score, place, lines=True, held=own | above)
             rows.setdefault(header, []).append(row)
             continue
         lines = last > first
         asks = _QUESTION.search(text) is not None
         alone = score + (_ASKS if asks else _BARE if _is_bare(text) and not lines else 0.0)
-        yield _Extract(passage.label, text, max(alone, follows_question), place, lines, own | above)
+        yield _Extract(passage.label, title, text, max(alone, follows_question), place, lines, own | above)
         follows_question = score - 0.05 if asks else 0.0
     for table in rows.values():
         yield from _of_table(table)
@@ -170,15 +176,19 @@ def _passage_score(hit: Hit) -> float:
     return max(0.0, hit.scores.final)
 
 
-def _chosen(extracts: Sequence[_Extract], most: int, wanted: frozenset[str]) -> list[_Extract]:
-    """The best, and up to two more that come near it, are short enough together and say something else.
+def _chosen(extracts: Sequence[_Extract], titles: Sequence[str], most: int, wanted: frozenset[str]) -> list[_Extract]:
+    """The best, or the best of each title, and up to `most` that come near, are short enough and say something else.
 
     What was said of the question counts less the second time, as in maximal marginal relevance (Carbonell and
     Goldstein, SIGIR 1998): a question about two things is answered by a sentence on each.
     """
-    chosen = [min(extracts, key=lambda extract: (-extract.score, extract.place))] if extracts else []
+    groups = [[extract for extract in extracts if extract.title == title] for title in titles] or [extracts]
+    chosen = [min(group, key=lambda extract: (-extract.score, extract.place)) for group in groups if group]
     while chosen and len(chosen) < most:
-        least = chosen[0].score * (_SECOND_SHARE if len(chosen) == 1 else _THIRD_SHARE)
+        if titles:
+            least = min(extract.score for extract in chosen)
+        else:
+            least = chosen[0].score * (_SECOND_SHARE if len(chosen) == 1 else _THIRD_SHARE)
         said = frozenset[str]().union(*(other.held for other in chosen))
         left = [
             (_SAID_WEIGHT * share(wanted, extract.held & said) - extract.score, extract.place, extract)

@@ -8,7 +8,7 @@ from generation.short_replies import ShortReplies
 from generation.types import AnswerOptions
 from retrieval.errors import SearchUnavailable
 from retrieval.types import Filter, Scope, SearchResult
-from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, hit, inquiry, lookup
+from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, SearchByQuery, entitled, hit, inquiry, lookup
 
 QUESTION = "What is the capital of France?"
 ALL = AnswerOptions(queries=3, hypothetical=True, decompose=True, search_rounds=1)
@@ -100,4 +100,31 @@ def test_a_search_that_fails_in_a_later_step_leaves_what_was_found() -> None:
     search.good = 2
     findings = found(ShortReplies(ByInstruction([""])), AnswerOptions(decompose=True), search)
     assert [each.query for each in findings.searched] == [QUESTION, "Which country is meant?"]
+    assert findings.skipped == ()
+
+
+TWO = "What do the Oslo Handbook and the Bergen Handbook say of leave?"
+OSLO, BERGEN = (
+    entitled(f"{city} Handbook", f"{city} gives leave.", rank) for rank, city in ((1, "Oslo"), (2, "Bergen"))
+)
+PARTS = ("What do the Oslo Handbook and the say of leave?", "What do the and the Bergen Handbook say of leave?")
+
+
+def test_documents_named_side_by_side_are_each_asked_for() -> None:
+    """Although the best hits are all of one: the other is known by a title further down."""
+    far = (*(entitled("Oslo Handbook", f"Oslo gives {number}.", number) for number in range(10, 40)), BERGEN)
+    search = SearchByQuery({TWO: far, PARTS[0]: (OSLO,), PARTS[1]: (BERGEN,)})
+    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, AnswerOptions()))
+    assert [(each.kind, each.query, len(each.result.hits)) for each in findings.searched] == [
+        ("question", TWO, 10),
+        ("step", PARTS[0], 1),
+        ("step", PARTS[1], 1),
+    ]
+    assert findings.skipped == ()
+
+
+def test_a_document_that_cannot_be_asked_for_by_itself_takes_nothing_away() -> None:
+    search = SearchOnce((OSLO, BERGEN))
+    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, AnswerOptions()))
+    assert [(each.kind, len(each.result.hits)) for each in findings.searched] == [("question", 2)]
     assert findings.skipped == ()

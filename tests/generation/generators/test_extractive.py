@@ -9,7 +9,7 @@ from generation.draft import Draft
 from generation.generators.extractive import ExtractiveGenerator
 from generation.types import GeneratedText, GenerationRequest
 from tests.contracts.generator import GeneratorContract
-from tests.generation.given import CHINESE, PARIS, context, count_tokens, hit, request
+from tests.generation.given import CHINESE, PARIS, context, count_tokens, entitled, hit, request
 
 
 def pieces(asked: GenerationRequest, most: int = 3) -> list[str]:
@@ -143,3 +143,33 @@ def test_extracts_support_themselves_wholly(text: str) -> None:
     draft.finish()
     assert [sentence.support for sentence in draft.sentences] == [1.0] * len(draft.sentences)
     assert draft.support == 1.0
+
+
+def test_documents_named_side_by_side_each_have_a_sentence() -> None:
+    """Though each sentence of the first says more of the question's words than any of the second."""
+    oslo = "The Oslo Handbook gives five weeks of leave. The Oslo Handbook gives leave from May. Oslo Handbook, leave."
+    bergen = "Bread is baked here. Leave is six weeks."
+    asked = request(
+        "How many weeks of leave do the Oslo Handbook and the Bergen Handbook give?",
+        entitled("Oslo Handbook", oslo),
+        entitled("Bergen Handbook", bergen, 2),
+    )
+    assert pieces(asked, 2) == ["The Oslo Handbook gives five weeks of leave. [1]", " Leave is six weeks. [2]"]
+
+
+def test_the_names_of_documents_do_not_choose_among_their_sentences() -> None:
+    oslo = "The Oslo Handbook is a book by Oslo for Oslo. It gives five weeks of leave."
+    bergen = "The Bergen Handbook is a book by Bergen for Bergen. It gives six weeks of leave."
+    asked = request(
+        "Which gives more weeks of leave, the Oslo Handbook or the Bergen Handbook?",
+        entitled("Oslo Handbook", oslo),
+        entitled("Bergen Handbook", bergen, 2),
+    )
+    assert pieces(asked) == ["It gives five weeks of leave. [1]", " It gives six weeks of leave. [2]"]
+
+
+def test_a_document_that_is_named_and_has_no_passage_is_done_without() -> None:
+    asked = request(
+        "How much leave do the Oslo Handbook and the Bergen Handbook give?", entitled("Oslo Handbook", PARIS)
+    )
+    assert len(pieces(asked, 1)) == 1

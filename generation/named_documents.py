@@ -1,0 +1,77 @@
+"""Questions about several documents that they call by their titles, as «Does the Oslo or the Bergen handbook …».
+
+Each document is asked for by itself and has a sentence of its own in the answer; else the one that speaks most of the
+matter has them all.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+from generation.language import HAN
+
+MOST = 4  # documents of one question; each costs a search
+_WORD = re.compile(r"[^\W\u3400-\u9fff]+(?:['’][^\W\u3400-\u9fff]+)*|[\u3400-\u9fff]")
+_POSSESSIVE = re.compile(r"['’]s\Z")
+_BESIDE = re.compile(r"\b(?:and|or|vs|versus|with|to|than|from)\b|[,&/、和与與跟或及]", re.IGNORECASE)
+_BETWEEN = 80  # characters from one name to the next, as in «Oslo in 2023 and Bergen in 2024»
+
+_Words: TypeAlias = Sequence[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A title that a question says word by word, and where it stands in it."""
+
+    title: str
+    start: int
+    end: int
+
+
+def named_side_by_side(question: str, titles: Iterable[str]) -> list[Named]:
+    """The titles that the question names beside each other, in its order: two to `MOST`, or none.
+
+    Each stands in it whole and with its capitals, for «get started» is nobody's name; of two that overlap the longer.
+    """
+    said = _words(question)
+    found = [one for title in dict.fromkeys(titles) if (one := _found(title, said)) is not None]
+    apart: list[Named] = []
+    for one in sorted(found, key=lambda each: (each.start - each.end, each.start)):
+        if all(one.end <= other.start or other.end <= one.start for other in apart):
+            apart.append(one)
+    apart.sort(key=lambda each: each.start)
+    gaps = [question[one.end : other.start] for one, other in pairwise(apart)]
+    together = all(len(gap) <= _BETWEEN and _BESIDE.search(gap) is not None for gap in gaps)
+    return apart if together and 2 <= len(apart) <= MOST else []
+
+
+def without_names(question: str, named: Sequence[Named], but: Named | None = None) -> str:
+    """The question without the names, or with one of them alone: what is asked of each document."""
+    kept: list[str] = []
+    at = 0
+    for one in named:
+        kept.append(question[at : one.end if one == but else one.start])
+        at = one.end
+    return " ".join("".join([*kept, question[at:]]).split())
+
+
+def _found(title: str, said: _Words) -> Named | None:
+    wanted = [word for word, _, _ in _words(title)]
+    if not any(word[0].isupper() or HAN.match(word) for word in wanted):
+        return None
+    for at in range(len(said) - len(wanted) + 1):
+        run = said[at : at + len(wanted)]
+        if all(map(_agrees, wanted, (word for word, _, _ in run))):
+            return Named(title, run[0][1], run[-1][2])
+    return None
+
+
+def _agrees(wanted: str, word: str) -> bool:
+    return wanted.lower() == word.lower() and (word[0].isupper() or not wanted[0].isupper())
+
+
+def _words(text: str) -> _Words:
+    """Words, single characters of Chinese, and where they stand."""
+    return [(_POSSESSIVE.sub("", match[0]), match.start(), match.end()) for match in _WORD.finditer(text)]
