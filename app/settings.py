@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     search_candidates: int = Field(default=50, ge=10, le=1000)
     search_wait_seconds: float = Field(default=2.0, ge=0)
     context_tokens: int = Field(default=2048, ge=128, le=131_072)
-    abstain_below: float = Field(default=0.48, ge=0, le=1)
+    abstain_below: float = Field(default=0.45, ge=0, le=1)
     unsupported: Literal["mark", "remove"] = "mark"
     index_idle_seconds: float = Field(default=3600.0, gt=0)
 

@@ -1,38 +1,45 @@
 """How well the documents bear an answer: the evidence before one is written, the support of each sentence after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from generation.citations import without_labels
 from generation.types import Citation
-from generation.wording import content_terms, numbers, share
+from generation.wording import content_terms, names, numbers
 from retrieval.types import Hit
 
-# Chosen and measured on the same questions (packaged MiniLM, four English sets). At .48 at most .047 of a set's own are
-# refused, and .95-1.0 of another set's; but only .77 and .52 where two sets share topics with hotpotqa's corpus.
-_DENSE_WEIGHT = 0.6
-# Puts a share of .40 at .48. Terms alone part less well: of four Chinese sets 0, 0, .016 and .152 of their own are
-# refused, and of the foreign .54-.98, .86 in the mean.
-_TERMS_ALONE = 1.2
+# At .45 (packaged MiniLM) six English sets refuse 0 to .04 of their own questions, a seventh, which chose nothing, .06;
+# of another set's .95-1.0, but .80 and .83 where both are of the same encyclopaedia. docs/benchmarks.md has them all.
+_DENSE_WEIGHT = 0.7
+_TERMS_ALONE = 1.125  # puts a share of .40 at .45; terms alone part less well
+_NAME_WEIGHT = 2  # of a name or a number among the question's terms; 3 is no better
 
-SCALE = 1
+SCALE = 2
 """Of the evidence: it counts up when the score changes, so that thresholds found before are not used."""
 
 
 def evidence(question: str, hits: Sequence[Hit]) -> float:
-    """How likely the hits answer the question, 0..1: the best sentence's similarity and the best share of its terms.
+    """How likely the hits answer the question, 0..1: of one of them, the best sentence's similarity and share of terms.
 
-    Of hits without similarities terms decide alone.
+    Names and numbers count as two terms: a text that is near and speaks of others does not answer. Of hits without
+    similarities terms decide alone.
     """
-    wanted = content_terms(question)
-    shares = [share(wanted, content_terms(" ".join((*hit.chunk.headings, hit.chunk.text)))) for hit in hits]
-    by_terms = [held for hit, held in zip(hits, shares, strict=True) if hit.similarities is None]
-    alone = min(1.0, _TERMS_ALONE * max(by_terms, default=0.0))
-    if len(by_terms) == len(hits):
-        return alone
-    nearest = max(best_similarity(hit) for hit in hits)
-    if not wanted:
-        return nearest
-    return max(alone, _DENSE_WEIGHT * nearest + (1 - _DENSE_WEIGHT) * max(shares))
+    weights = _weights(question)
+    borne = [_of_hit(weights, hit) for hit in hits]
+    return max(borne, default=0.0)
+
+
+def _of_hit(weights: Mapping[str, int], hit: Hit) -> float:
+    terms = content_terms(" ".join((*hit.chunk.headings, hit.chunk.text)))
+    held = sum(weight for term, weight in weights.items() if term in terms) / max(1, sum(weights.values()))
+    if hit.similarities is None:
+        return min(1.0, _TERMS_ALONE * held)
+    nearest = best_similarity(hit)
+    return _DENSE_WEIGHT * nearest + (1 - _DENSE_WEIGHT) * held if weights else nearest
+
+
+def _weights(question: str) -> Mapping[str, int]:
+    named = names(question)
+    return {term: _NAME_WEIGHT if term in named else 1 for term in content_terms(question)}
 
 
 def best_similarity(hit: Hit) -> float:

@@ -21,6 +21,9 @@ _QUESTION_MARKS_ZH = re.compile(
     "这个|那个|这些|那些|它们|他们|她们|它|他|她|这|那|其中|一个|有|会|也|都|就|而|并|等|为|于|之|以"
 )
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_WORD = re.compile(
+    r"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W\u3400-\u9fff](?:[^\W\u3400-\u9fff]|['’-])*)"
+)
 _STOP_TERMS = frozenset(terms(_STOP_WORDS))
 
 
@@ -29,6 +32,17 @@ def content_terms(text: str) -> frozenset[str]:
     found = [term for term in terms(_QUESTION_MARKS_ZH.sub(" ", text)) if term not in _STOP_TERMS]
     pairs = "".join(term for term in found if len(term) > 1)
     return frozenset(term for term in found if not HAN.fullmatch(term) or term not in pairs)
+
+
+def names(text: str) -> frozenset[str]:
+    """Terms of the words that begin with a figure, or with a capital where no sentence opens."""
+    found = [match["word"] for match in _WORD.finditer(text) if _is_named(match)]
+    return frozenset(terms(" ".join(found)))
+
+
+def _is_named(found: re.Match[str]) -> bool:
+    first = found["word"][0]
+    return first.isdigit() or (first.isupper() and found["opens"] is None)
 
 
 def numbers(text: str) -> frozenset[str]:

@@ -55,7 +55,7 @@ def answerer(generator: Generator, search: Searcher | None = None, said: ShortRe
         rewriter=StandaloneQuestion(),
         inquiry=inquiry(said),
         count_tokens=count_tokens,
-        abstain_below=0.48,
+        abstain_below=0.45,
         context_tokens=2048,
     )
 
@@ -92,7 +92,7 @@ def test_an_answer_is_told_as_context_checked_sentences_and_the_whole() -> None:
     assert (answer.generator, answer.degraded, answer.abstained) == ("scripted", (), False)
     assert (answer.usage, answer.support) == (Usage(7, 3), 1.0)
     assert answer.question == QUESTION
-    assert 0.48 <= answer.evidence <= 1
+    assert 0.45 <= answer.evidence <= 1
 
 
 def test_answer_gives_the_last_event_of_the_stream() -> None:
@@ -115,7 +115,7 @@ def test_without_evidence_it_abstains_and_no_generator_is_called(search: FixedSe
     answer = answered(events(answerer(generator, search), question))
     assert (answer.text, answer.abstained, answer.citations, answer.sentences) == (said, True, (), ())
     assert (answer.support, answer.usage, answer.context.passages) == (0.0, Usage(0, 0), ())
-    assert 0 <= answer.evidence < 0.48
+    assert 0 <= answer.evidence < 0.45
     assert generator.calls == 0
 
 
@@ -124,7 +124,7 @@ def test_a_calibrated_threshold_goes_before_the_set_one(calibrated: float | None
     def found(_: Scope) -> float | None:
         return calibrated
 
-    asked = replace(answerer(ScriptedGenerator()), calibrated=found, abstain_below=0.48)
+    asked = replace(answerer(ScriptedGenerator()), calibrated=found, abstain_below=0.45)
     answer = answered(events(asked))
     assert (answer.abstained, answer.evidence < 1) == (abstains, True)
 

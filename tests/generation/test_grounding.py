@@ -6,7 +6,7 @@ from generation.citations import cite
 from generation.grounding import evidence, support
 from tests.generation.given import CHINESE, PARIS, context, hit
 
-THRESHOLD = 0.48
+THRESHOLD = 0.45
 
 
 def test_nothing_found_is_no_evidence() -> None:
@@ -25,6 +25,20 @@ def test_the_best_of_many_hits_counts() -> None:
     far, near = hit("Bread is baked.", 1, near=0.1), hit(PARIS, 2, near=0.8)
     question = "What is the capital of France?"
     assert evidence(question, [far, near]) == evidence(question, [near])
+
+
+def test_what_two_hits_say_apart_is_less_than_what_one_says() -> None:
+    question = "What is the capital of France?"
+    near, telling = hit("It is a large city.", 1, near=0.6), hit(PARIS, 2, near=0.1)
+    assert evidence(question, [near, telling]) == max(evidence(question, [near]), evidence(question, [telling]))
+    assert evidence(question, [near, telling]) < evidence(question, [hit(PARIS, near=0.6)])
+
+
+def test_a_name_that_is_not_found_weighs_more_than_another_word() -> None:
+    text = hit("The capital of France lies on a river.", near=0.5)
+    assert evidence("Is the capital of Norway on a river?", [text]) < evidence(
+        "Is the capital of France on a hill?", [text]
+    )
 
 
 def test_terms_in_the_headings_count() -> None:

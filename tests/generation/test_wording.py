@@ -1,4 +1,6 @@
-from generation.wording import content_terms, numbers, share
+import pytest
+
+from generation.wording import content_terms, names, numbers, share
 
 
 def test_words_that_any_question_has_are_no_content() -> None:
@@ -27,3 +29,18 @@ def test_numbers_are_the_same_with_and_without_grouping() -> None:
 def test_the_share_of_nothing_is_nothing() -> None:
     assert share(frozenset(), frozenset({"a"})) == 0.0
     assert share(frozenset({"a", "b"}), frozenset({"a"})) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("question", "named"),
+    [
+        ("Who did the Carolina Panthers beat in Super Bowl 50?", "carolina panther super bowl 50"),
+        ("Where is it? In Oslo. Who says so?", "oslo"),
+        ("«What» does «GDPR» say of élan?", "gdpr"),
+        ("50 Cent's first record", "50 cent"),
+        ("香港在2016年有多少议席？iPhone的API呢？", "2016 api"),
+        ("are you well", ""),
+    ],
+)
+def test_names_are_words_with_a_capital_inside_a_sentence_and_numbers(question: str, named: str) -> None:
+    assert names(question) == frozenset(named.split())

@@ -55,7 +55,7 @@ def test_answers_go_by_the_calibrations_of_the_embedders_of_their_collections(
         assert given.answerer.calibrated(both) is None
         given.calibrations.keep(given.embedder.fingerprint, 0.3, 0.05, 40)
         given.calibrations.keep("a third", 0.9, 0.05, 40)
-        assert [given.answerer.calibrated(scope) for scope in (mine, other, both)] == [0.3, None, 0.48]
+        assert [given.answerer.calibrated(scope) for scope in (mine, other, both)] == [0.3, None, 0.45]
         given.calibrations.keep("another", 0.6, 0.05, 40)
         assert [given.answerer.calibrated(scope) for scope in (mine, other, both)] == [0.3, 0.6, 0.6]
         CalibrationStore(given.db, given.calibrations.scale + 1).keep("another", 0.1, 0.05, 40)
