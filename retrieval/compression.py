@@ -18,7 +18,7 @@ TERM_WEIGHT = 0.3  # with it .882 of xquad_en's answers are among the best sente
 TERM_WEIGHT_ALONE = 1.0
 HEADING_SHARE = 0.7  # of a term that stands in the headings above a sentence, and not in it
 STANDING_WEIGHT = 0.5
-KEPT_SHARE = 0.5  # of the best sentence's weight
+KEPT_SHARE = 0.6  # of the best sentence's weight
 GAP = " … "  # stands for the sentences left out between two that are kept
 
 
@@ -80,8 +80,8 @@ def _kind(hit: Hit) -> _Kind:
     return hit.source.collection, hit.similarities is None
 
 
-def compress(weighed: Weighed, *, spare: bool = False) -> Compressed | None:
-    """All sentences that come near the best of all hits, with this hit's best and those around it.
+def compress(weighed: Weighed, *, spare: bool = False, share: float = KEPT_SHARE) -> Compressed | None:
+    """All sentences with a `share` of the weight of the best of all hits, with this hit's best and those around it.
 
     None where no sentence comes near, unless the hit is to be spared. A table's row brings its header. Where nothing
     tells the sentences of any hit apart, the whole hit is kept.
@@ -89,7 +89,7 @@ def compress(weighed: Weighed, *, spare: bool = False) -> Compressed | None:
     chunk, weights = weighed.hit.chunk, weighed.weights
     if not len(weights) or weighed.best <= 0:
         return whole(chunk)
-    kept = {int(place) for place in np.flatnonzero(weights >= KEPT_SHARE * weighed.best)}
+    kept = {int(place) for place in np.flatnonzero(weights >= share * weighed.best)}
     if not kept and not spare:
         return None
     best = int(weights.argmax())

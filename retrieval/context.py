@@ -7,13 +7,17 @@ from typing import TypeAlias
 from retrieval import compression
 from retrieval.compression import Compressed, Weighing, excerpt, whole
 from retrieval.duplicates import Said, Seen, Verdict, said
-from retrieval.types import Context, Hit, Passage, Vector
+from retrieval.links import linked_to_best
+from retrieval.types import ChunkId, Context, Hit, Passage, Vector
 
 CountTokens: TypeAlias = Callable[[Sequence[str]], list[int]]
 
 MOST = 100  # hits that anybody may ask for
 NEWCOMERS = 3  # places that variants leave to what says something else
+NEWCOMERS_SHARE = 0.5  # of the best sentence's weight, for which one of theirs is kept
 SPARED = 3  # passages of which compression keeps something, however far they are behind: a second view, an exception
+"""So it does of those that name one of these, or that one of these names: a question that leads to them by way of the
+first says none of their words."""
 
 
 def pack(
@@ -31,7 +35,8 @@ def pack(
     is packed wait for them.
     """
     first, more = hits[:most], hits[most:]
-    packing = _Packing(Weighing(query, first), budget_tokens, compress, count_tokens)
+    linked = linked_to_best(first, SPARED) if compress else frozenset[ChunkId]()
+    packing = _Packing(Weighing(query, first), linked, budget_tokens, compress, count_tokens)
     variants = [hit for hit in first if packing.offer(hit) == "variant"]
     left_out = len(variants) + packing.repeats
     free = most - len(packing.packed)
@@ -39,7 +44,7 @@ def pack(
     for hit in more:
         if newcomers:
             before = len(packing.packed)
-            packing.offer(hit)
+            packing.offer(hit, share=NEWCOMERS_SHARE)
             newcomers -= len(packing.packed) - before
     for hit in variants[: most - len(packing.packed)]:
         packing.offer(hit, as_variant=True)
@@ -51,6 +56,7 @@ class _Packing:
     """A context under way."""
 
     weighing: Weighing
+    linked: frozenset[ChunkId]
     budget_tokens: int
     compress: bool
     count_tokens: CountTokens
@@ -61,14 +67,14 @@ class _Packing:
     repeats: int = 0
     is_full: bool = False
 
-    def offer(self, hit: Hit, *, as_variant: bool = False) -> Verdict:
+    def offer(self, hit: Hit, *, as_variant: bool = False, share: float = compression.KEPT_SHARE) -> Verdict:
         """Pack the hit unless it is a repeat, a variant that has to wait, or more than there is room for."""
         if self.is_full:
             return "new"
         if self.seen.repeats(hit):
             self.repeats += 1
             return "repeat"
-        chosen = self._compressed(hit) if self.compress else whole(hit.chunk)
+        chosen = self._compressed(hit, share) if self.compress else whole(hit.chunk)
         if chosen is None:
             self.beside_the_point.append(hit)
             return "new"
@@ -89,8 +95,9 @@ class _Packing:
         beside_the_point = tuple(hit.chunk.id for hit in self.beside_the_point)
         return Context(passages, self.tokens, sum(uncut), left_out, beside_the_point)
 
-    def _compressed(self, hit: Hit) -> Compressed | None:
-        return compression.compress(self.weighing.of(hit), spare=len(self.packed) < SPARED)
+    def _compressed(self, hit: Hit, share: float) -> Compressed | None:
+        spare = len(self.packed) < SPARED or hit.chunk.id in self.linked
+        return compression.compress(self.weighing.of(hit), spare=spare, share=share)
 
     def _pack(self, hit: Hit, chosen: Compressed, text: Said) -> None:
         label, room = len(self.packed) + 1, self.budget_tokens - self.tokens

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.types import Hit
+from retrieval.types import ChunkId, Hit
 
 SEEDS = 5  # hits that the walk starts from, the better the more often
 SHARPNESS = 4  # the power to which their scores are raised for that
@@ -39,6 +39,12 @@ def followed(hits: Sequence[Hit]) -> list[Hit]:
     return [
         replace(hit, scores=replace(hit.scores, linked=float(score))) for hit, score in zip(hits, after, strict=True)
     ]
+
+
+def linked_to_best(hits: Sequence[Hit], best: int) -> frozenset[ChunkId]:
+    """The hits that name the document of one of the first `best`, or whose document such a hit names."""
+    links = _links(hits)[:best]
+    return frozenset(hit.chunk.id for place, hit in enumerate(hits) if links[:, place].any())
 
 
 def linkable(title: str) -> str:

@@ -100,6 +100,17 @@ def test_compression_leaves_out_what_is_beside_the_point_after_the_first_three_a
     assert context.tokens_uncompressed == sum(cost(1, each, text) for each, text in zip(found, said, strict=True))
 
 
+@pytest.mark.parametrize(("named", "packed"), [("Orca Song", [1, 2, 3, 4]), ("Orca Songs", [1, 2, 3])])
+def test_compression_spares_a_document_that_one_of_the_first_three_names(named: str, packed: list[int]) -> None:
+    first, *others = hits(f"{BIRDS} Birds know the {named}.", TAX, "Kettles boil.", "Whales sing.")
+    found = [first, *(replace(each, source=replace(each.source, id=f"doc_{each.rank}")) for each in others)]
+    found[3] = replace(found[3], chunk=replace(found[3].chunk, headings=("Orca Song",)))
+
+    context = pack(found, QUERY, PLENTY, True, count)
+
+    assert [passage.hit.rank for passage in context.passages] == packed
+
+
 def test_a_repeat_is_left_out() -> None:
     nearly = BIRDS.replace("autumn", "Autumn").replace("They", "they")
 

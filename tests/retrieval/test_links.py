@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from retrieval.links import FOLLOWED, WALK_WEIGHT, followed
+from retrieval.links import FOLLOWED, WALK_WEIGHT, followed, linked_to_best
 from retrieval.types import Chunk, ChunkId, Hit, Placement, Scores, Source
 
 
@@ -70,3 +70,16 @@ def test_nothing_and_scores_of_nought_are_no_trouble() -> None:
 
     assert followed([]) == []
     assert [each.scores.final for each in followed(nought)] == [0.0, 0.0]
+
+
+def test_what_the_best_name_or_what_names_their_document_is_linked_to_them() -> None:
+    naming = hit(4, "Towers", "In Tarn hangs the Bell of Vedra.", 0.4)
+    further = hit(5, "Tarn", "Ilse Marrow was born here.", 0.3)
+    assert linked_to_best([BRIDGE, OTHER, ANSWER, naming, further], 1) == {ChunkId(3), ChunkId(4)}
+    assert linked_to_best([BRIDGE, OTHER, ANSWER, naming, further], 3) == {
+        ChunkId(1),
+        ChunkId(3),
+        ChunkId(4),
+        ChunkId(5),
+    }
+    assert linked_to_best([], 3) == frozenset()
