@@ -50,7 +50,7 @@ def describe(config: PretrainedConfig) -> Decoder:
     if causal and not any(causal):
         raise UnknownModel(f"{config.model_type}: an encoder, which writes no answers")
     heads = int(_first(config, ("num_attention_heads",)))
-    kv_heads = int(_first(config, ("num_key_value_heads",), heads))
+    kv_heads = _key_heads(config, heads)
     latent = bool(getattr(config, "kv_lora_rank", None))
     return Decoder(
         architecture=type(skeleton).__name__,
@@ -119,6 +119,13 @@ def _layers(config: PretrainedConfig, heads: int, kv_heads: int) -> tuple[Cached
     if kinds is None:
         return (CachedLayer(numbers, window),) * count
     return tuple(CachedLayer(numbers, None if kind == "full_attention" else window) for kind in kinds)
+
+
+def _key_heads(config: PretrainedConfig, heads: int) -> int:
+    """How many heads have keys and values of their own; Falcon's first generation has one unless it says otherwise."""
+    if config.model_type == "falcon" and not config.new_decoder_architecture:
+        return 1 if config.multi_query else heads
+    return int(_first(config, ("num_key_value_heads", "num_kv_heads"), heads))
 
 
 def _kind(heads: int, kv_heads: int) -> str:

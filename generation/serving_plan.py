@@ -17,11 +17,12 @@ _WEIGHT_BYTES: dict[Precision, float] = {
     "int4": 0.5 + 2.5 / 128,  # per group of 128 a scale in half precision and a zero point
 }
 _CACHE_BYTES: dict[Precision, float] = {"bf16": 2.0, "fp8": 1.0, "int4": 2.0}
-_FLAGS: dict[Precision, tuple[str, ...]] = {
+_WEIGHT_FLAGS: dict[Precision, tuple[str, ...]] = {
     "bf16": ("--dtype bfloat16",),
-    "fp8": ("--quantization fp8", "--kv-cache-dtype fp8"),
-    "int4": (),  # such a checkpoint names its method itself
+    "fp8": ("--quantization fp8",),
+    "int4": (),  # vLLM makes no such weights itself: the checkpoint has them, and names its method
 }
+_CACHE_FLAGS: dict[Precision, tuple[str, ...]] = {"bf16": (), "fp8": ("--kv-cache-dtype fp8",), "int4": ()}
 _BLOCK = 16  # tokens; vLLM's unit of the cache
 _BATCHED_TOKENS = 8192
 _MOST_SEQUENCES = 256
@@ -43,6 +44,8 @@ class Plan:
     """What is left for the cache; negative by how much it lacks."""
     answers: int
     flags: tuple[str, ...]
+    other_checkpoint: bool
+    """Whether it takes one whose weights lie in this precision, as those at hand do not."""
 
 
 def plans(decoder: Decoder, gpu_bytes: int, context: int, gpus: int = 1) -> tuple[Plan, ...]:
@@ -70,7 +73,8 @@ def _plan(decoder: Decoder, precision: Precision, gpu_bytes: int, context: int, 
         f"--max-num-batched-tokens {_BATCHED_TOKENS}",
         f"--gpu-memory-utilization {UTILISATION}",
         "--enable-prefix-caching",
-        *(() if decoder.quantised else _FLAGS[precision]),
+        *(() if decoder.quantised else _WEIGHT_FLAGS[precision]),
+        *_CACHE_FLAGS[precision],
         *((f"--tensor-parallel-size {gpus}",) if gpus > 1 else ()),
     )
     return Plan(
@@ -82,6 +86,7 @@ def _plan(decoder: Decoder, precision: Precision, gpu_bytes: int, context: int, 
         free_bytes=free,
         answers=answers,
         flags=flags,
+        other_checkpoint=precision == "int4" and not decoder.quantised,
     )
 
 

@@ -43,7 +43,15 @@ def plan(
     _print_plans(chosen, context)
     for each in chosen:
         if each.answers:
-            console.print(f"\n[bold]{each.precision}[/bold]  vllm serve MODEL {' '.join(each.flags)}", soft_wrap=True)
+            model_told = "QUANTISED_MODEL" if each.other_checkpoint else "MODEL"
+            command = f"vllm serve {model_told} {' '.join(each.flags)}"
+            console.print(f"\n[bold]{each.precision}[/bold]  {command}", soft_wrap=True)
+    if any(each.other_checkpoint and each.answers for each in chosen):
+        console.print(
+            "\nQUANTISED_MODEL is a checkpoint of the model with weights of four bits (AWQ or GPTQ): vLLM would load those of"
+            " the one named here as they are.",
+            soft_wrap=True,
+        )
     if decoder.quantised:
         console.print(
             f"\nThe checkpoint is quantised already ({decoder.quantised}): look at the row that comes nearest."

@@ -156,7 +156,9 @@ def test_a_model_is_planned_for_with_its_flags(tmp_path: Path) -> None:
     output = " ".join(run("models", "plan", str(config), "--gpu-memory", "24GiB", "--context", "4096").split())
     assert "LlamaForCausalLM, GQA" in output
     assert f"{2 * 64 * 1000 + 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128 + 2 * 64) + 64:,}" in output
-    assert "vllm serve MODEL --max-model-len 4096 --max-num-seqs 256" in output
+    assert "bf16 vllm serve MODEL --max-model-len 4096 --max-num-seqs 256" in output
+    assert "int4 vllm serve QUANTISED_MODEL --max-model-len 4096" in output
+    assert "QUANTISED_MODEL is a checkpoint of the model with weights of four bits" in output
 
 
 @pytest.mark.parametrize(

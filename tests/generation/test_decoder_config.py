@@ -11,11 +11,12 @@ from transformers import (
     AutoModelForCausalLM,
     DeepseekV3Config,
     DynamicCache,
+    FalconConfig,
     Gemma2Config,
     GemmaConfig,
     GPT2Config,
+    GPTBigCodeConfig,
     LlamaConfig,
-    LlamaForCausalLM,
     MambaConfig,
     MistralConfig,
     MixtralConfig,
@@ -39,6 +40,8 @@ TINY: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+
+FALCON: dict[str, Any] = {key: value for key, value in TINY.items() if key != "intermediate_size"}
 
 
 def shaped(kind: Any, width: int, inner: int, layers: int, vocabulary: int, **more: Any) -> Any:
@@ -123,10 +126,27 @@ def test_the_total_is_what_lies_in_the_checkpoint(config: PretrainedConfig, tmp_
     assert read(str(tmp_path)).parameters.total == sum(tensor.numel() for tensor in stored.values())
 
 
-def test_the_cache_is_what_a_forward_pass_keeps() -> None:
-    config = LlamaConfig(**TINY, num_key_value_heads=2)
+def test_falcon_s_two_generations_say_their_heads_of_keys_in_two_ways() -> None:
+    first, second = (FalconConfig(**FALCON, new_decoder_architecture=newer, num_kv_heads=2) for newer in (False, True))
+    assert [(describe(each).attention, describe(each).key_heads) for each in (first, second)] == [
+        ("MQA", 1),
+        ("GQA", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LlamaConfig(**TINY, num_key_value_heads=2),
+        FalconConfig(**FALCON, new_decoder_architecture=False, multi_query=True),
+        FalconConfig(**FALCON, new_decoder_architecture=False, multi_query=False),
+        GPTBigCodeConfig(n_layer=2, n_embd=64, n_head=4, vocab_size=128, bos_token_id=1, eos_token_id=2),
+    ],
+    ids=["GQA", "Falcon MQA", "Falcon MHA", "GPTBigCode MQA"],
+)
+def test_the_cache_is_what_a_forward_pass_keeps(config: PretrainedConfig) -> None:
     cache = DynamicCache(config=config)
-    model: Any = LlamaForCausalLM(config)
+    model = cast(Any, AutoModelForCausalLM.from_config(config))
     with torch.no_grad():
         model(torch.ones((1, 7), dtype=torch.int64), past_key_values=cache)
     kept = sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)  # pyright: ignore

@@ -76,8 +76,19 @@ def test_the_flags_start_just_what_was_planned(llama: Decoder) -> None:
 
 
 def test_a_checkpoint_that_names_its_method_is_given_no_other(llama: Decoder) -> None:
-    flags = plans(replace(llama, quantised="awq"), 24 * GIBIBYTE, context=4096)[1].flags
-    assert not any("quantization" in flag or "kv-cache" in flag for flag in flags)
+    for precision in plans(replace(llama, quantised="awq"), 24 * GIBIBYTE, context=4096):
+        assert not any("--quantization" in flag or "--dtype" in flag for flag in precision.flags)
+        assert not precision.other_checkpoint
+
+
+def test_a_cache_of_one_byte_is_asked_for_where_it_was_counted(llama: Decoder) -> None:
+    for decoder in (llama, replace(llama, quantised="awq")):
+        asked = ["--kv-cache-dtype fp8" in plan.flags for plan in plans(decoder, 80 * GIBIBYTE, context=8192)]
+        assert asked == [False, True, False]
+
+
+def test_weights_of_four_bits_take_a_checkpoint_that_has_them(llama: Decoder) -> None:
+    assert [plan.other_checkpoint for plan in plans(llama, 80 * GIBIBYTE, context=8192)] == [False, False, True]
 
 
 def test_all_experts_are_stored_however_few_a_token_uses() -> None:
