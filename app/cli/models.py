@@ -48,8 +48,8 @@ def plan(
             console.print(f"\n[bold]{each.precision}[/bold]  {command}", soft_wrap=True)
     if any(each.other_checkpoint and each.answers for each in chosen):
         console.print(
-            "\nQUANTISED_MODEL is a checkpoint of the model with weights of four bits (AWQ or GPTQ): vLLM would load those of"
-            " the one named here as they are.",
+            "\nQUANTISED_MODEL is a checkpoint of the model with weights of four bits (AWQ or GPTQ):"
+            " those of the one named here vLLM would load as they are.",
             soft_wrap=True,
         )
     if decoder.quantised:
