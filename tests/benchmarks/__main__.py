@@ -10,6 +10,7 @@ from measure import Table
 MODULES = {
     "card": "card",
     "claims": "claims.tables",
+    "failing": "failing",
     "hostile": "hostile",
     "follow_ups": "follow_ups",
     "hypothetical": "hypothetical",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.client import Client
 from measure import Table, p50, p95
-from service import running
+from service import bring_in, running
 from tests import leavers
 from tests.stubs.vllm import MODEL, Script, VllmStub, prompt_of
 
@@ -27,7 +27,7 @@ def run() -> list[Table]:
         given |= {"generator_connections": str(CROWD), "abstain_below": "0"}
         given |= {"samples": "false", "embedder": "hashing:64"}
         with running(Path(folder), **given) as service:
-            _bring_in(service.client, Path(folder) / "gallium.txt")
+            bring_in(service.client, Path(folder) / "gallium.txt", TEXT)
             waits = _waits(service.client, stub)
     cells = (f"{p50(waits) * 1000:.0f}", f"{p95(waits) * 1000:.0f}", f"{max(waits) * 1000:.0f}")
     notes = (
@@ -36,13 +36,6 @@ def run() -> list[Table]:
         "it looks for every 20 ms. The stub and the clients share the machine with the service.",
     )
     return [Table(f"{CROWD} clients that leave in mid-answer", ("p50 ms", "p95 ms", "most ms"), (cells,), notes)]
-
-
-def _bring_in(client: Client, path: Path) -> None:
-    path.write_text(TEXT, encoding="utf-8")
-    document = client.add(path, "default", {})
-    for _ in client.settled("default", {document["id"]}):
-        pass
 
 
 def _waits(client: Client, stub: VllmStub) -> Sequence[float]:

@@ -55,6 +55,14 @@ def running(folder: Path, command: Sequence[str] = (), **settings: str) -> Gener
         _stop(process)
 
 
+def bring_in(client: Client, path: Path, text: str) -> None:
+    """Write the text to the path, and wait until it can be asked about."""
+    path.write_text(text, encoding="utf-8")
+    document = client.add(path, "default", {})
+    for _ in client.settled("default", {document["id"]}):
+        pass
+
+
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("OPENBOOK_")}
 

@@ -156,6 +156,12 @@ def test_a_failure_after_it_ends_in_an_error_and_never_in_an_answer(
     assert "answer" not in names
 
 
+def test_a_server_that_hangs_after_it_ends_in_an_error_too(hasty: Running, stub: VllmStub) -> None:
+    stub.script = Script(tokens=SAID * 3, hang_after=3)
+    names = stream(hasty)
+    assert (names[-1], "delta" in names, "answer" in names) == ("error", True, False)
+
+
 def test_an_answer_that_is_cut_tells_so_in_openais_protocol(served: Running, stub: VllmStub) -> None:
     well_again(served, stub)
     stub.script = Script(tokens=(*SAID, "It"), finish_reason="length")
