@@ -33,15 +33,12 @@ def run() -> list[Table]:
             bring_in(service.client, Path(folder) / "gallium.txt", TEXT)
             rows = [(name, *_cells(service.client, stub, script)) for name, script in FAULTS.items()]
     notes = (
-        f"From the question until the whole answer is there, by HTTP; {TIMES} each, one at a time, and each answer "
-        "says `degraded` and cites the document. Retrieval and extracts are in it. The last table row's connections "
-        "are never answered.",
+        f"From the question until the whole answer is there, by HTTP, retrieval and extracts included; {TIMES} each, "
+        "one after the other. Each says `degraded` and cites the document. A server that was silent without a word is "
+        "not asked for the next five seconds' answers, hence the p50.",
     )
-    return [
-        Table(
-            "A model's server that fails: until the answer is there", ("fault", "p50 ms", "most ms"), tuple(rows), notes
-        )
-    ]
+    title = "A model's server that fails: until the answer is there"
+    return [Table(title, ("fault", "p50 ms", "most ms"), tuple(rows), notes)]
 
 
 def _cells(client: Client, stub: VllmStub, script: Script) -> tuple[str, str]:
