@@ -57,6 +57,35 @@ def test_a_quote_is_marked_in_a_text_of_each_type_and_its_original_downloaded(in
     assert saved.value.path().read_bytes() == (SAMPLES / known["document"]).read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".docx", ".html", ".md"])
+def test_a_passage_stands_under_its_headings_between_its_neighbours(
+    inside: Watched, samples: Service, suffix: str
+) -> None:
+    page = inside.page
+    ask(page, BY_TYPE[suffix]["question"])
+    answer_of(page)
+    page.locator(".answer-text .cite").first.click()
+    panel = page.locator("aside.source")
+    expect(panel.locator("mark").first).to_be_visible()
+    label = int(panel.locator("h2 .number").inner_text())
+    with samples.client() as client:
+        answer = client.get(f"/v1/conversations/{page.url.rpartition('/')[2]}").json()["messages"][0]["answer"]
+        cited = next(each for each in answer["citations"] if each["label"] == label)
+        chunks = client.get(f"/v1/documents/{cited['document']['id']}/chunks?limit=100").json()["items"]
+    [at] = [place for place, chunk in enumerate(chunks) if chunk["id"] == cited["chunk_id"]]
+    assert chunks[at]["headings"]
+    assert panel.locator(".headings span").all_inner_texts() == chunks[at]["headings"]
+    assert _words(panel.locator("blockquote").inner_text()) == _words(chunks[at]["text"])
+    around = [*chunks[max(at - 1, 0) : at], *chunks[at + 1 : at + 2]]
+    assert around
+    assert list(map(_words, panel.locator(".near").all_inner_texts())) == [_words(each["text"]) for each in around]
+    assert _words(" ".join(panel.locator("mark").all_inner_texts())) == _words(cited["quote"])
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 @pytest.fixture
 def looking(inside: Watched) -> Watched:
     """A tab with the first of several sources open: the passages nearest to a question without an answer."""
