@@ -82,6 +82,20 @@ def test_a_passage_stands_under_its_headings_between_its_neighbours(
     assert _words(" ".join(panel.locator("mark").all_inner_texts())) == _words(cited["quote"])
 
 
+def test_enter_opens_a_source_and_escape_leads_back_to_its_mark(inside: Watched) -> None:
+    page = inside.page
+    ask(page, BY_TYPE[".md"]["question"])
+    answer_of(page)
+    mark = page.locator(".answer-text .cite").first
+    mark.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#source-title")).to_be_focused()
+    expect(page.locator("aside.source mark").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("aside.source")).to_be_hidden()
+    expect(mark).to_be_focused()
+
+
 def _words(text: str) -> list[str]:
     return text.split()
 
