@@ -27,8 +27,7 @@ FLAGS = (
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service that all tests of the page share; it ends with the last of them, for an idle one costs time too."""
     folder = tmp_path_factory.mktemp("page")
-    unlimited = {"OPENBOOK_REQUESTS_PER_MINUTE": "1000000"}  # all tests are one administrator
-    with running(folder / "data", folder / "log", unlimited) as started:
+    with running(folder / "data", folder / "log", {}) as started:
         yield started
 
 
