@@ -14,7 +14,7 @@ from generation.types import AnswerOptions, QueryKind
 from retrieval.errors import RetrievalError
 
 _DEEPER = 2  # times k hits of each query where several are fused
-_TITLES = 50  # hits whose titles are looked for in the question; the search weighs as many in any case
+_TITLES = 50  # hits whose titles are looked for in the question; the search weighs as many by default
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Questions about several documents that they call by their titles, as «Does the Oslo or the Bergen handbook …».
 
 Each document is asked for by itself and has a sentence of its own in the answer; else the one that speaks most of the
-matter has them all.
+matter has them all. (`retrieval.naming` brings a document forward that a query names; here it has to be sure of two.)
 """
 
 import re
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from generation.language import HAN
+from generation.language import HAN, HAN_SIGNS
 
 MOST = 4  # documents of one question; each costs a search
-_WORD = re.compile(r"[^\W\u3400-\u9fff]+(?:['’][^\W\u3400-\u9fff]+)*|[\u3400-\u9fff]")
+_WORD = re.compile(rf"[^\W{HAN_SIGNS}]+(?:['’][^\W{HAN_SIGNS}]+)*|[{HAN_SIGNS}]")
 _POSSESSIVE = re.compile(r"['’]s\Z")
 _BESIDE = re.compile(r"\b(?:and|or|vs|versus|with|to|than|from)\b|[,&/、和与與跟或及]", re.IGNORECASE)
 _BETWEEN = 80  # characters from one name to the next, as in «Oslo in 2023 and Bergen in 2024»

@@ -2,7 +2,7 @@
 
 import re
 
-from generation.language import HAN
+from generation.language import HAN, HAN_SIGNS
 from retrieval.tokenizer import terms
 
 _STOP_WORDS = (
@@ -21,9 +21,7 @@ _QUESTION_MARKS_ZH = re.compile(
     "这个|那个|这些|那些|它们|他们|她们|它|他|她|这|那|其中|一个|有|会|也|都|就|而|并|等|为|于|之|以"
 )
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORD = re.compile(
-    r"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W\u3400-\u9fff](?:[^\W\u3400-\u9fff]|['’-])*)"
-)
+_WORD = re.compile(rf"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W{HAN_SIGNS}](?:[^\W{HAN_SIGNS}]|['’-])*)")
 _STOP_TERMS = frozenset(terms(_STOP_WORDS))
 
 

@@ -43,8 +43,8 @@ def plan(
     _print_plans(chosen, context)
     for each in chosen:
         if each.answers:
-            model_told = "QUANTISED_MODEL" if each.other_checkpoint else "MODEL"
-            command = f"vllm serve {model_told} {' '.join(each.flags)}"
+            served = "QUANTISED_MODEL" if each.other_checkpoint else "MODEL"
+            command = f"vllm serve {served} {' '.join(each.flags)}"
             console.print(f"\n[bold]{each.precision}[/bold]  {command}", soft_wrap=True)
     if any(each.other_checkpoint and each.answers for each in chosen):
         console.print(

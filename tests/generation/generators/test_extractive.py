@@ -145,25 +145,25 @@ def test_extracts_support_themselves_wholly(text: str) -> None:
     assert draft.support == 1.0
 
 
+def of_two_handbooks(question: str, oslo: str, bergen: str) -> GenerationRequest:
+    return request(question, entitled("Oslo Handbook", oslo), entitled("Bergen Handbook", bergen, 2))
+
+
 def test_documents_named_side_by_side_each_have_a_sentence() -> None:
     """Though each sentence of the first says more of the question's words than any of the second."""
-    oslo = "The Oslo Handbook gives five weeks of leave. The Oslo Handbook gives leave from May. Oslo Handbook, leave."
-    bergen = "Bread is baked here. Leave is six weeks."
-    asked = request(
+    asked = of_two_handbooks(
         "How many weeks of leave do the Oslo Handbook and the Bergen Handbook give?",
-        entitled("Oslo Handbook", oslo),
-        entitled("Bergen Handbook", bergen, 2),
+        "The Oslo Handbook gives five weeks of leave. The Oslo Handbook gives leave from May. Oslo Handbook, leave.",
+        "Bread is baked here. Leave is six weeks.",
     )
     assert pieces(asked, 2) == ["The Oslo Handbook gives five weeks of leave. [1]", " Leave is six weeks. [2]"]
 
 
 def test_the_names_of_documents_do_not_choose_among_their_sentences() -> None:
-    oslo = "The Oslo Handbook is a book by Oslo for Oslo. It gives five weeks of leave."
-    bergen = "The Bergen Handbook is a book by Bergen for Bergen. It gives six weeks of leave."
-    asked = request(
+    asked = of_two_handbooks(
         "Which gives more weeks of leave, the Oslo Handbook or the Bergen Handbook?",
-        entitled("Oslo Handbook", oslo),
-        entitled("Bergen Handbook", bergen, 2),
+        "The Oslo Handbook is a book by Oslo for Oslo. It gives five weeks of leave.",
+        "The Bergen Handbook is a book by Bergen for Bergen. It gives six weeks of leave.",
     )
     assert pieces(asked) == ["It gives five weeks of leave. [1]", " It gives six weeks of leave. [2]"]
 
