@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
-_KEPT_PRIMITIVES = "16"
+_KEPT_PRIMITIVES = "256"
 _EMBEDDED_FLAG = "--embedded"
 
 
@@ -55,8 +55,8 @@ def make(services: Services, name: WorkerId) -> Worker:
 
 def run(settings: Settings, name: WorkerId) -> None:
     """Work until SIGTERM or SIGINT, then give the leases back."""
-    # PyTorch and oneDNN below it keep, for each shape of a batch that they met, what they made for it: a thousand by
-    # default, hundreds of megabytes. A long file has ever new shapes, and making it anew costs nothing one can measure.
+    # PyTorch and oneDNN below it keep what they compiled for each shape of a batch, a thousand by default: hundreds of
+    # megabytes where a model meets ever new shapes. The packaged model meets few, and keeps all.
     for kept in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(kept, _KEPT_PRIMITIVES)
     services = build(settings)

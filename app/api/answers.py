@@ -135,7 +135,7 @@ def _require_readable(services: Services, scope: Scope, record: MessageRecord) -
     """Raises UnknownAnswer, for an answer that cites nothing too: nothing tells who may read it."""
     cited = {DocumentId(citation["document"]["id"]) for citation in record.answer["citations"]}
     try:
-        readable = [services.documents.get(document, scope) for document in cited]
+        readable = services.documents.each(cited, scope)
     except UnknownDocument as error:
         raise UnknownAnswer(f"{record.id} cites what this key may not read") from error
     if not readable:

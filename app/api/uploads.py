@@ -117,11 +117,13 @@ def _take(
         audit(request, "document.upload", files[0].name, outcomes[0].code)
         raise outcomes[0]
     scope = Scope(frozenset([collection]))
+    accepted = {outcome.document for outcome in outcomes if isinstance(outcome, Accepted)}
+    records = services.documents.each(accepted, scope)
     entries: list[UploadedDocument | RefusedFile] = []
     for file, outcome in zip(files, outcomes, strict=True):
         if isinstance(outcome, Accepted):
-            record = services.documents.get(outcome.document, scope)
-            entries.append(UploadedDocument(**fields_of(record), duplicate=outcome.duplicate))
+            fields = fields_of(records[outcome.document])
+            entries.append(UploadedDocument(**fields, duplicate=outcome.duplicate))
         else:
             entries.append(RefusedFile(name=file.name, problem=problem(outcome, request_id_of(request.scope)).body))
     taken = [entry.id for entry in entries if isinstance(entry, UploadedDocument)]

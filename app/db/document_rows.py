@@ -1,5 +1,6 @@
 """Documents and versions as the API shows them, read in one statement each."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -18,8 +19,12 @@ Shown = filled(aliased(models.Version, name="shown"))
 _Latest = filled(aliased(models.Version, name="latest"))
 
 
+@cache
 def documents() -> Select[*tuple[Any, ...]]:
-    """Every document with its collection, the version it shows, its latest version and that one's job."""
+    """Every document with its collection, the version it shows, its latest version and that one's job.
+
+    It is put together once, which takes longer than to run it.
+    """
     numbers = aliased(models.Version)
     latest = select(func.max(numbers.number)).where(numbers.document_id == models.Document.id).scalar_subquery()
     return (

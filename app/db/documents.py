@@ -83,6 +83,11 @@ class DocumentStore(DocumentRegister):
         with self.db.read() as session:
             return _get(session, id, scope)
 
+    def each(self, ids: Collection[DocumentId], scope: Scope) -> dict[DocumentId, DocumentRecord]:
+        """Raises UnknownDocument if there is one of them that is not in the scope."""
+        with self.db.read() as session:
+            return _each(session, ids, scope)
+
     def page(
         self,
         scope: Scope,
@@ -238,14 +243,16 @@ def require_collection(session: Session, collection: CollectionId) -> None:
 
 
 def _get(session: Session, id: DocumentId, scope: Scope) -> DocumentRecord:
-    row = session.execute(
-        document_rows.documents().where(
-            models.Document.id == id, among(models.Document.collection_id, scope.collections)
-        )
-    ).one_or_none()
-    if row is None:
-        raise UnknownDocument(f"there is no document {id}")
-    return document_rows.document(row)
+    return _each(session, [id], scope)[id]
+
+
+def _each(session: Session, ids: Collection[DocumentId], scope: Scope) -> dict[DocumentId, DocumentRecord]:
+    wanted = among(models.Document.id, ids), among(models.Document.collection_id, scope.collections)
+    found = map(document_rows.document, session.execute(document_rows.documents().where(*wanted)))
+    records = {record.id: record for record in found}
+    if unknown := sorted(set(ids) - records.keys()):
+        raise UnknownDocument(f"there is no document {', '.join(unknown)}")
+    return records
 
 
 def _live_version(session: Session, id: DocumentId, scope: Scope) -> int | None:

@@ -1,9 +1,10 @@
 """The two persisted steps of a document: parsed, and published."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, partial
 
 import zstandard
 from sqlalchemy import Row, bindparam, func, select, update
@@ -94,7 +95,7 @@ class PublicationStore(VersionStore):
         with self.db.write() as session:
             if job.id not in attempts.held(session, [job]):
                 return False
-            if not _fit(session, job, embeddings):
+            if not _fits(session)(job, embeddings):
                 attempts.end(session, job.id, OTHER_MODEL, self.clock)
                 return False
             Shelf(session, job.collection, job.generation, job.fingerprint).keep(embeddings, job.id)
@@ -142,10 +143,11 @@ class PublicationStore(VersionStore):
     def _publish_beside(
         self, session: Session, to: generations.Target, publications: Sequence[Publication], rows: Rows
     ) -> set[JobId]:
+        fits = _fits(session)
         for publication in publications:
             if not publication.drafts:
                 attempts.end(session, publication.job.id, _no_text(publication), self.clock)
-            elif not _fit(session, publication.job, publication.embeddings):
+            elif not fits(publication.job, publication.embeddings):
                 attempts.end(session, publication.job.id, OTHER_MODEL, self.clock)
         fitting = attempts.held(session, [publication.job for publication in publications])
         full = [publication for publication in publications if publication.job.id in fitting]
@@ -159,11 +161,12 @@ class PublicationStore(VersionStore):
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
     ) -> list[Publication]:
         fitting: list[Publication] = []
+        fits = _fits(session)
         for publication in publications:
             job = publication.job
             if (job.generation, job.fingerprint) != (collection.generation, collection.fingerprint):
                 attempts.postpone(session, [job.id], STALE, _STALE_SECONDS, self.clock)
-            elif not _fit(session, job, publication.embeddings):
+            elif not fits(job, publication.embeddings):
                 attempts.end(session, job.id, OTHER_MODEL, self.clock)
             else:
                 fitting.append(publication)
@@ -194,10 +197,12 @@ class PublicationStore(VersionStore):
         liveness.log(session, shelf.collection, shelf.generation, switches, now)
 
 
-def _fit(session: Session, job: Job, embeddings: Mapping[str, PassageEmbedding]) -> bool:
-    """Whether the vectors are as long as all others of this embedder."""
-    dims = {len(embedding.vector) for embedding in embeddings.values()}
-    return all(measured(session, job.fingerprint, dim) == dim for dim in dims)
+def _fits(session: Session) -> Callable[[Job, Mapping[str, PassageEmbedding]], bool]:
+    """Tells whether a job's vectors are as long as all others of its embedder, which is looked up once."""
+    known = cache(partial(measured, session))
+    return lambda job, embeddings: all(
+        known(job.fingerprint, dim) == dim for dim in {len(embedding.vector) for embedding in embeddings.values()}
+    )
 
 
 def reading(parser: str, redact: Sequence[str]) -> str:

