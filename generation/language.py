@@ -1,4 +1,4 @@
-"""Which of our own two languages to reply in, judged by the script that a text is written in."""
+"""Which of our own two languages to reply in, judged by the script that a text is written in, and its two scripts."""
 
 import re
 
@@ -7,6 +7,10 @@ from generation.types import Language
 HAN_SIGNS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # within the brackets of a pattern
 HAN = re.compile(f"[{HAN_SIGNS}]")
 _WORD = re.compile(rf"[^\W\d_{HAN_SIGNS}]+")
+_SIMPLIFIED = str.maketrans(
+    "麼們個裡裏兒邊這與從對於關為嗎誰請問訴時處樣幾兩種類條項國會該實沒無應並僅換還後絕須斷過論動鏽當餘來滿辦",
+    "么们个里里儿边这与从对于关为吗谁请问诉时处样几两种类条项国会该实没无应并仅换还后绝须断过论动锈当余来满办",
+)
 _CHINESE_SHARE = 0.3  # a Chinese question about FastAPI and SQLAlchemy is still a Chinese question
 
 
@@ -15,3 +19,21 @@ def reply_language(text: str) -> Language:
     han = len(HAN.findall(text))
     words = len(_WORD.findall(text))
     return "zh" if han and han / (han + words) >= _CHINESE_SHARE else "en"
+
+
+def simplified(text: str) -> str:
+    """Chinese question words, pronouns and negations written the simplified way, each character in its old place."""
+    return text if text.isascii() else text.translate(_SIMPLIFIED)
+
+
+def without(words: re.Pattern[str], text: str) -> str:
+    """A space for each of the words, which are given as `simplified` writes them; all else keeps its script."""
+    plain = simplified(text)
+    if plain == text:
+        return words.sub(" ", text)
+    kept: list[str] = []
+    end = 0
+    for found in words.finditer(plain):
+        kept.append(text[end : found.start()])
+        end = found.end()
+    return " ".join((*kept, text[end:]))

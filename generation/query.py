@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from generation.language import reply_language
+from generation.language import reply_language, simplified, without
 from generation.prompts import rewrite_prompt
 from generation.short_replies import LONGEST, ShortReplies
 from generation.threads import in_thread
@@ -112,9 +112,11 @@ def carry_over(question: str, history: Sequence[Turn]) -> str:
 def leans_back(question: str) -> bool:
     """Whether a question cannot be understood without the one before: a pronoun, an ellipsis, a fragment."""
     if reply_language(question) == "zh":
-        stripped = question.strip()
+        asked = simplified(question.strip())
         return bool(
-            _PRONOUN_ZH.search(stripped) or _CONTINUES_ZH.search(stripped) or not content_terms(_bare_zh(stripped))
+            _PRONOUN_ZH.search(asked)
+            or _CONTINUES_ZH.search(asked)
+            or not content_terms(_QUESTION_WORDS_ZH.sub(" ", asked))
         )
     pronoun = _PRONOUN.search(question)
     if pronoun:
@@ -134,17 +136,13 @@ def _salient(before: str, question: str) -> str:
     if _DIGIT.search(question):  # «and in 2020?» replaces the year that was asked for
         before = re.sub(r"\b\d[\d.,]*\b|\d{4}年?", " ", before)
     known = content_terms(question)
-    words = [word.strip(".-'’") for word in _WORD.findall(_bare_zh(before))]
+    words = [word.strip(".-'’") for word in _WORD.findall(without(_QUESTION_WORDS_ZH, before))]
     kept: list[str] = []
     for word in words:
         about = content_terms(word)
         if about and not about <= known and word not in kept:
             kept.append(word)
     return " ".join(kept)[:_CARRIED].strip()
-
-
-def _bare_zh(question: str) -> str:
-    return _QUESTION_WORDS_ZH.sub(" ", question)
 
 
 def _one_line(reply: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from generation.language import HAN, HAN_SIGNS
+from generation.language import HAN, HAN_SIGNS, without
 from retrieval.tokenizer import terms
 
 _STOP_WORDS = (
@@ -15,10 +15,12 @@ _STOP_WORDS = (
     "we were what when where whether which while who whom whose why will with within without would yes yet you your "
     "d m re don doesn didn isn aren wasn weren won wouldn couldn shouldn can't don't"
 )
-_QUESTION_MARKS_ZH = re.compile(
-    "请问|请告诉我|告诉我|为什么|为何|是什么|有什么|什么时候|什么样|什么|怎么样|怎么办|怎么|怎样|如何|哪一个|哪一年|哪些|哪个|哪里|哪儿|哪年|"
-    "多少个|多少|几个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|的|了|是|在|和|与|及|或|被|把|从|对于|关于|以及|因为|所以|但是|"
-    "这个|那个|这些|那些|它们|他们|她们|它|他|她|这|那|其中|一个|有|会|也|都|就|而|并|等|为|于|之|以"
+_COUNTED_ZH = "[个位种类些年次天座家所支项条]"
+_STOP_WORDS_ZH = re.compile(  # as `simplified` writes them
+    "请问|请?告诉我|为什么|为何|[是有]?什么(?:时候|样)?|怎么?[样办]|怎么|如何|何[时处地人年种]|"
+    f"哪[一两]?(?:{_COUNTED_ZH}|[里儿国])?|几{_COUNTED_ZH}|多少个?|一个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|"
+    "的|了|是|在|和|与|以?及|或|被|把|从|对于|关于|因为|所以|但是|[这那][个些]?|[它他她]们?|其中|有|会|也|都|就|而|并|等|为|于|之|以|"
+    "(?<=\\d)[年月日号]"
 )
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(rf"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W{HAN_SIGNS}](?:[^\W{HAN_SIGNS}]|['’-])*)")
@@ -27,7 +29,7 @@ _STOP_TERMS = frozenset(terms(_STOP_WORDS))
 
 def content_terms(text: str) -> frozenset[str]:
     """Terms that tell what the text is about; of Chinese those of two characters, single ones only where alone."""
-    found = [term for term in terms(_QUESTION_MARKS_ZH.sub(" ", text)) if term not in _STOP_TERMS]
+    found = [term for term in terms(without(_STOP_WORDS_ZH, text)) if term not in _STOP_TERMS]
     pairs = "".join(term for term in found if len(term) > 1)
     return frozenset(term for term in found if not HAN.fullmatch(term) or term not in pairs)
 

@@ -72,7 +72,8 @@ _DROPPED = (
     "its may me my no not of on or our she should so such than that the their them then there these they this to was "
     "we were what when where which who whom why will with would you your "
     "的 了 是 在 和 吗 呢 与 及 或 之 这 那 哪 谁 什 么 怎 几 个 于 被 为 有 多 少 位 中 其 以 对 些 "
-    "什么 怎么 哪些 哪个 哪年 多少 请问 如何 为什 是什 的是 是谁 一个 是多 有哪"
+    "什么 怎么 哪些 哪个 哪年 多少 请问 如何 为什 是什 的是 是谁 一个 是多 有哪 "
+    "嗎 與 這 誰 麼 幾 個 於 為 對 什麼 怎麼 哪個 請問 為什 是誰 一個"
 )
 _FUNCTION_WORDS = frozenset(_own.stems(_DROPPED.split()))
 

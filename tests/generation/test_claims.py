@@ -84,6 +84,20 @@ def test_an_altered_sentence_in_chinese_is_doubted(sentence: str, doubted: Doubt
 
 
 @pytest.mark.parametrize(
+    ("sentence", "doubted"),
+    [
+        ("公司沒有裁員。", ()),
+        ("公司裁員了。", ("negation",)),
+        ("公司已完成債務重組。", ()),
+        ("公司尚未完成債務重組。", ("negation",)),
+    ],
+)
+def test_a_negation_in_traditional_characters_is_one_too(sentence: str, doubted: tuple[Doubt, ...]) -> None:
+    said = "公司已完成債務重組。公司沒有裁員。"
+    assert doubts(sentence, said, said) == doubted
+
+
+@pytest.mark.parametrize(
     ("said", "source"),
     [
         ("Lindqvist founded the branch in Oslo.", "Halvorsen founded the branch in Oslo."),

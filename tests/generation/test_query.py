@@ -208,3 +208,16 @@ def test_any_other_reply_leaves_the_question_to_itself(question: str, reply: str
 
 def test_control_characters_in_a_reply_are_dropped() -> None:
     assert rewritten(ScriptedCompleter(["How old\x00 is \u202eObama?"])) == "How old is Obama?"
+
+
+@pytest.mark.parametrize(
+    ("question", "carried"),
+    [
+        ("它們的面積是多少？", "它們的面積是多少？ (歐盟 機構有立法權)"),
+        ("這個條約何時簽署？", "這個條約何時簽署？ (歐盟 機構有立法權)"),
+        ("那麼，主席呢？", "那麼，主席呢？ (歐盟 機構有立法權)"),
+        ("羅馬條約在何時簽署？", "羅馬條約在何時簽署？"),
+    ],
+)
+def test_a_follow_up_in_traditional_characters_carries_them_over(question: str, carried: str) -> None:
+    assert carry_over(question, [Turn("歐盟的哪些機構有立法權？", "兩個 [1]。")]) == carried

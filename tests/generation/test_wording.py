@@ -18,6 +18,22 @@ def test_chinese_content_is_pairs_of_characters_without_question_words() -> None
     assert not {"多少", "少个", "香"} & terms
 
 
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("哪兩個機構擁有否決權？", "機構擁有否決權"),
+        ("這些島嶼為什麼在何時消失了呢？", "島嶼 消失"),
+        ("香港在2017年4月有幾個議席？", "香港 2017 4 議席"),
+    ],
+)
+def test_traditional_question_words_are_no_content_either(question: str, about: str) -> None:
+    assert content_terms(question) == content_terms(about)
+
+
+def test_content_keeps_its_script() -> None:
+    assert {"國家", "條約"} <= content_terms("國家的條約")
+
+
 def test_a_single_character_counts_where_it_stands_alone() -> None:
     assert content_terms("什么是茶？") == {"茶"}
 
