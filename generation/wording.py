@@ -16,11 +16,11 @@ _STOP_WORDS = (
     "d m re don doesn didn isn aren wasn weren won wouldn couldn shouldn can't don't"
 )
 _COUNTED_ZH = "[个位种类些年次天座家所支项条]"
-_STOP_WORDS_ZH = re.compile(  # as `simplified` writes them
-    "请问|请?告诉我|为什么|为何|[是有]?什么(?:时候|样)?|怎么?[样办]|怎么|如何|何[时处地人年种]|"
+# As `simplified` writes them. Each begins with a character, not a class: else the search takes thirty times as long.
+_STOP_WORDS_ZH = re.compile(
+    "请问|请告诉我|告诉我|为什么|为何|是什么|有什么|什么(?:时候|样)?|怎么?[样办]|怎么|如何|何[时处地人年种]|"
     f"哪[一两]?(?:{_COUNTED_ZH}|[里儿国])?|几{_COUNTED_ZH}|多少个?|一个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|"
-    "的|了|是|在|和|与|以?及|或|被|把|从|对于|关于|因为|所以|但是|[这那][个些]?|[它他她]们?|其中|有|会|也|都|就|而|并|等|为|于|之|以|"
-    "(?<=\\d)[年月日号]"
+    "的|了|是|在|和|与|以及|及|或|被|把|从|对于|关于|因为|所以|但是|这个|这些|这|那个|那些|那|它们|他们|她们|它|他|她|其中|有|会|也|都|就|而|并|等|为|于|之|以"
 )
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(rf"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W{HAN_SIGNS}](?:[^\W{HAN_SIGNS}]|['’-])*)")

@@ -1,10 +1,10 @@
 """A BERT encoder with mean pooling, run straight from its weights.
 
 It does what sentence-transformers does with such a model, without importing it: 170 MB and 3.6 s of CPU less in every
-process that embeds, and weights packed once for oneDNN make a question take half the time (4.2 ms of CPU against 8.7)
-and a batch a seventh less. The tests hold it to sentence-transformers' own vectors.
+process that embeds, and weights packed once for oneDNN make a question take about half the time and a batch a seventh
+less. The tests hold it to sentence-transformers' own vectors.
 
-oneDNN compiles a kernel for each shape that it meets, which takes as long as several batches do, so there are few
+oneDNN compiles a kernel for each shape that it meets, which may take as long as computing the batch, so there are few
 shapes: all tokens of a batch stand in one column without padding, rounded up, and only attention sees them by rows.
 """
 
@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import safetensors.torch as safetensors
 import torch
@@ -48,7 +48,7 @@ class _Layout:
     """What is added to the attention that a token of a row gets: nothing, or where the row is padded -inf."""
 
     @classmethod
-    def of(cls, present: Tensor, precision: torch.dtype) -> "_Layout":
+    def of(cls, present: Tensor, precision: torch.dtype) -> Self:
         rows, longest = present.shape
         cells = present.flatten().nonzero().squeeze(1)
         places = torch.zeros(rows * longest, dtype=torch.long, device=present.device)
