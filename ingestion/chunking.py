@@ -93,7 +93,7 @@ def chunk(
 
 def identity(headings: tuple[str, ...], text: str, window: int, count_tokens: TokenCounter) -> tuple[str, str]:
     """Prefix and key of a chunk that was cut before, under the same window; nobody's word for them is needed."""
-    prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
+    prefix = _headed(headings, window, count_tokens).prefix
     return prefix, _key(prefix, text)
 
 
@@ -150,18 +150,14 @@ def with_title(title: str, headings: tuple[str, ...]) -> tuple[str, ...]:
     return headings if not title or title in headings[:1] else (title, *headings)
 
 
-def _prefix(headings: tuple[str, ...], budget: int, count_tokens: TokenCounter) -> str:
+def _headed(headings: tuple[str, ...], window: int, count_tokens: TokenCounter) -> _Above:
     """The headings as the model reads them before the text; the outermost go first when they are too long together."""
     for start in range(len(headings)):
         prefix = " > ".join(headings[start:]) + "\n"
-        if count_tokens([prefix])[0] <= budget:
-            return prefix
-    return ""
-
-
-def _headed(headings: tuple[str, ...], window: int, count_tokens: TokenCounter) -> _Above:
-    prefix = _prefix(headings, window // _PREFIX_SHARE, count_tokens)
-    return _Above(headings, prefix, window - (count_tokens([prefix])[0] if prefix else 0))
+        [tokens] = count_tokens([prefix])
+        if tokens <= window // _PREFIX_SHARE:
+            return _Above(headings, prefix, window - tokens)
+    return _Above(headings, "", window)
 
 
 def _above_each(plain: _Above, window: int, count_tokens: TokenCounter) -> Callable[[_Atom], _Above]:

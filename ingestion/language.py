@@ -8,7 +8,7 @@ import py3langid
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-_LETTERS = re.compile(r"[^\W\d_]")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _CJK_SHARE = 0.15  # a Chinese text quotes English names; an English one rarely holds a sixth of Han letters
 _SAMPLE = 400  # code points that are looked at: more costs time and rarely changes the verdict
 _TOO_FEW_LETTERS = 200  # py3langid errs at times below
@@ -28,9 +28,9 @@ def language_of(text: str, otherwise: Callable[[], str] | None = None) -> str:
     For a short text `otherwise` is asked, if given, unless the script says that it cannot be that language.
     """
     sample = text[:_SAMPLE]
-    letters = len(_LETTERS.findall(sample))
-    if told := _told(sample, letters):
+    if told := _told(sample):
         return told
+    letters = _letters(sample)
     if letters == 0:
         return UNKNOWN
     if otherwise is not None and letters < _TOO_FEW_LETTERS:
@@ -42,12 +42,16 @@ def language_of(text: str, otherwise: Callable[[], str] | None = None) -> str:
     return str(py3langid.classify(sample)[0])  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _told(sample: str, letters: int) -> str:
+def _told(sample: str) -> str:
     """The language that script or words tell at once; empty where a model has to be asked."""
     if not sample.isascii():
         kana, hangul, han = (len(script.findall(sample)) for script in (_KANA, _HANGUL, _HAN))
-        if kana + hangul + han > _CJK_SHARE * letters:
+        if kana + hangul + han > _CJK_SHARE * _letters(sample):
             if hangul > kana + han:
                 return "ko"
             return "ja" if kana > han / 10 else "zh"
     return "en" if len(_ENGLISH.intersection(sample.lower().split())) >= _ENGLISH_WORDS else ""
+
+
+def _letters(sample: str) -> int:
+    return sum(map(len, _LETTERS.findall(sample)))

@@ -80,10 +80,8 @@ class ModelFolder:
 
     def _within(self, encoding: Encoding) -> Tokens:
         ids = [*self._head, *encoding.ids[: self.window], *self._tail]
-        last = np.full(len(ids), -1, np.int64)
-        ends = np.array(encoding.offsets[: self.window], np.int64).reshape(-1, 2)[:, 1] - 1
-        last[len(self._head) : len(self._head) + len(ends)] = ends
-        return Tokens(ids, last)
+        last = [end - 1 for _, end in encoding.offsets[: self.window]]
+        return Tokens(ids, np.array([-1] * len(self._head) + last + [-1] * len(self._tail), np.int64))
 
 
 def open_model(model: str, prompts: Prompts = NO_PROMPTS) -> ModelFolder:
