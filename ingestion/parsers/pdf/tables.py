@@ -6,11 +6,12 @@ from itertools import pairwise
 from statistics import median
 
 from ingestion.parsers.pdf.lines import Line, union
-from ingestion.parsers.pdf.rows import Cell, Item, Row, Table, flat
+from ingestion.parsers.pdf.rows import Cell, Item, Row, Table, flat, row_of
 from retrieval.types import Box
 
 _ROW_GAP = 2.5  # in line heights
 _HEADING_GAP = 1.0
+_HEAD_GAP = 1.6
 _LARGER = 1.15
 _WIDE = 0.7  # of the page's text width: a line without cells and this wide is prose, not a row
 _BETWEEN = 6  # lines without cells between two rows: a section's name, or a label of some lines
@@ -32,25 +33,54 @@ def with_tables(items: Sequence[Item]) -> list[Line | Table]:
         if isinstance(item, Row):
             rows.append(item)
             continue
-        found += _told(rows, width)
+        told, rest = _told(rows, width)
+        found += [*told, *_headed(rest, item)]
         rows = []
-        found.append(item)
-    return _as_one([*found, *_told(rows, width)])
+    told, rest = _told(rows, width)
+    return _as_one([*found, *told, *_prose(rest)])
 
 
-def _told(rows: Sequence[Row], width: float) -> list[Line | Table]:
+def _told(rows: Sequence[Row], width: float) -> tuple[list[Line | Table], Sequence[Row]]:
+    """The rows up to the end of the last table among them as lines and tables, and the rows after it."""
     found: list[Line | Table] = []
     start = free = 0  # before `free`, all is told
     while start < len(rows):
         end = _table_end(rows, start, width)
         if end > start:
             first = _with_heads(rows, free, start, end)
-            found += [line for row in rows[free:first] for line in flat(row)]
-            found.append(_table(rows[first:end]))
+            found += [*_prose(rows[free:first]), _table(rows[first:end])]
             start = free = end
         else:
             start += 1
-    return found + [line for row in rows[free:] for line in flat(row)]
+    return found, rows[free:]
+
+
+def _prose(rows: Sequence[Row]) -> list[Line]:
+    return [line for row in rows for line in flat(row)]
+
+
+def _headed(rows: Sequence[Row], table: Table) -> list[Line | Table]:
+    """The rows as prose, and the ruled table with those right above it that have a cell for each of some columns.
+
+    Heads are often set on a ground of colour instead of between rules, and stand in the middle of their columns.
+    """
+    columns = _columns([row_of([cell for cell in row if cell]) for row in table.rows])
+    if len(columns) != len(table.rows[0]):
+        return [*_prose(rows), table]
+    heads: list[tuple[Cell, ...]] = []
+    box = table.box
+    for row in reversed(rows):
+        cells = _placed(row, columns) if _is_right_above(row, box) else None
+        if cells is None:
+            break
+        heads.insert(0, tuple(cells))
+        box = union((row.box, box))
+    return [*_prose(rows[: len(rows) - len(heads)]), Table((*heads, *table.rows), box)]
+
+
+def _is_right_above(row: Row, box: Box) -> bool:
+    is_within = row.box[0] > box[0] - row.height and row.box[2] < box[2] + row.height
+    return len(row.cells) > 1 and is_within and abs(box[1] - row.box[3]) < _HEAD_GAP * row.height
 
 
 def _table_end(rows: Sequence[Row], start: int, width: float) -> int:
@@ -111,7 +141,7 @@ def _with_heads(rows: Sequence[Row], free: int, start: int, end: int) -> int:
     while first > free:
         row, gap = rows[first - 1], rows[first].box[1] - rows[first - 1].box[3]
         is_over = row.box[0] > left + 2 * row.height and (row.box[0] + row.box[2]) / 2 > label_end
-        if len(row.cells) > 1 or not is_over or row.box[2] > right + row.height or abs(gap) > 1.6 * row.height:
+        if len(row.cells) > 1 or not is_over or row.box[2] > right + row.height or abs(gap) > _HEAD_GAP * row.height:
             break
         first -= 1
     return first
@@ -147,7 +177,9 @@ def _columns(rows: Sequence[Row]) -> list[Span]:
 
 
 def _placed(row: Row, columns: Sequence[Span]) -> list[Cell] | None:
-    """The row's cells in their columns; none where two would share one."""
+    """The row's cells in their columns; none where two would share one, or where none are told."""
+    if not columns:
+        return None
     cells: list[Cell] = [()] * len(columns)
     for cell in row.cells:
         box = _box(cell)

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestion.normalize import one_line
@@ -34,7 +34,11 @@ def test_each_lines_region_is_exactly_its_text(groups: list[list[Line]]) -> None
     assert end == len(text)
 
 
+TWICE = [Line("1", 1, (0.0, 9.0 * row, right, 9.0 * row + 9.0), 9.0, 9.0) for row in range(2) for right in (1.0, 5.0)]
+
+
 @given(st.lists(st.lists(line(), max_size=12), max_size=3))
+@example([TWICE])
 def test_no_letter_of_a_page_is_lost_or_doubled_however_its_lines_lie(pages: list[list[Line]]) -> None:
     laid_out = [with_tables(in_order(rows(page))) for page in pages]
 

@@ -94,6 +94,33 @@ def test_cells_of_several_lines_stand_in_the_row_that_rules_draw_around_them() -
     ]
 
 
+GRID = rules((70, 150, 300, 450), (690, 660, 630))
+GRIDDED = [
+    *row(678, [(75, "Ground"), (155, "Spread by water alone"), (305, "Spread in any way")]),
+    *row(648, [(75, "Kinds"), (155, "Six that doctors know"), (305, "Seventeen kinds")]),
+]
+GRIDDED_TEXT = "Ground | Spread by water alone | Spread in any way\nKinds | Six that doctors know | Seventeen kinds"
+
+
+def test_rows_right_above_a_ruled_table_are_its_heads_wherever_in_their_columns_they_stand() -> None:
+    caption = [Text(72, 724, "[Table 1] The law before and after")]
+    heads = [
+        *row(710, [(100, "What"), (205, "Before"), (352, "After")]),
+        *row(697, [(78, "Class"), (155, "First class"), (305, "First grade")]),
+    ]
+
+    assert read([*caption, *heads, *GRIDDED], GRID) == [
+        ("paragraph", "[Table 1] The law before and after"),
+        ("table", f"What | Before | After\nClass | First class | First grade\n{GRIDDED_TEXT}"),
+    ]
+
+
+def test_a_line_with_gaps_above_a_ruled_table_is_none_of_its_rows_where_it_has_other_columns() -> None:
+    gapped = row(700, [(75, "We"), (108, "map it")])
+
+    assert read([*gapped, *GRIDDED], GRID) == [("paragraph", "We map it"), ("table", GRIDDED_TEXT)]
+
+
 def test_a_frame_around_text_is_no_table() -> None:
     frame = rules((60, 560), (730, 600))
 
