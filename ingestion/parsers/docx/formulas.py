@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 
-from ingestion.parsers.docx.xml_tree import Element, name_of
+from ingestion.parsers.docx.xml_tree import Element, m, name_of
 
-_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _MARKS = "'′\u0300-\u036f\u20d0-\u20ff"
 _GROUP = re.compile(r"[(\[{][^()\[\]{}]*[)\]}]")
 _A_GROUP = "\ufffc"
@@ -117,7 +116,7 @@ _WRITERS: dict[str, Callable[[Element], str]] = {
 
 def _part(element: Element, name: str, role: str = "") -> str:
     """The part's text, in brackets if it would not be read as one thing where it is put; empty without the part."""
-    found = element.find(_MATH + name)
+    found = element.find(m(name))
     text = formula(found).strip() if found is not None else ""
     whole = _WHOLE.get(role or name)
     return f"({text})" if text and whole and not _is_whole(text, whole) else text
@@ -153,5 +152,5 @@ def _is_whole(text: str, whole: re.Pattern[str]) -> bool:
 
 def _character(element: Element, properties: str, name: str, otherwise: str) -> str:
     """A sign or word that the properties name; present without a value, there is none."""
-    found = element.find(f"{_MATH}{properties}/{_MATH}{name}")
-    return otherwise if found is None else found.get(f"{_MATH}val") or ""
+    found = element.find(f"{m(properties)}/{m(name)}")
+    return otherwise if found is None else found.get(m("val")) or ""

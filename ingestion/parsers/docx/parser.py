@@ -19,6 +19,7 @@ from ingestion.normalize import count_invisible, one_line
 from ingestion.parsers.docx import archive
 from ingestion.parsers.docx.charts import charts
 from ingestion.parsers.docx.numbering import Numbering
+from ingestion.parsers.docx.placing import Page, remove_unseen
 from ingestion.parsers.docx.styles import ParagraphStyle, Styles, is_shaded
 from ingestion.parsers.docx.text import TextReader
 from ingestion.parsers.docx.xml_tree import Element, name_of, value_at, w
@@ -63,16 +64,19 @@ class DocxParser(Parser):
 
 
 def _read(document: Document) -> ParsedDocument:
-    styles = Styles.of(document)
-    reader = _Reader(document, TextReader(styles), Numbering.of(document), dict(_notes(document)))
-    reader.walk(cast("Element", document.element.body))
+    body, notes = cast("Element", document.element.body), dict(_notes(document))
+    page = Page.of(body)
+    unseen = sum(remove_unseen(root, page) for root in (body, *notes.values()))
+    reader = _Reader(document, TextReader(Styles.of(document)), Numbering.of(document), notes)
+    reader.walk(body)
     reader.write_notes()
     blocks = reader.writer.finish()
     title = one_line(document.core_properties.title) or reader.title or _first_heading(blocks)
     warnings = () if blocks else ("the file has no text",)
     if reader.has_foreign_parts:
         warnings += ("a part of the document is embedded in another format and was not read",)
-    counts = {"hidden_characters": reader.text.hidden + reader.invisible, "boilerplate_blocks": reader.contents}
+    hidden = unseen + reader.text.hidden + reader.invisible
+    counts = {"hidden_characters": hidden, "boilerplate_blocks": reader.contents}
     return ParsedDocument(
         title, blocks, (), _metadata(document), warnings, {step: n for step, n in counts.items() if n}
     )
@@ -129,11 +133,22 @@ class _Reader:
             self.contents += 1
         elif text.strip():
             self._write(text, style)
-        for box in _boxes(paragraph):
+        for box in self._boxes(paragraph, paragraph):
             self._walk_frame(box, shaded=True)
         for table in charts(self.document, paragraph):
             self._leave(0)
             self.writer.add(Block("table", table))
+
+    def _boxes(self, parent: Element, paragraph: Element) -> Iterator[Element]:
+        """The paragraph's text boxes; each stands in the file twice, the second time for old readers."""
+        for child in parent:
+            name = name_of(child)
+            if name == "txbxContent":
+                yield child
+            elif name == "r" and self.text.styles.has_vanished(child, paragraph):
+                continue
+            elif name not in ("Fallback", "del", "moveFrom"):
+                yield from self._boxes(child, paragraph)
 
     def _walk_frame(self, frame: Element, *, shaded: bool) -> None:
         outer, self.shaded = self.shaded, self.shaded or shaded
@@ -203,16 +218,6 @@ class _Reader:
             text = self.text.read(cell, boxes=True, shaded=painted or is_shaded(properties))
             self.invisible += count_invisible(text)
             grid.cell(one_line(text), columns)
-
-
-def _boxes(paragraph: Element) -> Iterator[Element]:
-    """The paragraph's text boxes; each stands in the file twice, the second time for old readers."""
-    for child in paragraph:
-        name = name_of(child)
-        if name == "txbxContent":
-            yield child
-        elif name not in ("Fallback", "del", "moveFrom"):
-            yield from _boxes(child)
 
 
 def _children(parent: Element, name: str) -> Iterator[Element]:

@@ -69,19 +69,20 @@ class Styles:
 
     def is_hidden(self, run: Element, paragraph: Element, *, shaded: bool) -> bool:
         """Whether the run's text is not seen: hidden, tiny or white; white is seen where something is `shaded`."""
-        own, around = run.find(w("rPr")), paragraph.find(w("pPr"))
-        looks = [own, *(part for part, _ in self._chain(value_at(own, "rStyle"), "rPr"))]
-        looks += [part for part, _ in self._chain(value_at(around, "pStyle"), "rPr")]
-        switches = (is_on(part, "vanish") for part in looks)
-        if next((is_said for is_said in switches if is_said is not None), False):
+        looks = self._looks(run, paragraph)
+        if _has_vanished(looks):
             return True
         size = _nearest(looks, "sz")
         if size.isdigit() and int(size) <= _TINY_HALF_POINTS:
             return True
         color = _nearest(looks, "color")
         return _NEAR_WHITE.fullmatch(color.upper()) is not None and not (
-            shaded or self.paper or any(map(is_shaded, looks)) or self._has_shaded_paragraph(around)
+            shaded or self.paper or any(map(is_shaded, looks)) or self._has_shaded_paragraph(paragraph.find(w("pPr")))
         )
+
+    def has_vanished(self, run: Element, paragraph: Element) -> bool:
+        """Whether the run is hidden with all that is anchored in it, such as a text box."""
+        return _has_vanished(self._looks(run, paragraph))
 
     def shades(self, style_id: str | None) -> bool:
         """Whether the style or one that it is based on paints anything, such as the first row of a table."""
@@ -90,6 +91,12 @@ class Styles:
             for style in self._styles(style_id)
             for properties in (style, *style.iter(w("tcPr")), *style.iter(w("pPr")), *style.iter(w("rPr")))
         )
+
+    def _looks(self, run: Element, paragraph: Element) -> list[Element | None]:
+        """The run's own properties, its style's and its paragraph's style's: the nearest first."""
+        own, around = run.find(w("rPr")), paragraph.find(w("pPr"))
+        looks = [own, *(part for part, _ in self._chain(value_at(own, "rStyle"), "rPr"))]
+        return looks + [part for part, _ in self._chain(value_at(around, "pStyle"), "rPr")]
 
     def _has_shaded_paragraph(self, properties: Element | None) -> bool:
         parts = [properties, *(part for part, _ in self._chain(value_at(properties, "pStyle"), "pPr"))]
@@ -113,6 +120,11 @@ class Styles:
                 return
             yield style
             style_id = value_at(style, "basedOn")
+
+
+def _has_vanished(looks: Sequence[Element | None]) -> bool:
+    switches = (is_on(part, "vanish") for part in looks)
+    return next((is_said for is_said in switches if is_said is not None), False)
 
 
 def _nearest(looks: Sequence[Element | None], name: str) -> str:

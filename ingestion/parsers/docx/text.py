@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ingestion.normalize import fold_glyphs
 from ingestion.parsers.docx.formulas import formula
 from ingestion.parsers.docx.styles import Styles
-from ingestion.parsers.docx.xml_tree import Element, name_of, value_at, w
+from ingestion.parsers.docx.xml_tree import Element, count_letters, m, name_of, value_at, w
 
 _SKIPPED = frozenset(
     (
@@ -26,6 +26,7 @@ _SKIPPED = frozenset(
     )
 )
 _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "p": " ", "tbl": " "}
+_OFF = ("0", "off", "false")
 _PICTURE = "{http://schemas.openxmlformats.org/drawingml/2006/picture}pic"
 _MADE_BY_A_MACHINE = re.compile(
     r"\s*(?:Description|Description générée|Beschreibung) (?:automatically|automatisch)[^.]*\.?$"
@@ -65,7 +66,7 @@ class TextReader:
             elif name == "r" and child.tag == w("r"):
                 self._run(child, paragraph, boxes=boxes, shaded=shaded)
             elif name in ("oMath", "oMathPara"):
-                self._parts.append(formula(child))
+                self._parts.append(self._formula(child, paragraph, shaded=shaded))
             elif name in ("footnoteReference", "endnoteReference"):
                 self._refer(name.removesuffix("Reference"), child.get(w("id")) or "")
             elif name in ("inline", "anchor", "shape"):
@@ -82,13 +83,22 @@ class TextReader:
 
     def _run(self, run: Element, paragraph: Element, *, boxes: bool, shaded: bool) -> None:
         if self.styles.is_hidden(run, paragraph, shaded=shaded):
-            self.hidden += sum(len("".join((part.text or "").split())) for part in run.iter(w("t")))
+            self.hidden += count_letters(run)
             return
         before, start = "".join(self._parts[-2:])[-1:], len(self._parts)
         self._walk(run, paragraph, boxes=boxes, shaded=shaded)
         is_raised = before.isalnum() and value_at(run, "rPr/vertAlign") == "superscript"
         if is_raised and _RAISED_NUMBER.fullmatch("".join(self._parts[start:])):
             self._parts.insert(start, "^")
+
+    def _formula(self, math: Element, paragraph: Element, *, shaded: bool) -> str:
+        for part in list(math.iter(m("r"), m("phant"))):
+            parent, show = part.getparent(), part.find(f"{m('phantPr')}/{m('show')}")
+            is_blank = show is not None and show.get(m("val")) in _OFF
+            if parent is not None and (is_blank or self.styles.is_hidden(part, paragraph, shaded=shaded)):
+                self.hidden += count_letters(part)
+                parent.remove(part)
+        return formula(math)
 
     def _refer(self, kind: str, id: str) -> None:
         self._numbers += 1

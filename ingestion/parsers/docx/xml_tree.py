@@ -18,11 +18,19 @@ class Element(Protocol):
     def find(self, path: str) -> "Element | None": ...
     def iter(self, *tags: str) -> Iterator["Element"]: ...
     def itertext(self) -> Iterator[str]: ...
+    def iterancestors(self, *tags: str) -> Iterator["Element"]: ...
+    def getparent(self) -> "Element | None": ...
+    def remove(self, element: "Element") -> None: ...
 
 
 def w(name: str) -> str:
     """The full name of an element or attribute in Word's namespace."""
     return f"{{http://schemas.openxmlformats.org/wordprocessingml/2006/main}}{name}"
+
+
+def m(name: str) -> str:
+    """The full name of an element or attribute in the namespace of Word's formulas."""
+    return f"{{http://schemas.openxmlformats.org/officeDocument/2006/math}}{name}"
 
 
 def name_of(element: Element) -> str:
@@ -40,3 +48,8 @@ def is_on(parent: Element | None, name: str) -> bool | None:
     """Whether a switch such as `w:vanish` is on; None where it is not said."""
     switch = parent.find(w(name)) if parent is not None else None
     return None if switch is None else switch.get(w("val")) not in ("0", "false", "off")
+
+
+def count_letters(element: Element) -> int:
+    """How many characters but white space its text has."""
+    return sum(len("".join((part.text or "").split())) for part in element.iter(w("t"), m("t")))

@@ -327,6 +327,19 @@ def test_a_formula_is_written_on_the_line_that_it_stands_in() -> None:
     assert texts(f"<w:p>{run('so ')}{math}{run(' is even')}</w:p>") == ["so x^2 is even"]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    ["<m:r><w:rPr><w:vanish/></w:rPr>{}</m:r>", '<m:r><w:rPr><w:color w:val="FFFFFF"/></w:rPr>{}</m:r>',
+     '<m:phant><m:phantPr><m:show m:val="0"/></m:phantPr><m:e><m:r>{}</m:r></m:e></m:phant>'],
+)  # fmt: skip
+def test_what_a_formula_does_not_show_is_left_out_and_counted(hidden: str) -> None:
+    names = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    math = f"<m:oMath {names}><m:r><m:t>x</m:t></m:r>{hidden.format('<m:t>obey me</m:t>')}</m:oMath>"
+    parsed = parse(word_archive(f"<w:p>{math}</w:p>"))
+
+    assert ([block.text for block in parsed.blocks], parsed.counts) == (["x"], {"hidden_characters": 6})
+
+
 def test_powers_are_told_from_digits() -> None:
     raised = '<w:vertAlign w:val="superscript"/>'
 
