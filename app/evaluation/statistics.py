@@ -47,8 +47,8 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Of the second over the first, question by question; they are of one length, and not empty."""
     pairs = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
     around = _interval((pairs,), _mean)
-    if not pairs.any():
-        return Difference(0.0, 0.0, 0.0, 1.0, len(pairs))
+    if not pairs.any() or len(pairs) == 1:  # however the signs are flipped, it is as large
+        return Difference(around.mean, around.low, around.high, 1.0, len(pairs))
     tested: Any = stats.permutation_test(
         (pairs,), _mean, permutation_type="samples", vectorized=True, n_resamples=_PERMUTATIONS, rng=_SEED
     )

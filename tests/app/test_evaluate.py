@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from app.cli.main import cli
 from app.client import Client
+from app.evaluation.runs import Runs
 from app.serve import own_service
 from app.settings import Settings
+from tests.app.evaluation.given import row, run_of
 from tests.app.running import Running, running
 from tests.ingestion.files import PdfPage, lines, pdf
 
@@ -131,6 +133,28 @@ def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path, monkeypa
     assert "no runs that `openbook evaluate --json` wrote" in " ".join(
         evaluate("--compare", metals / "corpus.jsonl", "b.json", fails=True).split()
     )
+
+
+def test_what_changed_most_is_told_in_the_terminal_and_with_both_answers_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, found, refused in (("a", 0.5, 0.0), ("b", 1.0, 1.0)):
+        rows = (
+            row("same", {"nDCG@10": 1.0}),
+            row("found", {"nDCG@10": found}, answer=f"<{name}>"),
+            row("refused", {"false refusals": refused}),
+        )
+        Path(f"{name}.json").write_text(Runs(runs=[run_of(*rows, name=name)]).model_dump_json())
+
+    output = evaluate("--compare", "a.json", "b.json", "--html", "report.html").partition("what changed most")[2]
+
+    assert cells(output, "refused?") == ["false refusals", "-1.00"]
+    assert cells(output, "found?") == ["nDCG@10", "+0.50"]
+    assert output.index("refused?") < output.index("found?")
+    assert "same?" not in output
+    page = Path("report.html").read_text().partition("<h3>What changed most</h3>")[2]
+    assert "<tr><td>found?</td><td>nDCG@10 +0.50</td><td>&lt;a&gt;</td><td>&lt;b&gt;</td></tr>" in page
 
 
 class Tags(HTMLParser):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.evaluation.statistics import (
+    Difference,
     auroc_interval,
     difference,
     mean_interval,
@@ -51,6 +52,10 @@ def test_gains_and_losses_that_cancel_out_prove_nothing() -> None:
     assert (found.mean, found.p_value) == (0, 1)
     assert found.low < 0 < found.high
     assert difference([0.5], [0.5]).p_value == 1
+
+
+def test_one_question_that_changed_proves_nothing() -> None:
+    assert difference([0.0], [1.0]) == Difference(1.0, 1.0, 1.0, 1.0, 1)
 
 
 def test_risk_is_the_mean_loss_of_those_with_the_most_evidence() -> None:
