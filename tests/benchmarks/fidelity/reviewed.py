@@ -1,5 +1,6 @@
 """Files with a reviewed Markdown beside them: their tokens, and the rows of their tables."""
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,13 @@ NOTE = (
     "kept together if every token of its cells stands in one line of one table block."
 )
 COLUMNS = ("token recall", "token precision", "table rows kept together")
-# Where a picture was, where a link leads, TeX's commands, the lines under tables' heads.
-_NOT_TEXT = re.compile(r"<!--.*?-->|\]\([^()\s]*\)|\\[A-Za-z]+|\\|^\|[ :|-]+\|$", re.MULTILINE)
+# Where a picture was, where a link leads, the lines under tables' heads.
+_NOT_TEXT = re.compile(r"<!--.*?-->|\]\([^()\s]*\)|^\|[ :|-]+\|$", re.MULTILINE)
+_FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$")
+_GENERAL_FRACTION = re.compile(r"\\genfrac(?:\{\w*\}){4}")
+_COMMAND = re.compile(r"\s*\\([A-Za-z]+)\s*")
+_PRINTED = frozenset(("arg", "cos", "det", "exp", "inf", "lim", "ln", "log", "max", "min", "sin", "sup", "tan"))
+_LETTERS = {"epsilon": "ε", "pi": "π"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,28 @@ def _compared(path: Path, markdown: str, parser: Parser) -> Compared:
         parsed = parser.parse(path.read_bytes())
     except ParseError as error:
         return Compared(path.stem, 0, 0, 0, 0, str(error))
-    expected, found = tokens(_NOT_TEXT.sub("", markdown)), tokens(text_of(parsed))
+    expected, found = tokens(_plain(markdown)), tokens(text_of(parsed))
     kept, rows = _rows_kept(list(_rows(markdown)), parsed)
     return Compared(path.stem, recall(expected, found), recall(found, expected), kept, rows)
 
 
+def _plain(markdown: str) -> str:
+    """The Markdown's text; of a formula's TeX what it prints: letters, numbers and the names of functions."""
+    return html.unescape(_NOT_TEXT.sub("", _FORMULA.sub(_printed, markdown)).replace("\\", " "))
+
+
+def _printed(formula: re.Match[str]) -> str:
+    return _COMMAND.sub(_print_command, _GENERAL_FRACTION.sub(" ", formula[0]))
+
+
+def _print_command(command: re.Match[str]) -> str:
+    name = command[1]
+    return _LETTERS.get(name) or (f" {name} " if name in _PRINTED else " ")
+
+
 def _rows(markdown: str) -> Iterator[set[str]]:
     for line in markdown.splitlines():
-        if line.startswith("|") and (row := set(tokens(_NOT_TEXT.sub("", line)))):
+        if line.startswith("|") and (row := set(tokens(_plain(line)))):
             yield row
 
 

@@ -28,7 +28,7 @@ def _table(kind: str, folder: Path, ending: str, parser: Parser) -> Table:
         (*(each.cells() for each in compared), mean),
         (
             reviewed.NOTE,
-            "Where a picture was, where a link leads and TeX's commands are left out of the Markdown. Refused files "
-            "count in no mean.",
+            "Where a picture was and where a link leads is left out of the Markdown; of a formula's TeX, letters, "
+            "numbers and the names of functions count. Refused files count in no mean.",
         ),
     )
