@@ -3,7 +3,8 @@
 import re
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from ingestion import parsed_json
 from ingestion.ocr import Ocr
 from ingestion.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
+from ingestion.types import ParsedDocument
 from measure import Table
 
 _MEBIBYTE = 1 << 20
@@ -25,25 +27,23 @@ _FEWEST_TOKENS = 100
 
 def run(folder: Path) -> list[Table]:
     """The first pages with enough text of the folder's PDFs, one page of each, in English and simplified Chinese."""
-    sandbox = Sandbox(1, 120.0, 1024 * _MEBIBYTE, 256 * _MEBIBYTE)
-    ocr = Ocr(sandbox, Tesseract("eng+chi_sim", 120.0, 1024 * _MEBIBYTE))
     rows: list[tuple[str, ...]] = []
     recalled = total = 0
-    for path in sorted(folder.glob("**/*.pdf")):
-        page = _page(path)
-        if page is None:
-            continue
-        said, scan = page
-        start = time.perf_counter()
-        found = _recognised(ocr, sandbox, scan)
-        seconds = time.perf_counter() - start
-        held = sum((said & found).values())
-        recalled, total = recalled + held, total + sum(said.values())
-        share = held / sum(said.values())
-        rows.append((path.stem[:40], str(sum(said.values())), f"{share:.3f}", f"{seconds:.1f}"))
-        if len(rows) == _PAGES:
-            break
-    sandbox.close()
+    with recognising() as recognise:
+        for path in sorted(folder.glob("**/*.pdf")):
+            page = _page(path)
+            if page is None:
+                continue
+            said, scan = page
+            start = time.perf_counter()
+            found = _tokens(recognise(scan))
+            seconds = time.perf_counter() - start
+            held = sum((said & found).values())
+            recalled, total = recalled + held, total + sum(said.values())
+            share = held / sum(said.values())
+            rows.append((path.stem[:40], str(sum(said.values())), f"{share:.3f}", f"{seconds:.1f}"))
+            if len(rows) == _PAGES:
+                break
     note = f"{_DPI} dots per inch, no noise; tokens are Chinese characters, words in Latin letters and numbers."
     all_pages = ("all", str(total), f"{recalled / max(total, 1):.3f}", "")
     return [
@@ -70,9 +70,21 @@ def _page(path: Path) -> tuple[Counter[str], bytes] | None:
     return None
 
 
-def _recognised(ocr: Ocr, sandbox: Sandbox, scan: bytes) -> Counter[str]:
-    found = ocr.complete(scan, sandbox.read(scan, "application/pdf", "scan.pdf"), (), _unwatched)
-    return Counter(token for block in parsed_json.load(found).blocks for token in _TOKEN.findall(block.text))
+@contextmanager
+def recognising() -> Generator[Callable[[bytes], ParsedDocument]]:
+    """What reads a PDF as the service does that recognises English and simplified Chinese."""
+    sandbox = Sandbox(1, 120.0, 1024 * _MEBIBYTE, 256 * _MEBIBYTE)
+    ocr = Ocr(sandbox, Tesseract("eng+chi_sim", 120.0, 1024 * _MEBIBYTE))
+    try:
+        yield lambda scan: parsed_json.load(
+            ocr.complete(scan, sandbox.read(scan, "application/pdf", "scan.pdf"), (), _unwatched)
+        )
+    finally:
+        sandbox.close()
+
+
+def _tokens(parsed: ParsedDocument) -> Counter[str]:
+    return Counter(token for block in parsed.blocks for token in _TOKEN.findall(block.text))
 
 
 def _unwatched(done: int | None, total: int | None) -> None:

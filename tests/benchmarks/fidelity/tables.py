@@ -5,13 +5,24 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fidelity import articles, chinese_pdfs, edge_pdfs, filing_pdfs, personal_data, report_pdfs, scans, word_files
+from fidelity import (
+    articles,
+    chinese_pdfs,
+    edge_pdfs,
+    filing_pdfs,
+    personal_data,
+    report_pdfs,
+    scanned_pdfs,
+    scans,
+    word_files,
+)
 from measure import Table
 
 MODULES: dict[str, Callable[[Path], list[Table]]] = {
     "pdfjs_edge": edge_pdfs.run,
     "docling_docs/pdf": report_pdfs.run,
     "docling_docs": word_files.run,
+    "docling_docs/ocr": scanned_pdfs.run,
     "html_article_extraction": articles.run,
     "so_large_lm": chinese_pdfs.run,
     "financebench": filing_pdfs.run,

@@ -1,10 +1,11 @@
-"""Word files and web pages with a reviewed Markdown beside them."""
+"""Word files, web pages and Markdown files with a reviewed Markdown beside them."""
 
 from pathlib import Path
 
 from fidelity import reviewed
 from ingestion.parsers.docx.parser import DocxParser
 from ingestion.parsers.html.parser import HtmlParser
+from ingestion.parsers.markdown.parser import MarkdownParser
 from ingestion.ports import Parser
 from measure import Table
 
@@ -13,6 +14,7 @@ def run(folder: Path) -> list[Table]:
     return [
         _table("Word files", folder / "docx", ".docx", DocxParser()),
         _table("small web pages", folder / "html", ".html", HtmlParser()),
+        _table("Markdown files", folder / "md", ".md", MarkdownParser()),
     ]
 
 
