@@ -1,8 +1,15 @@
 """Both trainings on models that are real: what comes out is a model like any other, near to what went in."""
 
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
+from torch.nn.modules.module import register_module_forward_hook
+from transformers import Trainer
 
 from retrieval.embedders.bert import is_bert
 from retrieval.embedders.model_folder import LANGUAGES_FILE
@@ -86,6 +93,54 @@ def test_a_tuned_reranker_is_a_cross_encoder(tmp_path: Path) -> None:
     assert trained.steps == 3
     assert max(range(3), key=after.__getitem__) == 2
     assert after != pytest.approx(before, abs=1e-6)
+
+
+@dataclass(slots=True)
+class Watched:
+    """The loss of each step, and the precisions that linear layers gave their numbers in."""
+
+    losses: list[float] = field(default_factory=list[float])
+    precisions: set[torch.dtype] = field(default_factory=set[torch.dtype])
+
+
+@pytest.fixture
+def halved(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """In bf16, which any processor can, if slowly."""
+    watched, step = Watched(), Trainer.training_step
+
+    def note(module: torch.nn.Module, _: Any, output: Any) -> None:
+        if isinstance(module, torch.nn.Linear):
+            watched.precisions.add(output.dtype)
+
+    def watched_step(*given: Any, **named: Any) -> torch.Tensor:
+        hook = register_module_forward_hook(note)
+        loss = step(*given, **named)
+        hook.remove()
+        watched.losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr("retrieval.tuning.lora.halves_pay", lambda: True)
+    monkeypatch.setattr(Trainer, "training_step", watched_step)
+    return watched
+
+
+@pytest.mark.parametrize("kind", ["embedder", "reranker"])
+def test_a_training_in_bf16_leaves_a_model_in_fp32(tmp_path: Path, base: Path, halved: Watched, kind: str) -> None:
+    folder = tmp_path / "tuned"
+    if kind == "embedder":
+        trained = train_embedder(str(base), NO_PROMPTS, EXAMPLES, folder, seconds=60)
+    else:
+        base = save_cross_encoder(tmp_path / "judge", [(QUERY, text) for text in TEXTS], [0.0, 0.0, 1.0])
+        trained = train_reranker(str(base), [Example(QUERY, TEXTS[2], TEXTS[:2])] * 32, folder, seconds=60)
+
+    before, after = (load_file(each / "model.safetensors") for each in (base, folder))
+    assert trained.precision == "bf16"
+    assert halved.precisions == {torch.bfloat16}
+    assert len(halved.losses) == trained.steps > 1
+    assert all(isfinite(loss) for loss in halved.losses)
+    assert after.keys() == before.keys()
+    assert all(each.dtype == torch.float32 and each.isfinite().all() for each in after.values())
+    assert any(not after[name].equal(before[name]) for name in before)
 
 
 def test_a_base_that_cannot_be_had_says_so(tmp_path: Path) -> None:
