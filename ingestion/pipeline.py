@@ -177,7 +177,7 @@ class Pipeline:
             embeddings |= embedded
             if work.chunks <= PIECE:
                 work.embeddings.update(embeddings)
-            elif not self._keep(work, embeddings):
+            elif not self._keep(work, [draft for _, draft in piece], embeddings):
                 work.parsed = []
             del work.missing[:PIECE]
         if work.missing and work.parsed:
@@ -231,14 +231,20 @@ class Pipeline:
                 embeddings[job.collection, draft.key] = embedding
         return embeddings
 
-    def _keep(self, work: Work, embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding]) -> bool:
+    def _keep(
+        self,
+        work: Work,
+        drafts: Sequence[ChunkDraft],
+        embeddings: Mapping[tuple[CollectionId, str], PassageEmbedding],
+    ) -> bool:
         """Save a large document's piece; gives whether its fence held."""
         [parsed] = work.parsed
         done = work.chunks - work.left + len(embeddings)
         share = _CUT_SHARE + (1 - _CUT_SHARE) * done / work.chunks
         by_key = {key: embedding for (_, key), embedding in embeddings.items()}
         progress = Progress(share, done, work.chunks)
-        return self.versions.save_embeddings(parsed.job, by_key, progress)
+        kept = [draft for draft in drafts if draft.key in by_key]
+        return self.versions.save_piece(parsed.job, kept, by_key, progress)
 
     def _publication(self, parsed: Parsed, work: Work) -> Publication:
         job, document, embeddings = parsed.job, parsed.document, work.embeddings

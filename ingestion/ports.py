@@ -7,6 +7,7 @@ from ingestion.types import (
     Accepted,
     Blob,
     BlobKey,
+    ChunkDraft,
     DocumentId,
     Failure,
     Job,
@@ -150,8 +151,17 @@ class VersionStore(Protocol):
         """Step one, all in one transaction, each under its fence; gives the jobs whose fence held."""
         ...
 
-    def save_embeddings(self, job: Job, embeddings: Mapping[str, PassageEmbedding], progress: Progress) -> bool:
-        """A piece of step two ahead of it: vectors by draft key, kept for this job; gives whether its fence held."""
+    def save_piece(
+        self,
+        job: Job,
+        drafts: Sequence[ChunkDraft],
+        embeddings: Mapping[str, PassageEmbedding],
+        progress: Progress,
+    ) -> bool:
+        """A piece of step two ahead of it: some drafts' chunks, and their vectors by draft key, kept for this job.
+
+        The chunks stand nowhere before all is published. Gives whether its fence held.
+        """
         ...
 
     def embedded(self, collection: CollectionId, fingerprint: str, keys: Sequence[str]) -> set[str]:

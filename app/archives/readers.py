@@ -137,6 +137,7 @@ class Publishing(Reader):
         self._imported = imported
         self._job: Job | None = None
         self._drafts: list[ChunkDraft] = []
+        self._kept = 0  # of the drafts, ahead of the publication
         self._embeddings: dict[str, PassageEmbedding] = {}
 
     def original(self, entry: DocumentEntry, content: BinaryIO) -> None:
@@ -157,8 +158,9 @@ class Publishing(Reader):
             self._embeddings[draft.key] = chunk.embedding(self._embedder.dim)
         if len(self._embeddings) >= _AHEAD:
             progress = Progress(0.5, len(self._drafts), len(self._drafts))
-            held = self._services.publications.save_embeddings(self._job, self._embeddings, progress)
-            self._embeddings = {}
+            piece = self._drafts[self._kept :]
+            held = self._services.publications.save_piece(self._job, piece, self._embeddings, progress)
+            self._kept, self._embeddings = len(self._drafts), {}
             self._services.jobs.heartbeat(self._worker, [self._job.id])
             if not held:
                 self._imported.waiting += 1
@@ -169,7 +171,7 @@ class Publishing(Reader):
             published = self._services.publications.publish([self._publication(entry, self._job)])
             self._imported.documents += self._job.id in published
             self._imported.waiting += self._job.id not in published
-        self._job, self._drafts, self._embeddings = None, [], {}
+        self._job, self._drafts, self._kept, self._embeddings = None, [], 0, {}
 
     def _publication(self, entry: DocumentEntry, job: Job) -> Publication:
         return Publication(

@@ -1,6 +1,9 @@
-"""The bulk of a publication: embeddings, chunks, placements and metadata, each written in one round per collection."""
+"""The bulk of a publication: embeddings, chunks, placements and metadata, each written in one round per collection.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+A large document's embeddings and chunks are written before it, piece by piece, so that it holds nobody up for long.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -36,13 +39,15 @@ class Shelf:
     generation: int
     fingerprint: str
 
-    def embeddings(self, publications: Sequence[Publication]) -> dict[str, int]:
-        """Store those that came along; gives the id of every embedding that the drafts need and that is there."""
-        fresh: dict[str, PassageEmbedding] = {}
-        for publication in publications:
-            fresh.update(publication.embeddings)
-        ids = self._embedding_ids(draft.key for publication in publications for draft in publication.drafts)
-        new = {key: embedding for key, embedding in fresh.items() if key not in ids}
+    def embeddings(self, publications: Sequence[Publication], stored: Collection[str]) -> dict[str, int]:
+        """Store those that came along; gives the id of every embedding that is there and that the drafts need.
+
+        Those need none whose chunks are `stored`.
+        """
+        keys = {draft.key for publication in publications for draft in publication.drafts}.difference(stored)
+        ids = self._embedding_ids(keys)
+        came = {key: embedding for publication in publications for key, embedding in publication.embeddings.items()}
+        new = {key: embedding for key, embedding in came.items() if key in keys and key not in ids}
         self.keep(new, None)
         return ids | self._embedding_ids(new)
 
@@ -61,19 +66,21 @@ class Shelf:
         )
         insert_missing(self.session, models.Embedding, rows)
 
-    def chunks(self, publications: Sequence[Publication], rows: Rows, embeddings: Mapping[str, int]) -> dict[str, int]:
-        """Store those that are new; gives the id of every draft's chunk by its key."""
-        drawn = {
-            draft.key: row.chunk
-            for publication in publications
-            for draft, row in zip(publication.drafts, rows[publication.job.id], strict=True)
-        }
-        ids = self._chunk_ids(drawn)
+    def piece(self, rows: Mapping[str, Row], embeddings: Mapping[str, PassageEmbedding], job: JobId) -> None:
+        """Store chunks by their rows, and their embeddings, for a job that will publish them."""
+        self.keep(embeddings, job)
+        self.chunks(rows, self._embedding_ids(rows), self.chunk_ids(rows))
+
+    def chunks(
+        self, rows: Mapping[str, Row], embeddings: Mapping[str, int], stored: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Store those that are not `stored`; gives the ids of all, by key as all the rest."""
         here: Row = {"collection_id": self.collection, "generation": self.generation}
-        new = {key: row for key, row in drawn.items() if key not in ids}
+        new = {key: row for key, row in rows.items() if key not in stored}
         whole = ({**row, **here, "embedding_id": embeddings[key]} for key, row in new.items())
         insert_missing(self.session, models.Chunk, whole)
-        return ids | self._chunk_ids(new)
+        ids = self.chunk_ids(new)
+        return {key: stored[key] if key in stored else ids[key] for key in rows}
 
     def placements(self, publications: Sequence[Publication], rows: Rows, chunks: Mapping[str, int]) -> None:
         whole: Iterator[Row] = (
@@ -98,7 +105,8 @@ class Shelf:
         )
         return {key: row for key, row in self.session.connection().execute(statement)}  # noqa: C416
 
-    def _chunk_ids(self, keys: Iterable[str]) -> dict[str, int]:
+    def chunk_ids(self, keys: Iterable[str]) -> dict[str, int]:
+        """Of those that are stored, the ids."""
         statement = select(models.Chunk.key, models.Chunk.id).where(
             models.Chunk.collection_id == self.collection,
             models.Chunk.generation == self.generation,
@@ -122,16 +130,30 @@ def drawn(publication: Publication) -> list[Drawn]:
     return [_drawn(publication, ordinal, draft) for ordinal, draft in enumerate(publication.drafts)]
 
 
+def chunk_rows(publications: Sequence[Publication], rows: Rows) -> dict[str, Row]:
+    """The chunks of all, by key."""
+    return {
+        draft.key: row.chunk
+        for publication in publications
+        for draft, row in zip(publication.drafts, rows[publication.job.id], strict=True)
+    }
+
+
+def chunk_row(draft: ChunkDraft) -> Row:
+    """What a chunk of the draft is made of, wherever it is stored."""
+    return {
+        "key": draft.key,
+        "text": storable(draft.text),
+        "headings": encoded([storable(heading) for heading in draft.headings]),
+        "sentences": encoded(draft.sentences),
+        "language": draft.language[:8],
+        "tokens": draft.tokens,
+    }
+
+
 def _drawn(publication: Publication, ordinal: int, draft: ChunkDraft) -> Drawn:
     return Drawn(
-        chunk={
-            "key": draft.key,
-            "text": storable(draft.text),
-            "headings": encoded([storable(heading) for heading in draft.headings]),
-            "sentences": encoded(draft.sentences),
-            "language": draft.language[:8],
-            "tokens": draft.tokens,
-        },
+        chunk=chunk_row(draft),
         placement={
             "version_id": publication.job.version,
             "ordinal": ordinal,

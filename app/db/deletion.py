@@ -58,7 +58,14 @@ def delete_chunks(session: Session, chunks: Sequence[int]) -> int:
 
 
 def delete_pieces(session: Session, jobs: Sequence[str]) -> None:
-    """Vectors that these jobs wrote ahead of their publication, as far as nothing uses them."""
+    """Chunks and vectors that these jobs wrote ahead of their publication, as far as nothing uses them."""
+    stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
+    ahead = (
+        select(models.Chunk.id)
+        .join(models.Embedding, models.Embedding.id == models.Chunk.embedding_id)
+        .where(among(models.Embedding.job_id, jobs), ~stands)
+    )
+    delete_chunks(session, session.connection().execute(ahead).scalars().all())
     used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
     pieces = delete(models.Embedding).where(among(models.Embedding.job_id, jobs), ~used)
     session.execute(pieces.execution_options(synchronize_session=False))

@@ -97,11 +97,9 @@ def ask(session: Session, to: Target, lacks: Sequence[tuple[str, int]], max_atte
 
 
 def publish(
-    session: Session, to: Target, publications: Sequence[Publication], rows: Rows, embeddings: Mapping[str, int]
+    session: Session, shelf: Shelf, publications: Sequence[Publication], rows: Rows, chunks: Mapping[str, int]
 ) -> set[JobId]:
     """Give versions their places in the generation and end the jobs; nothing of it answers before the switch."""
-    shelf = Shelf(session, to.collection, to.generation, to.fingerprint)
-    chunks = shelf.chunks(publications, rows, embeddings)
     shelf.placements(publications, rows, chunks)
     _retell(session, publications)
     done = {publication.job.id for publication in publications}

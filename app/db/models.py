@@ -216,8 +216,8 @@ class ParsedBlob(Base):
 class Embedding(Base):
     """Vectors of exactly one model input: the chunk's and, concatenated, its sentences', little-endian fp16.
 
-    A large document's are written in pieces, before there is a chunk that uses them: while the job of `job_id` is
-    queued or running, they are kept for it.
+    A large document's are written in pieces with their chunks, which stand nowhere yet: while the job of `job_id` is
+    queued or running, both are kept for it.
     """
 
     __tablename__ = "embeddings"

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.db import attempts, descriptions, generations, liveness, metadata, models
 from app.db.clock import Clock, utc_now
-from app.db.contents import Rows, Shelf, drawn, stored
+from app.db.contents import Rows, Shelf, chunk_row, chunk_rows, drawn, stored
 from app.db.embedders import measured
+from app.db.locks import hold_collections
 from app.db.session import Database
 from app.db.sql import among, insert_missing, storable, table
 from ingestion.ports import VersionStore
-from ingestion.types import Failure, Job, JobId, Progress, Publication
+from ingestion.types import ChunkDraft, Failure, Job, JobId, Progress, Publication
 from retrieval.types import CollectionId, PassageEmbedding
 
 STALE = Failure("stale", "the collection changed to another index while this was prepared", transient=True)
@@ -91,14 +92,18 @@ class PublicationStore(VersionStore):
         with self.db.read() as session:
             return stored(session, collection, fingerprint, keys)
 
-    def save_embeddings(self, job: Job, embeddings: Mapping[str, PassageEmbedding], progress: Progress) -> bool:
+    def save_piece(
+        self, job: Job, drafts: Sequence[ChunkDraft], embeddings: Mapping[str, PassageEmbedding], progress: Progress
+    ) -> bool:
+        rows = {draft.key: chunk_row(draft) for draft in drafts}
         with self.db.write() as session:
+            hold_collections(session, [job.collection])
             if job.id not in attempts.held(session, [job]):
                 return False
             if not _fits(session)(job, embeddings):
                 attempts.end(session, job.id, OTHER_MODEL, self.clock)
                 return False
-            Shelf(session, job.collection, job.generation, job.fingerprint).keep(embeddings, job.id)
+            Shelf(session, job.collection, job.generation, job.fingerprint).piece(rows, embeddings, job.id)
             attempts.show(session, job, "publish", progress, self.clock)
             return True
 
@@ -132,12 +137,9 @@ class PublicationStore(VersionStore):
             attempts.end(session, publication.job.id, _no_text(publication), self.clock)
         full = [publication for publication in fitting if publication.drafts]
         shelf = Shelf(session, collection.id, collection.generation, collection.fingerprint)
-        embeddings = shelf.embeddings(full)
-        whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
-        lacking = [publication.job.id for publication in full if publication not in whole]
-        attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
+        whole, chunks = self._stored(session, shelf, full, rows)
         if whole:
-            self._shelve(session, shelf, whole, rows, embeddings)
+            self._shelve(session, shelf, whole, rows, chunks)
         return done | {publication.job.id for publication in (*empty, *whole)}
 
     def _publish_beside(
@@ -151,11 +153,21 @@ class PublicationStore(VersionStore):
                 attempts.end(session, publication.job.id, OTHER_MODEL, self.clock)
         fitting = attempts.held(session, [publication.job for publication in publications])
         full = [publication for publication in publications if publication.job.id in fitting]
-        embeddings = Shelf(session, to.collection, to.generation, to.fingerprint).embeddings(full)
-        whole = [p for p in full if all(draft.key in embeddings for draft in p.drafts)]
-        lacking = [publication.job.id for publication in full if publication not in whole]
+        shelf = Shelf(session, to.collection, to.generation, to.fingerprint)
+        whole, chunks = self._stored(session, shelf, full, rows)
+        return generations.publish(session, shelf, whole, rows, chunks) if whole else set[JobId]()
+
+    def _stored(
+        self, session: Session, shelf: Shelf, publications: Sequence[Publication], rows: Rows
+    ) -> tuple[list[Publication], dict[str, int]]:
+        """Those whose vectors are all there, and their chunks by key, stored now; the others are queued again."""
+        before = shelf.chunk_ids(draft.key for publication in publications for draft in publication.drafts)
+        embeddings = shelf.embeddings(publications, before)
+        there = before.keys() | embeddings.keys()
+        whole = [p for p in publications if all(draft.key in there for draft in p.drafts)]
+        lacking = [publication.job.id for publication in publications if publication not in whole]
         attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
-        return generations.publish(session, to, whole, rows, embeddings) if whole else set[JobId]()
+        return whole, shelf.chunks(chunk_rows(whole, rows), embeddings, before)
 
     def _sort_out(
         self, session: Session, collection: Row[int, int, str], publications: Sequence[Publication]
@@ -178,11 +190,10 @@ class PublicationStore(VersionStore):
         shelf: Shelf,
         publications: Sequence[Publication],
         rows: Rows,
-        embeddings: Mapping[str, int],
+        chunks: Mapping[str, int],
     ) -> None:
-        """Write all, let the versions go live, end the jobs, and log the changes last."""
+        """Give the chunks their places, let the versions go live, end the jobs, and log the changes last."""
         now = self.clock()
-        chunks = shelf.chunks(publications, rows, embeddings)
         shelf.placements(publications, rows, chunks)
         shelf.filter_rows(publications)
         live = liveness.load(session, shelf.generation, {p.job.document for p in publications}, chunks.values())

@@ -39,7 +39,7 @@ LOG_ROWS: Final = 1000
 INDEX_KEPT: Final = timedelta(hours=1)
 """After a switch, processes go on asking the index before until they have built the new one."""
 RETRY_KEPT: Final = timedelta(days=1)
-"""How long the vectors of a failed or cancelled job wait for its retry."""
+"""How long the vectors and chunks of a failed or cancelled job wait for its retry."""
 UNFINISHED: Final = ("queued", "running")
 FINISHED: Final = ("succeeded", "failed", "cancelled")
 LONGEST_PAUSE_SECONDS: Final = 1.0
@@ -168,8 +168,10 @@ class RemainsStore(Remains):
                 return
 
     def _delete_chunks(self) -> Deletions:
+        """Those that stand nowhere and that no job will place: a large document's are written ahead, like vectors."""
         stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
-        orphans = select(models.Chunk.id, models.Chunk.collection_id).where(~stands)
+        ahead = exists().where(models.Embedding.id == models.Chunk.embedding_id, self._is_awaited())
+        orphans = select(models.Chunk.id, models.Chunk.collection_id).where(~stands, ~ahead)
         for rows in self._pages(orphans, models.Chunk.id):
             with self._alone() as session:
                 hold_collections(session, {chunk.collection_id for chunk in rows})
@@ -179,11 +181,7 @@ class RemainsStore(Remains):
     def _delete_vectors(self) -> Deletions:
         """Those that no chunk uses and no job will: large documents' are written ahead, and a retry finds them."""
         used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
-        needed = exists().where(
-            models.Job.id == models.Embedding.job_id,
-            or_(models.Job.status.in_(UNFINISHED), models.Job.updated_at >= self.clock() - RETRY_KEPT),
-        )
-        unused = and_(~used, ~needed)
+        unused = and_(~used, ~self._is_awaited())
         orphans = select(models.Embedding.id, models.Embedding.collection_id).where(unused)
         for rows in self._pages(orphans, models.Embedding.id):
             with self._alone() as session:
@@ -191,6 +189,13 @@ class RemainsStore(Remains):
                 these = delete(models.Embedding).where(among(models.Embedding.id, [row.id for row in rows]), unused)
                 deleted = changed(session.execute(these.execution_options(synchronize_session=False)))
             yield deleted
+
+    def _is_awaited(self) -> ColumnElement[bool]:
+        """Of a vector: whether the job that it was written for is under way, or may be tried again."""
+        return exists().where(
+            models.Job.id == models.Embedding.job_id,
+            or_(models.Job.status.in_(UNFINISHED), models.Job.updated_at >= self.clock() - RETRY_KEPT),
+        )
 
     def _delete_parsed(self) -> Deletions:
         """Of files that no version has any more, and those that would be read differently today."""

@@ -81,7 +81,7 @@ def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(databas
         assert_whole(services, 6, chunks + more)
 
 
-@pytest.mark.parametrize("point", ["versions.save_embeddings", "versions.publish"])
+@pytest.mark.parametrize("point", ["versions.save_piece", "versions.publish"])
 def test_a_worker_that_wakes_up_beside_the_newer_attempt_writes_nothing(
     database_url: str, tmp_path: Path, point: str
 ) -> None:

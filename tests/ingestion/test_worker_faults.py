@@ -193,7 +193,7 @@ def test_an_embedder_that_is_away_for_long_costs_no_attempt_and_is_told(library:
     assert ("model_unavailable", "publish") in told
 
 
-@pytest.mark.parametrize("method", ["save_parsed", "save_embeddings", "embedded", "publish"])
+@pytest.mark.parametrize("method", ["save_parsed", "save_piece", "embedded", "publish"])
 @pytest.mark.usefixtures("small_pieces")
 def test_a_full_disk_costs_no_attempt(library: Library, method: str) -> None:
     document = upload_book(library)

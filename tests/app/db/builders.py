@@ -28,6 +28,7 @@ from ingestion.types import (
     Job,
     Metadata,
     ParsedDocument,
+    Progress,
     Publication,
     Upload,
     WorkerId,
@@ -143,6 +144,12 @@ def publication(
     drafts = tuple(draft(text, page) for page, text in enumerate(texts, 1))
     vectors = {sha(text): embedding(text) for text in (texts if embedded is None else embedded)}
     return Publication(job, "Guide", "en", metadata, len(texts), drafts, warnings, counts, vectors)
+
+
+def keep(here: World, job: Job, *texts: str) -> bool:
+    """Write a large document's piece ahead, a chunk per text."""
+    vectors = {sha(text): embedding(text) for text in texts}
+    return here.publications.save_piece(job, [draft(text) for text in texts], vectors, Progress(0.5, 1, 2))
 
 
 def draft(text: str, page: int = 1) -> ChunkDraft:

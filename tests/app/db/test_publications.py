@@ -5,13 +5,24 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from app.db import models
 from app.db.session import Database
-from ingestion.types import DocumentId, Job, Progress, WorkerId
+from ingestion.types import DocumentId, Job, WorkerId
 from retrieval.types import Change, CollectionId
-from tests.app.db.builders import FINGERPRINT, MANY_BYTES, World, embedding, parsed, publication, sha, upload, world
+from tests.app.db.builders import (
+    FINGERPRINT,
+    MANY_BYTES,
+    World,
+    embedding,
+    keep,
+    parsed,
+    publication,
+    sha,
+    upload,
+    world,
+)
 
 
 def test_a_publication_makes_its_document_ready(here: World) -> None:
@@ -145,32 +156,73 @@ def test_what_is_embedded_already_needs_no_vectors(here: World) -> None:
 def test_a_piece_that_is_kept_needs_no_vectors_later(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
-    pieces = {sha("one"): embedding("one")}
-    assert here.publications.save_embeddings(job, pieces, Progress(0.5, 1, 2))
+    assert keep(here, job, "one")
+    assert _ids(here).keys() == {"one"}
+    assert here.live() == set()
     assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("one")]) == {sha("one")}
     shown = here.jobs.get(job.id, here.scope)
     assert (shown.progress, shown.done, shown.total) == (0.5, 1, 2)
     assert here.publications.publish([publication(job, "one", "two", embedded=["two"])]) == {job.id}
-    assert _count(here.db, models.Embedding) == 2
+    assert _count(here.db, models.Embedding) == _count(here.db, models.Chunk) == 2
+    assert here.live() == {"one", "two"}
+
+
+def test_a_book_whose_pieces_are_kept_is_published_without_writing_its_texts_again(here: World) -> None:
+    here.register(upload())
+    [job] = here.claim()
+    assert keep(here, job, "one", "two")
+    written: list[str] = []
+
+    @event.listens_for(here.db.engine, "before_cursor_execute")
+    def write_down(_c: object, _cursor: object, statement: str, *_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        written.append(statement)
+
+    assert here.publications.publish([publication(job, "one", "two", embedded=[])]) == {job.id}
+    assert [each for each in written if each.startswith("INSERT INTO placements")]
+    assert not [each for each in written if each.startswith(("INSERT INTO chunks", "INSERT INTO embeddings"))]
+    assert here.live() == {"one", "two"}
+
+
+def test_a_piece_that_stands_elsewhere_already_is_the_same_chunk(here: World) -> None:
+    here.add("one")
+    before = _ids(here)
+    here.register(upload())
+    [job] = here.claim()
+    assert keep(here, job, "one", "two")
+    assert _ids(here)["one"] == before["one"]
+    assert here.live() == {"one"}
 
 
 def test_a_piece_of_a_lost_fence_is_not_kept(here: World) -> None:
     here.register(upload())
     [job] = here.claim()
     here.jobs.cancel(job.id, here.scope)
-    assert not here.publications.save_embeddings(job, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
-    assert _count(here.db, models.Embedding) == 0
+    assert not keep(here, job, "a")
+    assert _count(here.db, models.Embedding) == _count(here.db, models.Chunk) == 0
 
 
 def test_pieces_outlive_the_deletion_of_others_and_not_their_own(here: World) -> None:
     other = here.add("shared")
     [document] = here.register(upload())
     [job] = here.claim()
-    assert here.publications.save_embeddings(job, {sha("a"): embedding("a")}, Progress(0.5, 1, 2))
+    assert keep(here, job, "a")
     here.documents.forget(other)
     assert here.publications.embedded(here.home.id, FINGERPRINT, [sha("a")]) == {sha("a")}
+    assert _ids(here).keys() == {"a"}
     here.documents.forget(document)
-    assert _count(here.db, models.Embedding) == 0
+    assert _count(here.db, models.Embedding) == _count(here.db, models.Chunk) == 0
+
+
+def test_a_kept_piece_that_another_documents_deletion_took_along_is_made_again(here: World) -> None:
+    first, [second] = here.add("shared"), here.register(upload())
+    [job] = here.claim()
+    assert keep(here, job, "shared", "own")
+    here.documents.forget(first)
+    assert _ids(here).keys() == {"own"}
+    assert here.publications.publish([publication(job, "shared", "own", embedded=[])]) == set()
+    assert here.documents.get(second, here.scope).status == "queued"
+    here.publish("shared", "own")
+    assert here.live() == {"shared", "own"}
 
 
 def test_vectors_that_were_forgotten_meanwhile_send_the_job_back(here: World) -> None:

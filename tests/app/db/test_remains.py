@@ -17,13 +17,13 @@ from app.db.keys import KeyStore
 from app.db.models import Base
 from app.db.session import Database
 from ingestion.errors import UnknownDocument
-from ingestion.types import DocumentId, Failure, JobId, Progress
+from ingestion.types import DocumentId, Failure, JobId
 from retrieval.errors import IndexDamaged
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
 from retrieval.replica import Replica
 from retrieval.tokenizer import terms
 from retrieval.vector_indexes.faiss import FaissIndex
-from tests.app.db.builders import FINGERPRINT, World, at_once, embedding, parsed, publication, sha, upload, world
+from tests.app.db.builders import FINGERPRINT, World, at_once, keep, parsed, publication, sha, upload, world
 
 LATER = timedelta(days=8)
 BROKEN = Failure("unreadable", "it is damaged", transient=False)
@@ -212,12 +212,14 @@ def test_pieces_of_an_ended_job_are_swept_in_time_and_used_ones_never(here: Worl
     here.register(upload(), upload())
     done, cancelled = here.claim()
     for job, text in ((done, "used"), (cancelled, "unused")):
-        here.publications.save_embeddings(job, {sha(text): embedding(text)}, Progress(0.5, 1, 2))
+        assert keep(here, job, text)
     here.publications.publish([publication(done, "used", embedded=[])])
     assert swept(here, after=LATER) == {}
     here.jobs.cancel(cancelled.id, here.scope)
     assert swept(here) == {}
-    assert swept(here, after=timedelta(hours=25)) == {"vectors": 1}
+    assert rows(here, models.Chunk, models.Embedding) == [2, 2]
+    assert swept(here, after=timedelta(hours=25)) == {"chunks": 1}
+    assert rows(here, models.Chunk, models.Embedding) == [1, 1]
     assert here.live() == {"used"}
 
 
