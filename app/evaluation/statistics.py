@@ -87,7 +87,7 @@ def _interval(samples: tuple[np.ndarray[Any, Any], ...], statistic: Any) -> Inte
     if all(sample.min() == sample.max() for sample in samples):
         return Interval(value, value, value)
     drawn: Any = stats.bootstrap(
-        samples,
+        [sample.repeat(2) if len(sample) == 1 else sample for sample in samples],  # it draws from two at least
         statistic,
         n_resamples=_DRAWS,
         batch=100,

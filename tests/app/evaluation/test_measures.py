@@ -119,6 +119,13 @@ def test_bleu_is_papinenis_with_its_penalty_for_brevity() -> None:
     assert values["BLEU"] == pytest.approx(exp(1 - 8 / 4))
 
 
+def test_bleu_of_chinese_is_by_characters() -> None:
+    values = measures.answers(one_answer("今天北京下雨了"), "昨天北京下雨了。")
+
+    # with the full stop 6 of 8 characters, and of their sequences of two 5 of 7, of three 4 of 6, of four 3 of 5
+    assert values["BLEU"] == pytest.approx((6 / 8 * 5 / 7 * 4 / 6 * 3 / 5) ** (1 / 4))
+
+
 def test_no_answer_is_worth_nothing() -> None:
     question = Question("q", "?", answers=(("June",),))
     assert set(measures.answers(question, "").values()) == {0.0}

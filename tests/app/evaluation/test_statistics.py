@@ -5,6 +5,7 @@ import pytest
 
 from app.evaluation.statistics import (
     Difference,
+    Interval,
     auroc_interval,
     difference,
     mean_interval,
@@ -36,6 +37,7 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order() -> None:
     assert found.mean == pytest.approx((2 + 1.5 + 1) / 6)
     assert found.low <= found.mean <= found.high
     assert auroc_interval([1.0, 1.0], [0.0, 0.0]).mean == 1
+    assert auroc_interval([0.9, 0.1], [0.5]) == Interval(0.5, 0.0, 1.0)
 
 
 def test_a_difference_is_that_of_pairs() -> None:
