@@ -20,6 +20,7 @@ from app.evaluation.datasets import NoDataset, load
 from app.evaluation.own_questions import load_table, of_feedback
 from app.evaluation.report import page, told
 from app.evaluation.runs import Plan, Run, Runs, read_runs, run
+from app.evaluation.summary import Summary
 from app.evaluation.types import Dataset, Question, Split, sample
 
 _FORBIDDEN = 403
@@ -82,7 +83,9 @@ def measured(
 def report(runs: Sequence[Run], json_file: Path | None, html_file: Path | None, *, compared: bool) -> None:
     """Tell the figures in the terminal, and write what was asked for."""
     for dataset in dict.fromkeys(each.summary.dataset for each in runs):
-        console.print(_figures([each for each in runs if each.summary.dataset == dataset]))
+        summaries = [each.summary for each in runs if each.summary.dataset == dataset]
+        console.print(_figures(summaries))
+        console.print(_times(summaries))
     comparisons = _comparisons(runs) if compared else []
     for comparison in comparisons:
         console.print(_differences(comparison))
@@ -179,22 +182,22 @@ def _calibrate(client: Client, runs: Sequence[Run], false_refusals: float) -> No
         console.print(f"OPENBOOK_ABSTAIN_BELOW is set, and goes before it: {in_force['abstain_below']:.3f}.")
 
 
-def _figures(runs: Sequence[Run]) -> Table:
-    summaries = [each.summary for each in runs]
+def _figures(summaries: Sequence[Summary]) -> Table:
     first = summaries[0]
     title = f"{escape(first.dataset)}, {first.questions} questions"
     table = Table(title, *(escape(summary.configuration.name) for summary in summaries))
     by_run = [{figure.name: figure for figure in summary.figures} for summary in summaries]
     for name in dict.fromkeys(name for figures in by_run for name in figures):
         table.add_row(name, *(escape(told(figures.get(name))) for figures in by_run))
-    for stage in dict.fromkeys(timing.stage for summary in summaries for timing in summary.timings):
-        if stage.endswith("total"):
-            table.add_row(f"ms, {stage}: p50 / p95", *(_time(each, stage) for each in runs))
     return table
 
 
-def _time(run: Run, stage: str) -> str:
-    return next((f"{each.p50:.1f} / {each.p95:.1f}" for each in run.summary.timings if each.stage == stage), "")
+def _times(summaries: Sequence[Summary]) -> Table:
+    table = Table("milliseconds: p50 / p95", *(escape(summary.configuration.name) for summary in summaries))
+    by_run = [{each.stage: f"{each.p50:.1f} / {each.p95:.1f}" for each in summary.timings} for summary in summaries]
+    for stage in dict.fromkeys(stage for times in by_run for stage in times):
+        table.add_row(stage, *(times.get(stage, "") for times in by_run))
+    return table
 
 
 def _differences(comparison: Comparison) -> Table:

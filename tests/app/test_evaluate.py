@@ -122,6 +122,23 @@ def test_two_configurations_are_compared_question_by_question(metals: Path, tmp_
     assert "none against terms" in report.read_text()
 
 
+def test_times_are_told_per_stage_of_each_configuration(metals: Path, tmp_path: Path) -> None:
+    output = evaluate(
+        metals, "--compare", "terms=mode:lexical,answers:false", "both=rerank:false", "--json", tmp_path / "runs.json"
+    )
+
+    terms, both = (
+        {each["stage"]: f"{each['p50']:.1f} / {each['p95']:.1f}" for each in run["summary"]["timings"]}
+        for run in json.loads((tmp_path / "runs.json").read_text())["runs"]
+    )
+    assert terms.keys() >= {"search lexical", "search fuse", "search total"}
+    assert both.keys() - terms.keys() >= {"answer retrieve", "answer pack", "answer total"}
+    times = output.partition("milliseconds: p50 / p95")[2]
+    assert {stage: cells(times, stage) for stage in both} == {
+        stage: [terms.get(stage, ""), both[stage]] for stage in both
+    }
+
+
 def test_stored_runs_are_compared_as_well(metals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a run is named by its path, and a long one would wrap
     for name in ("a", "b"):
