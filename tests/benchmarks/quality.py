@@ -25,7 +25,7 @@ CHINESE = ("rgb_zh_refine", "rgb_zh_int", "rgb_zh_fact", "xquad_zh", "cmrc2018",
 CROSSED = (("xquad_en", "xquad_zh"), ("xquad_zh", "xquad_en"))
 PAGED = ("financebench",)
 SIDES = ("lexical", "dense")
-FOREIGN = 50
+FOREIGN = 200
 """Questions of another set of the same language that each set is asked."""
 
 

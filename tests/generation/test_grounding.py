@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,15 @@ def test_what_two_hits_say_apart_is_less_than_what_one_says() -> None:
     near, telling = hit("It is a large city.", 1, near=0.6), hit(PARIS, 2, near=0.1)
     assert evidence(question, [near, telling]) == max(evidence(question, [near]), evidence(question, [telling]))
     assert evidence(question, [near, telling]) < evidence(question, [hit(PARIS, near=0.6)])
+
+
+def test_of_two_hits_with_as_near_a_sentence_the_nearer_one_is_more_evidence() -> None:
+    question = "What is the capital of France?"
+    near, far, unknown = (hit(PARIS, near=0.6), hit(PARIS, near=0.6), hit(PARIS, near=0.6))
+    near = replace(near, scores=replace(near.scores, dense=0.8))
+    far = replace(far, scores=replace(far.scores, dense=-0.2))
+    assert evidence(question, [far]) < evidence(question, [unknown]) < evidence(question, [near])
+    assert evidence(question, [near, far]) == evidence(question, [near])
 
 
 def test_a_name_that_is_not_found_weighs_more_than_another_word() -> None:
