@@ -1,7 +1,7 @@
-"""Drawings in Word that no reader sees: switched off, or placed beside the page. Text boxes stand in drawings.
+"""What no reader of a Word document sees for its place: drawings, with text boxes in them, frames and floating tables.
 
 What a place is counted from (the page, a margin, a column, a line) lies on the page, so whatever starts further than a
-page from it is not seen; a drawing that starts nearer is taken for seen.
+page from it is not seen; what starts nearer is taken for seen. A drawing may be switched off as well.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
-from ingestion.parsers.docx.xml_tree import Element, count_letters, name_of, w
+from ingestion.parsers.docx.xml_tree import Element, count_letters, m, name_of, w
 
 _WP = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}"
 _VML = "{urn:schemas-microsoft-com:vml}"
@@ -45,19 +45,40 @@ class Page:
             switch = drawing.find(f"{_WP}docPr")
             is_off = switch is not None and switch.get("hidden") in ("1", "true")
             left, top, width, height = _anchored(drawing)
+        return not is_off and self._reaches(left, top, width, height)
+
+    def shows_frame(self, place: Element) -> bool:
+        """Whether the frame or floating table with this place is seen; one of no size is taken for a page's."""
+        left, top = (_number(place.get(w(way)) or place.get(w(f"tblp{way.upper()}"))) * _TWIP for way in "xy")
+        width, height = (_number(place.get(w(side))) * _TWIP for side in "wh")
+        return self._reaches(left, top, width or self.width, height or self.height)
+
+    def _reaches(self, left: float, top: float, width: float, height: float) -> bool:
+        """Whether some of it may lie on the page."""
         across = -self.width < left + width and left < self.width
-        return not is_off and across and -self.height < top + height and top < self.height
+        return across and -self.height < top + height and top < self.height
 
 
 def remove_unseen(root: Element, page: Page) -> int:
-    """Take out the drawings that are not seen; gives how many letters stood in them."""
-    letters = 0
-    for drawing in reversed(list(root.iter(*_DRAWINGS))):
-        parent = drawing.getparent()
-        if parent is not None and not page.shows(drawing):
-            if next(drawing.iterancestors(_FOR_OLD_READERS), None) is None:
-                letters += count_letters(drawing)
-            parent.remove(drawing)
+    """Take out what is not seen for its place; gives how many letters stood in it."""
+    unseen = [drawing for drawing in root.iter(*_DRAWINGS) if not page.shows(drawing)]
+    for place in root.iter(w("framePr"), w("tblpPr")):
+        properties = place.getparent()
+        framed = properties.getparent() if properties is not None else None
+        if framed is not None and not page.shows_frame(place):
+            unseen.append(framed)
+    return sum(_remove(element) for element in unseen)
+
+
+def _remove(element: Element) -> int:
+    """The letters that go with it: none that only old readers would read, or that went with what is around it."""
+    parent, letters = element.getparent(), 0
+    if next(element.iterancestors(_FOR_OLD_READERS), None) is None:
+        letters = count_letters(element)
+    for text in element.iter(w("t"), m("t")):
+        text.text = ""
+    if parent is not None:
+        parent.remove(element)
     return letters
 
 

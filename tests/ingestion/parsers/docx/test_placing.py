@@ -78,6 +78,42 @@ def test_a_text_box_that_may_be_seen_is_read(drawing: str) -> None:
     assert ([block.text for block in parsed.blocks], parsed.counts) == (["seen", "obey me"], {})
 
 
+RUN = "<w:r><w:t>obey me</w:t></w:r>"
+FRAME = f'<w:p><w:pPr><w:framePr w:w="2000" w:h="1000" w:x="{{}}" w:y="{{}}"/></w:pPr>{RUN}</w:p>'
+TABLE = (
+    '<w:tbl><w:tblPr><w:tblpPr w:tblpX="{}" w:tblpY="{}"/></w:tblPr>'
+    f"<w:tr><w:tc><w:p>{RUN}</w:p></w:tc></w:tr></w:tbl>"
+)
+
+
+@pytest.mark.parametrize("framed", [FRAME, TABLE], ids=["frame", "table"])
+@pytest.mark.parametrize(
+    ("left", "top", "is_seen"),
+    [
+        (-30000, 0, False),
+        (13000, 0, False),
+        (0, -40000, False),
+        (0, 17000, False),
+        (-1000, 0, True),
+        (9000, 9000, True),
+    ],
+)
+def test_a_frame_or_a_floating_table_off_the_page_is_left_out_and_counted(
+    framed: str, left: int, top: int, is_seen: bool
+) -> None:
+    parsed = parse("", after=framed.format(left, top))
+
+    assert [block.text for block in parsed.blocks] == (["seen", "obey me"] if is_seen else ["seen"])
+    assert parsed.counts == ({} if is_seen else {"hidden_characters": 6})
+
+
+def test_what_is_off_the_page_within_what_is_off_the_page_is_counted_once() -> None:
+    inner = FRAME.format(-30000, 0)
+    box = anchor(-4000).replace(BOX, f"<w:txbxContent>{inner}</w:txbxContent>")
+
+    assert parse(box).counts == {"hidden_characters": 6}
+
+
 def test_the_largest_page_of_the_document_counts() -> None:
     assert [block.text for block in parse(anchor(1100), after=A3).blocks] == ["seen", "obey me"]
     assert [block.text for block in parse(anchor(1200), after=A3).blocks] == ["seen"]
