@@ -1,115 +1,87 @@
-"""A real worker, in a process of its own, that kills itself at a named point.
+"""A real worker, or a service at a request, in a process of its own that kills itself at a named point.
 
 Processes are forked from one that has imported all this already: a worker then starts in no time, of which a test that
 kills has many. Pieces are small, so that a document of ten chunks is a large one.
 """
 
+import itertools
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, event
 
-import app.db.generations
+import app.archives.readers
 import ingestion.bench
 import ingestion.pipeline
+from app.db.collections import CollectionStore
+from app.db.documents import DocumentStore
+from app.db.exchange import ExchangeStore
+from app.db.hypothetical import HypotheticalStore
+from app.db.jobs import JobStore
+from app.db.publications import PublicationStore
+from app.db.reindexes import ReindexStore
+from app.db.remains import RemainsStore
+from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings
 from app.wiring import Services, build
 from app.worker import make, new_name
-from ingestion.types import DocumentId
+from ingestion.sandbox import Sandbox
+from ingestion.tesseract import Tesseract
+from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.errors import InputRefused, ModelUnavailable
+from retrieval.types import PassageEmbedding, PassageInput
 from tests.acceptance import lingering_child
 
 PIECE = 4
 SETTLING_SECONDS = 0.1  # until the last thread has stopped as well: it must not begin a transaction before
+PORTS: Mapping[str, type] = {
+    "blobs": PinnedBlobStore,
+    "collections": CollectionStore,
+    "embedder": HashingEmbedder,
+    "exchange": ExchangeStore,
+    "questions": HypotheticalStore,
+    "queue": JobStore,
+    "register": DocumentStore,
+    "reindexes": ReindexStore,
+    "remains": RemainsStore,
+    "sandbox": Sandbox,
+    "tesseract": Tesseract,
+    "versions": PublicationStore,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """`point` is a method of a port (`queue.claim`, `remains.sweep`, ...) or `generations.switch`.
+    """`point` is a method of what stands behind a port: `queue.claim`, `remains.sweep`, ...
 
-    `queue.report` comes from a child in the midst of parsing.
-    `moment` is `before` the `nth` call of it, `inside` it (just before its transaction commits) or `after` it.
+    `queue.report` comes from a child in the midst of parsing, `tesseract._said` from an OCR that waits for its picture.
+    `moment` is `before` the `nth` call of it, `inside` it (just before its transaction commits, of several the
+    `commit`-th) or `after` it.
     """
 
     point: str
     moment: str
     nth: int
     by: signal.Signals = signal.SIGKILL
+    commit: int = 1
 
 
 def work(environment: Mapping[str, str], death: Death | None) -> None:
     """A worker's whole life, by that environment's settings."""
-    os.environ.update(environment)
-    ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
-    services = build(Settings())
-    worker = make(_rigged(services, death) if death else services, new_name())
+    services = _built(environment, death)
+    worker = make(services, new_name())
     signal.signal(signal.SIGTERM, lambda _signal, _frame: worker.stop())
     worker.run()
 
 
-def delete(environment: Mapping[str, str], document: DocumentId, death: Death) -> None:
-    """Delete a document as the service does, and die over it."""
-    os.environ.update(environment)
-    _rigged(build(Settings()), death).pipeline.forget(document)
-
-
-class KillAt:
-    """Stands before a port and kills the process at one call of one method."""
-
-    def __init__(self, port: object, method: str, death: Death, die: Callable[[], None]) -> None:
-        self._port = port
-        self._method = method
-        self._moment = death.moment
-        self._left = death.nth
-        self._die = die
-        self.committing = False
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._port, name)
-        if name != self._method:
-            return real
-
-        def call(*args: Any, **options: Any) -> Any:
-            self._left -= 1
-            if self._left:
-                return real(*args, **options)
-            if self._moment == "before":
-                self._die()
-            self.committing = self._moment == "inside"
-            result = real(*args, **options)
-            self._die()
-            return result
-
-        return call
-
-
-class Slow:
-    """An embedder that takes longer than a lease: its jobs are kept by heartbeats."""
-
-    def __init__(self, embedder: Any, seconds: float) -> None:
-        self._embedder = embedder
-        self._seconds = seconds
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._embedder, name)
-
-    def embed_passages(self, passages: Any) -> Any:
-        time.sleep(self._seconds)
-        return self._embedder.embed_passages(passages)
-
-
-class Always:
-    """The same embedder, whatever the fingerprint."""
-
-    def __init__(self, embedder: Any) -> None:
-        self._embedder = embedder
-
-    def of(self, _fingerprint: str) -> Any:
-        return self._embedder
+def serve(environment: Mapping[str, str], request: Callable[[Services], object], death: Death) -> None:
+    """Do what the service does when it is asked for that, and die over it."""
+    request(_built(environment, death))
 
 
 class Connections:
@@ -137,8 +109,24 @@ class Connections:
             self.returned.notify_all()
 
 
-def _rigged(services: Services, death: Death) -> Services:
+def _built(environment: Mapping[str, str], death: Death | None) -> Services:
+    os.environ.update(environment)
+    ingestion.bench.PIECE = ingestion.pipeline.PIECE = PIECE
+    app.archives.readers._AHEAD = PIECE  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
+    services = build(Settings())
+    if death is not None:
+        _set_trap(services, death)
+        _lead_to(services, death.point)
+    return services
+
+
+def _set_trap(services: Services, death: Death) -> None:
+    """The process, which is nobody else's, dies at that call."""
     connections = Connections(services.db.engine)
+    name, method = death.point.split(".")
+    real = getattr(PORTS[name], method)
+    calls, commits = itertools.count(1), itertools.count(1)
+    inside: set[int] = set()  # which thread is
 
     def die() -> None:
         if death.by == signal.SIGKILL:
@@ -148,27 +136,43 @@ def _rigged(services: Services, death: Death) -> Services:
             os.kill(os.getpid(), death.by)
             time.sleep(SETTLING_SECONDS)
 
-    name, method = death.point.split(".")
-    elsewhere = {"embedder": services.embedder, "generations": app.db.generations, "remains": services.remains}
-    port = elsewhere[name] if name in elsewhere else getattr(services.pipeline, name)
-    trap: Any = KillAt(port, method, death, die)
-    if death.moment == "inside":
+    def call(*args: Any, **options: Any) -> Any:
+        if next(calls) != death.nth:
+            return real(*args, **options)
+        if death.moment == "before":
+            die()
+        if death.moment == "inside":
+            inside.add(threading.get_ident())
+        result = real(*args, **options)
+        die()
+        return result
 
-        def commit(_connection: object) -> None:
-            if trap.committing:
-                die()
+    def commit(_connection: object) -> None:
+        if threading.get_ident() in inside and next(commits) == death.commit:
+            die()
 
-        event.listen(services.db.engine, "commit", commit)
-    if name == "generations":
-        setattr(app.db.generations, method, getattr(trap, method))
-        return services
-    if name == "remains":
-        return replace(services, remains=trap)
-    part: dict[str, Any] = {"embedders": Always(trap)} if name == "embedder" else {name: trap}
-    rigged = replace(services, pipeline=replace(services.pipeline, **part))
-    if method == "report":
+    event.listen(services.db.engine, "commit", commit)
+    setattr(PORTS[name], method, call)
+
+
+def _lead_to(services: Services, point: str) -> None:
+    """See to it that a worker comes to that point."""
+    if point == "queue.report":
         services.sandbox.module = lingering_child.__name__
-    if method == "heartbeat":
-        slow = Slow(services.embedder, services.settings.job_lease_seconds)
-        rigged = replace(rigged, pipeline=replace(rigged.pipeline, embedders=Always(slow)))  # pyright: ignore[reportArgumentType]
-    return replace(rigged, jobs=trap) if name == "queue" else rigged
+    embed = HashingEmbedder.embed_passages
+
+    def embed_passages(self: HashingEmbedder, passages: Sequence[PassageInput]) -> list[PassageEmbedding]:
+        match point:
+            case "queue.heartbeat":
+                time.sleep(services.settings.job_lease_seconds)
+            case "queue.fail":
+                raise InputRefused("not these texts")
+            case "queue.postpone":
+                raise ModelUnavailable("not now")
+            case "queue.release":
+                os.kill(os.getpid(), signal.SIGTERM)
+            case _:
+                pass
+        return embed(self, passages)
+
+    HashingEmbedder.embed_passages = embed_passages

@@ -1,6 +1,5 @@
 """SIGKILL of the service in mid-upload: what it had not confirmed can be sent again, and is there once."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,12 +9,11 @@ import pytest
 
 from app.settings import Settings
 from app.wiring import build, close
-from ingestion.sweep import Sweep
 from tests.acceptance.conftest import Service, StartService
+from tests.acceptance.workers import sweep_days_later
 from tests.app.running import eventually
 
 FILES = 100
-DAYS = 2 * 86_400
 
 
 def upload_to(service: Service) -> httpx.Request:
@@ -91,12 +89,9 @@ def test_an_upload_to_a_service_that_is_killed_is_sent_again_and_is_there_once(
 
 
 def stored_after_a_sweep_days_later(data_dir: Path) -> int:
-    then = time.time() - DAYS
-    for path in originals(data_dir):
-        os.utime(path, (then, then))
     services = build(Settings(data_dir=data_dir, embedder="hashing"))
     try:
-        Sweep(services.remains, services.blobs).run()
+        sweep_days_later(services)
     finally:
         close(services)
     return len(originals(data_dir))

@@ -10,37 +10,66 @@ from sqlalchemy import func, select
 
 from app.db.models import Chunk, Embedding, Job, Placement, Reindex, Version
 from app.wiring import Services
-from ingestion.types import WorkerId
 from retrieval.types import CollectionId, Scope
 from tests.acceptance.killed_worker import Death
-from tests.acceptance.workers import assert_killed, services_of, settings_of, upload_notes, worker
+from tests.acceptance.workers import (
+    OTHER,
+    assert_killed,
+    begin,
+    read_all,
+    services_of,
+    settings_of,
+    start_request,
+    upload_notes,
+    worker,
+)
 
 NOTES = 9
-OTHER = "hashing:64"
-POINTS = [("versions.publish", "inside", 1), ("generations.switch", "inside", 1)]
+POINTS = ["reindexes._ask", "versions.publish", "reindexes._switch"]
+MOMENTS = ["inside", "after"]
 
 
-@pytest.mark.parametrize(("point", "moment", "nth"), POINTS, ids=str)
-def test_a_killed_re_index_goes_on_where_it_was(
-    database_url: str, tmp_path: Path, point: str, moment: str, nth: int
-) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_re_index_goes_on_where_it_was(database_url: str, tmp_path: Path, point: str, moment: str) -> None:
     environment = settings_of(database_url, tmp_path)
     with services_of(environment) as services:
-        chunks = upload_notes(services, NOTES)
-        services.embedders.remember()
-        while jobs := services.jobs.claim(WorkerId("here"), 100, 1 << 30):
-            services.pipeline.ingest(jobs)
+        chunks = _ready(services)
         home = services.collections.ids()["default"]
         assert _answers(services, home)
         later = {**environment, "OPENBOOK_EMBEDDER": OTHER}
-        services.reindexes.begin("default", OTHER)
-        with worker(later, Death(point, moment, nth)) as killed:
+        begin(services)
+        with worker(later, Death(point, moment, 1)) as killed:
             assert_killed(killed)
         assert _answers(services, home)
         with worker(later):
             _wait_until_switched(services, home)
         assert _answers(services, home)
         _assert_whole(services, home, chunks)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_re_index_whose_beginning_was_killed_is_begun_again(database_url: str, tmp_path: Path, moment: str) -> None:
+    environment = settings_of(database_url, tmp_path)
+    with services_of(environment) as services:
+        chunks = _ready(services)
+        home = services.collections.ids()["default"]
+        later = {**environment, "OPENBOOK_EMBEDDER": OTHER}
+        assert_killed(start_request(later, begin, Death("reindexes.begin", moment, 1)))
+        assert len(services.reindexes.under_way()) == (moment == "after")
+        begin(services)
+        with worker(later):
+            _wait_until_switched(services, home)
+        assert _answers(services, home)
+        _assert_whole(services, home, chunks)
+
+
+def _ready(services: Services) -> int:
+    """Notes that answer; gives how many chunks they have."""
+    chunks = upload_notes(services, NOTES)
+    services.embedders.remember()
+    read_all(services)
+    return chunks
 
 
 def _answers(services: Services, home: CollectionId) -> bool:

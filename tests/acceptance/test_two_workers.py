@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
@@ -22,7 +22,7 @@ from app.db.models import Change, Chunk, Embedding, Job, Version
 from app.wiring import Services
 from retrieval.ports import Embedder
 from retrieval.types import PassageEmbedding, PassageInput
-from tests.acceptance.killed_worker import Always, Death
+from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
     LEASE_SECONDS,
     assert_killed,
@@ -36,6 +36,7 @@ from tests.acceptance.workers import (
     worker,
     worker_here,
 )
+from tests.builders import Known
 
 JOBS = int(os.environ.get("SOAK_JOBS", "40"))
 KILLS = max(3, JOBS // 50)
@@ -94,7 +95,7 @@ def test_a_worker_that_wakes_up_beside_the_newer_attempt_writes_nothing(
         with worker(environment, Death(point, "before", 1, signal.SIGSTOP)) as sleeper:
             _wait_until_stopped(sleeper)
             time.sleep(LEASE_SECONDS)
-            pipeline = replace(newer.pipeline, embedders=Always(held_up))  # pyright: ignore[reportArgumentType]
+            pipeline = replace(newer.pipeline, embedders=Known(cast("Embedder", held_up)))
             with worker_here(replace(newer, pipeline=pipeline)):
                 assert held_up.is_asked.wait(30)
                 _wait_until(lambda: _all_are_read(services), "not all files were read")

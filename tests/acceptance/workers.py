@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
+from app.archives import exchange
 from app.db.models import Change, Chunk, Document, Embedding, Job, Placement, Version
 from app.settings import Settings
 from app.wiring import Services, build, close
 from app.worker import make, new_name
 from ingestion.intake import IncomingFile
+from ingestion.sweep import Sweep
 from ingestion.types import DocumentId
 from tests.acceptance import killed_worker
 from tests.acceptance.killed_worker import Death
@@ -30,7 +32,9 @@ BOOK = "\n\n".join(
     f"# Chapter {n}\n\nChapter {n} of the book says that {n} times {n} is {n * n}." for n in range(CHAPTERS)
 )
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([killed_worker.__name__])
+PROCESSES.set_forkserver_preload([__name__])
+OTHER = "hashing:64"
+DAYS = 2 * 86_400
 
 Environment = Mapping[str, str]
 
@@ -71,9 +75,9 @@ def start_worker(environment: Environment, death: Death | None = None) -> ForkSe
     return process
 
 
-def start_deletion(environment: Environment, document: DocumentId, death: Death) -> ForkServerProcess:
-    """A process that deletes a document and dies over it."""
-    process = PROCESSES.Process(target=killed_worker.delete, args=(dict(environment), document, death), daemon=True)
+def start_request(environment: Environment, request: Callable[[Services], object], death: Death) -> ForkServerProcess:
+    """A process that does what the service does when it is asked for that, and dies over it."""
+    process = PROCESSES.Process(target=killed_worker.serve, args=(dict(environment), request, death), daemon=True)
     process.start()
     return process
 
@@ -134,6 +138,27 @@ def upload_notes(services: Services, count: int, *, with_book: bool = True) -> i
     return count + CHAPTERS * with_book
 
 
+def read_all(services: Services) -> None:
+    """Do a worker's work in this thread until nothing is due."""
+    while jobs := services.jobs.claim(new_name(), 100, 1 << 30):
+        services.pipeline.ingest(jobs)
+
+
+def delete(services: Services, document: DocumentId) -> None:
+    services.pipeline.forget(document)
+
+
+def take_in(services: Services, file: Path) -> None:
+    """Import a collection's file under its own name."""
+    with file.open("rb") as opened:
+        exchange.take_in(services, opened, None)
+
+
+def begin(services: Services) -> None:
+    """Begin to index the collection anew, by another embedder."""
+    services.reindexes.begin("default", OTHER)
+
+
 def wait_until_drained(services: Services, documents: int, seconds: float = 30) -> None:
     """Return once every job succeeded."""
     deadline = time.monotonic() + seconds
@@ -143,7 +168,17 @@ def wait_until_drained(services: Services, documents: int, seconds: float = 30) 
         time.sleep(0.05)
 
 
-def assert_whole(services: Services, documents: int, chunks: int, publications: int | None = None) -> None:
+def sweep_days_later(services: Services) -> None:
+    """Delete what nothing refers to, once no original is so young that its upload may still be under way."""
+    then = time.time() - DAYS
+    for path in (services.settings.data_dir / "blobs").rglob("*"):
+        os.utime(path, (then, then))
+    Sweep(services.remains, services.blobs).run()
+
+
+def assert_whole(
+    services: Services, documents: int, chunks: int, publications: int | None = None, status: str = "ready"
+) -> None:
     """Nothing is lost, done twice or left over, and the indexes hold what the database does.
 
     `publications`: how many there were in all, if not one of each document.
@@ -157,8 +192,9 @@ def assert_whole(services: Services, documents: int, chunks: int, publications: 
             for table in (Chunk, Embedding, Placement, Change, Job)
         }
         distinct = session.scalar(select(func.count(Chunk.key.distinct())))
-    assert statuses == ["ready"] * documents
+    assert statuses == [status] * documents
     assert len(set(live)) == documents
+    assert len(list(services.blobs.stored())) == documents
     assert rows == {
         **dict.fromkeys(("chunks", "embeddings", "placements"), chunks),
         "jobs": documents,
