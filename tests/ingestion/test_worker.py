@@ -205,6 +205,21 @@ def test_a_stop_ends_a_long_parse_and_gives_the_leases_back(
     assert statuses(library) == {"queued"}
 
 
+def test_the_next_file_is_read_while_the_one_before_is_embedded(library: Library) -> None:
+    upload(library, "A fact.")
+    model = Held()
+
+    with working(library, pipeline=replace(library.pipeline, embedders=Known(model))):
+        assert model.at_work.wait(PATIENCE)
+        [document] = upload(library, "Another fact.")
+        job = library.documents.get(document, library.scope).job_id
+        assert job is not None
+        wait_for(lambda: library.jobs.get(job, library.scope).stage == "publish")
+        assert statuses(library) == {"processing"}
+        model.go_on.set()
+        wait_for(lambda: statuses(library) == {"ready"})
+
+
 def test_no_more_is_read_ahead_than_the_next_pieces(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     upload(library, *(f"Fact number {n}." for n in range(9)))
     monkeypatch.setattr("ingestion.worker._READING", 1)
