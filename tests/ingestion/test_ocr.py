@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfWriter
+from sqlalchemy import select
 
+from app.db.models import ParsedBlob
 from ingestion import parsed_json
 from ingestion.errors import NoLongerWanted, TookTooLong
 from ingestion.intake import IncomingFile
@@ -19,6 +21,7 @@ from ingestion.types import Accepted, ParsedDocument, PersonalKind, WorkerId
 from retrieval.types import Box
 from tests.ingestion.conftest import Library
 from tests.ingestion.files import PdfPage, Text, pdf, scanned, scanned_with
+from tests.ingestion.test_worker import wait_for, working
 
 pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract")
 
@@ -146,6 +149,33 @@ def test_nothing_stays_of_a_recognition_that_nobody_wants_any_more(sandbox: Sand
     assert not _children("tesseract")
     with pytest.raises(NotRecognised):
         replace(ENGLISH, timeout_seconds=0.1).paragraphs(png, 300, lambda: None)
+
+
+def test_a_cancelled_recognition_ends_within_two_seconds_and_leaves_nothing(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "slow-tesseract"
+    slow.write_text('#!/bin/sh\n[ "$1" = --list-langs ] && echo eng && exit\nexec sleep 60\n')
+    slow.chmod(0o755)
+    monkeypatch.setattr("ingestion.tesseract._BINARY", str(slow))
+    upload = IncomingFile("scan.pdf", io.BytesIO(scanned(PRINTED)), {})
+    document = library.intake.accept(upload, library.collection).document
+    job = library.documents.get(document, library.scope).job_id
+    assert job is not None
+    pipeline = replace(library.pipeline, ocr=Ocr(library.pipeline.sandbox, ENGLISH))
+
+    with working(library, pipeline=pipeline, lease_seconds=60.0):
+        wait_for(lambda: bool(_children("sleep")))
+        library.jobs.cancel(job, library.scope)
+        began = time.monotonic()
+        wait_for(lambda: not _children("sleep"))
+        took = time.monotonic() - began
+
+    assert took < 2
+    assert library.jobs.get(job, library.scope).status == "cancelled"
+    assert (library.stored(), library.sweeper.run()) == (1, {})  # the original, for another try
+    with library.documents.db.read() as session:
+        assert session.scalars(select(ParsedBlob.sha256)).all() == []
 
 
 def test_a_scan_becomes_searchable_or_fails_and_says_what_it_needs(library: Library) -> None:
