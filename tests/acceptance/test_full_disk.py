@@ -4,11 +4,11 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 import pytest
@@ -23,6 +23,7 @@ from tests.builders import Known
 MEBIBYTE = 1 << 20
 DISK_MEBIBYTES = 24
 PATIENCE = 20.0
+Reply = TypeVar("Reply")
 NOTE = "# Gallium\n\nGallium melts at 29.8 degrees Celsius."
 
 
@@ -92,6 +93,18 @@ def found(client: httpx.Client) -> int:
     return len(reply.json()["hits"])
 
 
+def at_once(ask: Callable[[], Reply]) -> list[Reply]:
+    """Three replies, the quickest of them within a second: the others may have waited for a busy machine."""
+    replies: list[Reply] = []
+    seconds: list[float] = []
+    for _ in range(3):
+        began = time.monotonic()
+        replies.append(ask())
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 1, seconds
+    return replies
+
+
 def test_an_upload_to_a_full_disk_is_refused_at_once_and_questions_are_answered(service: Running, disk: Disk) -> None:
     service.upload("gallium.md", NOTE)
     service.read_all()
@@ -99,12 +112,14 @@ def test_an_upload_to_a_full_disk_is_refused_at_once_and_questions_are_answered(
         assert found(client) == 1
         disk.fill()
         for size in (1000, 3 * MEBIBYTE):  # one is small enough for memory, the other is spooled by the form parser
-            began = time.monotonic()
-            refused = client.post("/v1/admin/documents", files={"file": ("more.txt", os.urandom(size // 2).hex())})
-            assert (refused.status_code, time.monotonic() - began < 5) in [(507, True), (503, True)], refused.text
-            assert "retry-after" in refused.headers
-        assert found(client) == 1
-        assert client.post("/v1/answers", json={"question": "When does gallium melt?"}).status_code == 200
+            files = {"file": ("more.txt", os.urandom(size // 2).hex())}
+            for refused in at_once(lambda files=files: client.post("/v1/admin/documents", files=files)):
+                assert refused.status_code in {503, 507}, refused.text
+                assert "retry-after" in refused.headers
+        assert at_once(lambda: found(client)) == [1, 1, 1]
+        question = {"question": "When does gallium melt?"}
+        for answer in at_once(lambda: client.post("/v1/answers", json=question)):
+            assert answer.status_code == 200, answer.text
         disk.free()
         again = service.upload("more.md", "# Indium\n\nIndium melts at 156.6 degrees Celsius. So gallium melts first.")
         service.read_all()
@@ -119,9 +134,10 @@ def test_a_collection_that_is_first_opened_on_a_full_disk_says_so_and_opens_once
     service.read_all()
     with service.client(service.admin_secret) as client:
         disk.fill()
-        refused = client.post("/v1/search", json={"query": "gallium melts"})
-        assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (507, "storage_full"), refused.text
-        assert "retry-after" in refused.headers
+        for refused in at_once(lambda: client.post("/v1/search", json={"query": "gallium melts"})):
+            told = refused.json()["type"].rpartition(":")[2]
+            assert (refused.status_code, told) == (507, "storage_full"), refused.text
+            assert "retry-after" in refused.headers
         disk.free()
         assert found(client) == 1
 
