@@ -67,7 +67,7 @@ def test_random_kills_lose_nothing_and_double_nothing(database_url: str, tmp_pat
 
 def test_a_worker_that_wakes_up_after_its_lease_was_taken_writes_nothing(database_url: str, tmp_path: Path) -> None:
     """It is stopped between two transactions: one that is stopped inside of one on SQLite holds the whole database."""
-    environment = settings_of(database_url, tmp_path)
+    environment = settings_of(database_url, tmp_path, MOST_ATTEMPTS)
     with services_of(environment) as services:
         chunks = upload_notes(services, 3)
         with worker(environment, STOPPED) as sleeper:
@@ -87,7 +87,7 @@ def test_a_worker_that_wakes_up_beside_the_newer_attempt_writes_nothing(
     database_url: str, tmp_path: Path, point: str
 ) -> None:
     """It is stopped before a write, goes on with it while the newer attempt embeds, and is stopped again after it."""
-    environment = settings_of(database_url, tmp_path)
+    environment = settings_of(database_url, tmp_path, MOST_ATTEMPTS)
     late = {**environment, "OPENBOOK_JOB_LEASE_SECONDS": "60"}
     with services_of(environment) as services, services_of(late) as newer:
         chunks = upload_notes(services, 3)
