@@ -27,8 +27,10 @@ FIDELITY_DATA ?= ../shared/data
 # A folder with evaluation sets, each in its own folder, and one where what was brought in of them stays for the next time.
 QUALITY_DATA ?= ../shared/data
 QUALITY_FOLDER ?= build/quality
-# At most so many questions of each set; empty: all. Which sets; empty: all that are there.
+# At most so many questions of each set; empty: all. One half of them, tune or report, so that what was tuned on the one is reported
+# on the other; empty: both. Which sets; empty: all that are there.
 QUALITY_LIMIT ?=
+QUALITY_SPLIT ?=
 QUALITY_SETS ?=
 # Which benchmarks to run; empty: all but the peers and quality.
 BENCH ?=
@@ -75,8 +77,8 @@ bench: $(DEVELOP)  ## measure; prints one table per benchmark
 	BENCH_DATA=$(BENCH_DATA) FIDELITY_DATA=$(FIDELITY_DATA) $(BIN)/python tests/benchmarks $(BENCH)
 
 quality: $(DEVELOP)  ## measure retrieval, answers, citations and abstention on all evaluation sets (hours)
-	QUALITY_DATA=$(QUALITY_DATA) QUALITY_FOLDER=$(QUALITY_FOLDER) QUALITY_LIMIT=$(QUALITY_LIMIT) QUALITY_SETS="$(QUALITY_SETS)" \
-		$(BIN)/python tests/benchmarks quality
+	QUALITY_DATA=$(QUALITY_DATA) QUALITY_FOLDER=$(QUALITY_FOLDER) QUALITY_LIMIT=$(QUALITY_LIMIT) QUALITY_SPLIT=$(QUALITY_SPLIT) \
+		QUALITY_SETS="$(QUALITY_SETS)" $(BIN)/python tests/benchmarks quality
 
 bench-peers: $(DEVELOP) $(PEERS)/.installed  ## measure Openbook beside what one would use instead
 	BENCH_DATA=$(BENCH_DATA) BENCH_PEERS=$(PEERS)/bin/python $(BIN)/python tests/benchmarks peers

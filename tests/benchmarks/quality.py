@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.client import Client, ServiceError
@@ -16,7 +16,7 @@ from app.evaluation.measures import PAGES_AT
 from app.evaluation.runs import Plan, Row, Run
 from app.evaluation.runs import run as asked
 from app.evaluation.statistics import Difference, difference
-from app.evaluation.types import Dataset, Question, sample
+from app.evaluation.types import Dataset, Question, Split, sample
 from measure import Table
 from service import running
 
@@ -29,10 +29,28 @@ FOREIGN = 200
 """Questions of another set of the same language that each set is asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Which questions of each set are asked: at most so many, of one half or of all."""
+
+    limit: int | None
+    split: Split | None
+
+    def of(self, dataset: Dataset) -> Dataset:
+        """The set with these questions alone."""
+        return replace(dataset, questions=sample(dataset.questions, self.limit, self.split))
+
+    def notes(self) -> tuple[str, ...]:
+        """What the tables say of them."""
+        half = (f"Of each set the half of its questions that is called {self.split}.",) if self.split else ()
+        most = (f"At most {self.limit} questions of each set, drawn by a hash of their ids.",) if self.limit else ()
+        return half + most
+
+
 def run() -> list[Table]:
     """In a data folder that stays, so that what was brought in once is only asked the next time."""
     data, folder = Path(os.environ["QUALITY_DATA"]), Path(os.environ["QUALITY_FOLDER"])
-    limit = int(os.environ.get("QUALITY_LIMIT") or 0) or None
+    drawn = Drawn(int(os.environ.get("QUALITY_LIMIT") or 0) or None, _split(os.environ.get("QUALITY_SPLIT", "")))
     folder.mkdir(parents=True, exist_ok=True)
     wanted = os.environ.get("QUALITY_SETS", "").split() or [*ENGLISH, *CHINESE, *PAGED]
     runs: dict[str, dict[str, Run]] = {}
@@ -40,12 +58,13 @@ def run() -> list[Table]:
         for name in (*ENGLISH, *CHINESE, *PAGED):
             if name in wanted and (data / name).is_dir():
                 with _told(name):
-                    runs[name] = _measured(service.client, _limited(load(data / name), limit), _foreign(data, name))
+                    foreign = _foreign(data, name, drawn.split)
+                    runs[name] = _measured(service.client, drawn.of(load(data / name)), foreign)
         for corpus, words in CROSSED:
             if {corpus, words} <= runs.keys():
                 with _told(corpus):
-                    runs[f"{corpus} asked by {words}"] = _crossed(service.client, data, corpus, words, limit)
-    notes = (f"At most {limit} questions of each set, drawn by a hash of their ids.",) if limit else ()
+                    runs[f"{corpus} asked by {words}"] = _crossed(service.client, data, corpus, words, drawn)
+    notes = drawn.notes()
     paged = {name: sides for name, sides in runs.items() if name in PAGED}
     return [
         _ranking(runs, notes),
@@ -66,14 +85,20 @@ def _told(name: str) -> Generator[None]:
         sys.stderr.write(f"{name} is left out: {error}\n")
 
 
-def _limited(dataset: Dataset, limit: int | None) -> Dataset:
-    return replace(dataset, questions=sample(dataset.questions, limit, None))
+def _split(name: str) -> Split | None:
+    match name:
+        case "":
+            return None
+        case "tune" | "report":
+            return name
+        case _:
+            raise SystemExit(f"QUALITY_SPLIT={name}: expected tune or report")
 
 
-def _foreign(data: Path, name: str) -> tuple[Question, ...]:
+def _foreign(data: Path, name: str, split: Split | None) -> tuple[Question, ...]:
     same = ENGLISH if name in (*ENGLISH, *PAGED) else CHINESE
     other = next((each for each in reversed(same[:6]) if each != name and (data / each).is_dir()), None)
-    drawn = sample(load(data / other).questions, FOREIGN, None) if other else ()
+    drawn = sample(load(data / other).questions, FOREIGN, split) if other else ()
     return tuple(Question(f"{other}:{each.id}", each.text, answerable=False) for each in drawn)
 
 
@@ -87,9 +112,9 @@ def _measured(client: Client, dataset: Dataset, foreign: tuple[Question, ...]) -
     return found
 
 
-def _crossed(client: Client, data: Path, corpus: str, words: str, limit: int | None) -> dict[str, Run]:
+def _crossed(client: Client, data: Path, corpus: str, words: str, drawn: Drawn) -> dict[str, Run]:
     texts = load(data / words).queries
-    dataset = _limited(load(data / corpus), limit)
+    dataset = drawn.of(load(data / corpus))
     questions = tuple(replace(each, text=texts[each.id]) for each in dataset.questions if each.id in texts)
     return _measured(client, replace(dataset, questions=questions), ())
 
