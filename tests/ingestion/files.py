@@ -43,10 +43,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class PdfPage:
-    """A page; `drawing` are operators before its texts (see `rules`, `picture`)."""
+    """A page; `drawing` are operators before its texts (see `rules`, `picture`), `over` those after them.
+
+    `states` are graphics states by name, such as "/Half << /ca 0.5 >>" for `/Half gs`; with a matrix `as_form` all of
+    it is a form that the page draws.
+    """
 
     texts: Sequence[Text] = ()
     drawing: str = ""
+    over: str = ""
+    states: str = ""
+    as_form: str = ""
     media: tuple[float, float, float, float] = (0, 0, 612, 792)
     crop: tuple[float, float, float, float] | None = None
     rotate: int = 0
@@ -65,13 +72,18 @@ def pdf(*pages: PdfPage, info: Mapping[str, str] | None = None, meant: Mapping[s
         objects.append(_stream(_to_unicode(meant).encode()))
     kids: list[int] = []
     for page in pages:
-        stream = "\n".join([page.drawing, *(_shown(text) for text in page.texts)]).encode("cp1252")
+        stream = "\n".join([page.drawing, *(_shown(text) for text in page.texts), page.over]).encode("cp1252")
+        resources = f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> /ExtGState << {page.states} >> >>"
+        if page.as_form:
+            objects.append(_stream(stream, f"/Type /XObject /Subtype /Form /BBox [{_numbers(page.media)}] {resources}"))
+            resources = f"/Resources << /XObject << /Inner {len(objects)} 0 R >> >>"
+            stream = f"q {page.as_form} cm /Inner Do Q".encode()
         objects.append(_stream(stream))
         crop = f"/CropBox [{_numbers(page.crop)}]" if page.crop else ""
         objects.append(
             (
                 f"<< /Type /Page /Parent 2 0 R /MediaBox [{_numbers(page.media)}] {crop} /Rotate {page.rotate} "
-                f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> /Contents {len(objects)} 0 R >>"
+                f"{resources} /Contents {len(objects)} 0 R >>"
             ).encode()
         )
         kids.append(len(objects))
@@ -136,17 +148,18 @@ def rules(xs: Sequence[float], ys: Sequence[float]) -> str:
     return "\n".join([*upright, *(f"{min(xs)} {y} m {max(xs)} {y} l S" for y in ys)])
 
 
-def picture(x: float, y: float, width: float, height: float) -> str:
-    """A grey image with its lower left corner at x, y."""
-    return f"q {width} 0 0 {height} {x} {y} cm BI /W 1 /H 1 /CS /G /BPC 8 ID D EI Q"
+def picture(x: float, y: float, width: float, height: float, greys: Sequence[int] = (68,)) -> str:
+    """An image with its lower left corner at x, y: upright stripes of these shades, from 0 for black to 255."""
+    shades = "".join(f"{grey:02X}" for grey in greys)
+    return f"q {width} 0 0 {height} {x} {y} cm BI /W {len(greys)} /H 1 /CS /G /BPC 8 /F /AHx ID {shades}> EI Q"
 
 
 def _font(name: str, more: str = "") -> bytes:
     return f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding {more} >>".encode()
 
 
-def _stream(content: bytes) -> bytes:
-    return b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)
+def _stream(content: bytes, more: str = "") -> bytes:
+    return b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(content), more.encode(), content)
 
 
 def _to_unicode(meant: Mapping[str, str]) -> str:

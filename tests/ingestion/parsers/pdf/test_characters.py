@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ingestion.parsers.pdf.parser import PdfParser
@@ -29,6 +31,91 @@ def test_text_that_nobody_sees_is_left_out_and_counted(hidden: Text) -> None:
     assert read(PdfPage([*lines("seen"), hidden])) == (["seen"], {"hidden_characters": SIGNS})
 
 
+@pytest.mark.parametrize(
+    "over",
+    [
+        "1 g 60 490 300 30 re f",
+        "0 g 60 490 60 30 re f 1 g 120 490 300 30 re f",
+        "1 0 0 RG 30 w 60 503 m 300 503 l S",
+        picture(60, 490, 300, 30),
+        picture(0, 300, 612, 400),
+    ],
+    ids=["white rectangle", "two rectangles", "thick line", "small picture", "large picture of one shade"],
+)
+def test_text_under_what_is_drawn_later_is_left_out_and_counted(over: str) -> None:
+    page = PdfPage([*lines("seen", top=740), SECRET], over=over)
+
+    assert read(page) == (["seen"], {"hidden_characters": SIGNS})
+
+
+@pytest.mark.parametrize(
+    "clip",
+    ["60 600 300 30 re W n", "60 600 300 30 re W n 60 490 300 30 re W n", "0 600 m 600 600 l 0 480 l h W n"],
+    ids=["elsewhere", "two that do not meet", "beside it"],
+)
+def test_text_that_its_clipping_path_cuts_off_is_left_out_and_counted(clip: str) -> None:
+    hidden = Text(300, 500, SECRET.text, paint=clip)
+
+    assert read(PdfPage([*lines("seen"), hidden])) == (["seen"], {"hidden_characters": SIGNS})
+
+
+def test_of_text_that_is_covered_or_cut_off_in_part_the_rest_is_read() -> None:
+    clip = "72 400 28 120 re W n"  # Helvetica's "Ignore" is 29 points wide, and half of its last letter is enough
+
+    assert read(PdfPage([SECRET], over="0.5 g 101 490 300 30 re f")) == (["Ignore"], {"hidden_characters": SIGNS - 6})
+    assert read(PdfPage([Text(72, 500, SECRET.text, paint=clip)])) == (["Ignore"], {"hidden_characters": SIGNS - 6})
+
+
+@pytest.mark.parametrize(
+    ("drawing", "over"),
+    [
+        ("q 0.9 g 60 490 300 30 re f Q", ""),
+        ("", "60 490 300 30 re S"),
+        ("", "/Marker gs 1 1 0 rg 60 490 300 30 re f"),
+        ("", "/Darker gs 0.8 1 0.8 rg 60 490 300 30 re f"),
+        ("60 480 300 40 re W n", ""),
+    ],
+    ids=[
+        "on a ground",
+        "in a frame",
+        "under a highlighter",
+        "under a ground that only darkens",
+        "within a clipping path",
+    ],
+)
+def test_text_that_shows_in_spite_of_what_is_drawn_around_it_is_read(drawing: str, over: str) -> None:
+    states = "/Marker << /ca 0.4 >> /Darker << /BM /Multiply >>"
+
+    assert read(PdfPage([SECRET], drawing, over, states)) == ([SECRET.text], {})
+
+
+@pytest.mark.parametrize(
+    ("texts", "over"),
+    [
+        ([SECRET], "1 g 60 490 300 30 re f"),
+        ([Text(72, 500, SECRET.text, paint="60 600 300 30 re W n")], ""),
+        ([Text(612, 500, SECRET.text)], ""),
+    ],
+    ids=["covered", "cut off", "out of its box"],
+)
+def test_what_nobody_sees_of_a_form_on_a_page_is_left_out(texts: list[Text], over: str) -> None:
+    page = PdfPage([*lines("seen"), *texts], over=over, as_form="0.5 0 0 0.5 50 100")
+
+    assert read(page) == (["seen"], {"hidden_characters": SIGNS})
+
+
+def test_text_that_is_covered_and_drawn_again_on_top_is_read() -> None:
+    again = f"1 g 60 490 300 30 re f 0 g BT /F1 10 Tf 1 0 0 1 72 500 Tm ({SECRET.text}) Tj ET"
+
+    assert read(PdfPage([SECRET], over=again)) == ([SECRET.text], {})
+
+
+def test_a_label_on_a_blackened_line_is_read_and_the_line_is_not() -> None:
+    black = "0 g 60 490 300 30 re f 1 g BT /F1 10 Tf 1 0 0 1 75 500 Tm (Withheld) Tj ET"
+
+    assert read(PdfPage([SECRET], over=black)) == (["Withheld"], {"hidden_characters": SIGNS})
+
+
 def test_white_text_on_a_dark_ground_is_read() -> None:
     dark = "q 0.1 g 60 490 300 30 re f Q"
 
@@ -40,6 +127,23 @@ def test_unpainted_text_over_a_scan_is_its_text_and_elsewhere_it_is_not() -> Non
     texts = [Text(72, 500, "What the scan says.", paint="3 Tr"), Text(72, 100, "What it does not.", paint="3 Tr")]
 
     assert read(PdfPage(texts, scan)) == (["What the scan says."], {"hidden_characters": len("Whatitdoesnot.")})
+
+
+SCAN = picture(0, 300, 612, 400, [0, 255] * 40)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [PdfPage([SECRET], over=SCAN), PdfPage([Text(72, 500, SECRET.text, paint="3 Tr")], SCAN)],
+    ids=["below its picture", "unpainted on its picture"],
+)
+def test_what_a_scan_was_recognised_to_say_is_read_but_for_what_is_blackened_on_it(page: PdfPage) -> None:
+    marked = replace(page, over=f"{page.over} /Marker gs 1 1 0 rg 60 490 300 30 re f", states="/Marker << /ca 0.4 >>")
+    blackened = replace(page, texts=[*page.texts, *lines("seen")], over=f"{page.over} 0 g 60 490 300 30 re f")
+
+    assert read(page) == ([SECRET.text], {})
+    assert read(marked) == ([SECRET.text], {})
+    assert read(blackened) == (["seen"], {"hidden_characters": SIGNS})
 
 
 def test_unpainted_text_on_a_small_picture_is_hidden() -> None:

@@ -1,0 +1,109 @@
+"""PDFium's page objects in numbers: where they lie, and the shapes of paths and clipping paths."""
+
+import math
+from collections.abc import Iterator, Sequence
+from ctypes import byref, c_float, c_void_p, cast
+
+import pypdfium2.raw as pdfium_c
+
+from retrieval.types import Box
+
+Matrix = tuple[float, float, float, float, float, float]
+
+LINE = 2  # segments of a path from one point to another
+_MOST_CORNERS = 6  # of a rectangle, the first and the last counted twice
+
+
+def address(each: object) -> int:
+    """What tells two handles of PDFium's apart."""
+    return cast(each, c_void_p).value or 0  # pyright: ignore[reportArgumentType] - a ctypes pointer
+
+
+def upright(clip: object, number: int) -> Box:
+    """One of the clipping paths, if it is a rectangle; of any other shape nothing is sure to be inside."""
+    x, y = c_float(), c_float()
+    corners = set[tuple[float, float]]()
+    count = pdfium_c.FPDFClipPath_CountPathSegments(clip, number)
+    for place in range(count if count <= _MOST_CORNERS else 0):
+        segment = pdfium_c.FPDFClipPath_GetPathSegment(clip, number, place)
+        if pdfium_c.FPDFPathSegment_GetPoint(segment, byref(x), byref(y)):
+            corners.add((x.value, y.value))
+    xs, ys = sorted({x for x, _ in corners}), sorted({y for _, y in corners})
+    return (xs[0], ys[1], xs[1], ys[0]) if len(corners) == 4 == len(xs) * len(ys) else (0.0, 0.0, 0.0, 0.0)
+
+
+def shared(boxes: Sequence[Box]) -> Box:
+    """What lies in all of the boxes; without width or height where nothing does."""
+    left, bottom = max(box[0] for box in boxes), max(box[3] for box in boxes)
+    right, top = min(box[2] for box in boxes), min(box[1] for box in boxes)
+    return (left, max(top, bottom), max(right, left), bottom)
+
+
+def line(each: object, matrix: Matrix) -> Box:
+    """What a stroke from one point to another covers; the path's own bounds are much too wide."""
+    x, y, width = c_float(), c_float(), c_float()
+    pdfium_c.FPDFPageObj_GetStrokeWidth(each, byref(width))
+    half = width.value * math.sqrt(abs(matrix[0] * matrix[3] - matrix[1] * matrix[2])) / 2
+    points: list[Box] = []
+    for number in range(LINE):
+        pdfium_c.FPDFPathSegment_GetPoint(pdfium_c.FPDFPath_GetPathSegment(each, number), byref(x), byref(y))
+        points.append(moved((x.value, y.value, x.value, y.value), matrix))
+    (x0, y0, *_), (x1, y1, *_) = points
+    return (min(x0, x1) - half, max(y0, y1) + half, max(x0, x1) + half, min(y0, y1) - half)
+
+
+def straight(each: object) -> Iterator[Box]:
+    """The path's upright and level segments, as left, top, right, bottom in its own coordinates."""
+    x, y = c_float(), c_float()
+    start = last = (0.0, 0.0)
+    for number in range(pdfium_c.FPDFPath_CountSegments(each)):
+        segment = pdfium_c.FPDFPath_GetPathSegment(each, number)
+        if not pdfium_c.FPDFPathSegment_GetPoint(segment, byref(x), byref(y)):
+            continue
+        point = (x.value, y.value)
+        kind = pdfium_c.FPDFPathSegment_GetType(segment)
+        if kind == pdfium_c.FPDF_SEGMENT_MOVETO:
+            start = point
+        elif kind == pdfium_c.FPDF_SEGMENT_LINETO:
+            yield from _level_or_upright(last, point)
+        last = point
+        if pdfium_c.FPDFPathSegment_GetClose(segment):
+            yield from _level_or_upright(point, start)
+            last = start
+
+
+def _level_or_upright(one: tuple[float, float], other: tuple[float, float]) -> Iterator[Box]:
+    if one != other and (abs(one[0] - other[0]) < 0.5 or abs(one[1] - other[1]) < 0.5):
+        yield (min(one[0], other[0]), max(one[1], other[1]), max(one[0], other[0]), min(one[1], other[1]))
+
+
+def bounds(each: object) -> Box:
+    """Left, top, right, bottom, in the coordinates of what the object lies in."""
+    left, bottom, right, top = c_float(), c_float(), c_float(), c_float()
+    if not pdfium_c.FPDFPageObj_GetBounds(each, byref(left), byref(bottom), byref(right), byref(top)):
+        return (0.0, 0.0, 0.0, 0.0)
+    return (left.value, top.value, right.value, bottom.value)
+
+
+def matrix_of(each: object) -> Matrix:
+    found = pdfium_c.FS_MATRIX()
+    if not pdfium_c.FPDFPageObj_GetMatrix(each, byref(found)):
+        return (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    return (found.a, found.b, found.c, found.d, found.e, found.f)
+
+
+def times(inner: Matrix, outer: Matrix | None) -> Matrix:
+    if outer is None:
+        return inner
+    a, b, c, d, e, f = inner
+    p, q, r, s, t, u = outer
+    return (a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u)
+
+
+def moved(sides: Box, matrix: Matrix | None) -> Box:
+    if matrix is None:
+        return sides
+    a, b, c, d, e, f = matrix
+    corners = [(a * x + c * y + e, b * x + d * y + f) for x in (sides[0], sides[2]) for y in (sides[1], sides[3])]
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    return (min(xs), max(ys), max(xs), min(ys))
