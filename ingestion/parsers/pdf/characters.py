@@ -17,6 +17,7 @@ LINE_ENDS = (0x0A, 0x0D)
 HYPHENS = (0x02, 0xFFFE)  # what PDFium puts in the place of a hyphen at a line's end, with no line end after it
 
 _unicode_of = cast("Callable[[object, int], int]", pdfium_c.FPDFText_GetUnicode)
+_is_unmapped = cast("Callable[[object, int], int]", pdfium_c.FPDFText_HasUnicodeMapError)
 _box_of = cast("Callable[[object, int, object], int]", pdfium_c.FPDFText_GetLooseCharBox)
 
 _TINY = 1.0  # points: smaller letters are read by machines only
@@ -28,7 +29,8 @@ _TAG_HALF = 0xDB40  # the first half of U+E0000 to U+E03FF, where a character co
 class Characters:
     """A page's characters: their codes, boxes (n, 4) as shown, and indices in PDFium's own count.
 
-    `inked` are the places of those with ink; `hidden` says how many were left out.
+    `inked` are the places of those with ink; `hidden` says how many were left out, and `unmapped` of how many nobody
+    knows which they are.
     """
 
     codes: NDArray[np.uint32]
@@ -36,6 +38,7 @@ class Characters:
     indices: NDArray[np.intp]
     inked: NDArray[np.intp]
     hidden: int
+    unmapped: int
 
 
 def read_characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage, view: View, drawn: Drawn) -> Characters:
@@ -53,7 +56,10 @@ def read_characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage, view: V
     hidden |= unseen_characters(page, text_page, boxes, inked & ~hidden, drawn)
     kept = np.flatnonzero(~hidden)
     halves = int((codes == _TAG_HALF).sum())  # of two codes each, and one character
-    return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()) - halves)
+    told = inked & ~hidden & ~_is_private(codes)
+    mapped = sum(_is_unmapped(raw, place) != 1 for place in np.flatnonzero(told).tolist())
+    unmapped = int((inked & ~hidden).sum()) - mapped
+    return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()) - halves, unmapped)
 
 
 def _with_real_heights(text_page: pdfium.PdfTextPage, boxes: Floats, inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -78,6 +84,11 @@ def font_size(text_page: pdfium.PdfTextPage, index: int) -> float:
 
 def _is_outside(boxes: Floats, size: tuple[float, float]) -> NDArray[np.bool_]:
     return (boxes[:, 2] <= 0) | (boxes[:, 3] <= 0) | (boxes[:, 0] >= size[0]) | (boxes[:, 1] >= size[1])
+
+
+def _is_private(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Signs that Unicode leaves to each font; those of U+F000 to U+F0FF are symbol fonts' bullets and arrows."""
+    return ((codes >= 0xE000) & (codes <= 0xEFFF)) | ((codes >= 0xF100) & (codes <= 0xF8FF))
 
 
 def _is_unread(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:

@@ -27,19 +27,25 @@ from retrieval.types import Box
 
 _PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
 _NO_BOXES = np.zeros((0, 4))
+_NAMED_PAGES = 10  # in one warning
 _SCAN = 0.5  # of a page's area, for a picture that is the page and not on it
+_UNMAPPED = 0.05  # of a page's characters; single signs that a font does not name are bullets and the like
 _STAMP = re.compile(r"[\W_A-Za-z]{0,20}\d{3,}")  # the number that scans in a lawsuit or an archive are stamped with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """A page as read: its lines in the order in which it writes them, its rules and its images."""
+    """A page as read: its lines in the order in which it writes them, its rules and its images.
+
+    `garbled`: its fonts do not say which letters they draw.
+    """
 
     page: Page
     lines: Sequence[Line]
     across: Floats
     down: Floats
     images: Floats
+    garbled: bool = False
 
 
 class PdfParser(Parser):
@@ -106,6 +112,13 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Co
                 warnings.append(f"page {number} is damaged and was not read")
                 sheets.append(_Sheet(Page(number, 0.0, 0.0, label), (), _NO_BOXES, _NO_BOXES, _NO_BOXES))
             page_done(number, len(document))
+    garbled = [str(sheet.page.number) for sheet in sheets if sheet.garbled]
+    if garbled:
+        named = ", ".join(garbled[:_NAMED_PAGES]) + (" …" if len(garbled) > _NAMED_PAGES else "")
+        warnings.append(
+            f"the fonts of {len(garbled)} of {len(sheets)} pages ({named}) do not say which letters they draw: "
+            "some of what was read there is not what is to be seen"
+        )
     return sheets
 
 
@@ -119,7 +132,8 @@ def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter
     counts["hidden_characters"] += characters.hidden
     lines = [replace(line, box=_clipped(line.box, width, height)) for line in lines]
     page_told = Page(number, round(width, 2), round(height, 2), label)
-    return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images)
+    garbled = characters.unmapped > _UNMAPPED * len(characters.inked)
+    return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images, garbled)
 
 
 def _without_running(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[_Sheet]:

@@ -193,3 +193,31 @@ def test_a_page_with_a_header_and_a_logo_is_no_scan() -> None:
     parsed = PdfParser().parse(pdf(*headed, PdfPage(lines("A page of text."))))
 
     assert [page.textless for page in parsed.pages] == [False] * 5
+
+
+GARBLED = (
+    "the fonts of 1 of 2 pages (2) do not say which letters they draw: some of what was read there is not what is to "
+    "be seen"
+)
+
+
+def test_letters_that_a_font_keeps_to_itself_are_warned_of() -> None:
+    private = {"~": "\ue357", "^": "\ue342"}
+    pages = (PdfPage(lines("As it should be.")), PdfPage(lines("an a~bcd^e word")))
+
+    assert PdfParser().parse(pdf(*pages, meant=private)).warnings == (GARBLED,)
+
+
+def test_glyphs_that_have_no_letter_are_warned_of() -> None:
+    named = pdf(PdfPage(lines("As it should be.")), PdfPage([Text(72, 720, "as it is", bold=True)]))
+    bold = b"/BaseFont /Helvetica-Bold /Encoding"
+    unnamed = named.replace(bold + b" /WinAnsiEncoding", bold + b" << /Differences [97 /g3 115 /g7] >>")
+
+    assert PdfParser().parse(unnamed).warnings == (GARBLED,)
+
+
+def test_single_signs_of_a_font_of_symbols_are_not_warned_of() -> None:
+    symbols = {"~": "\ue357", "^": "\uf0b7"}
+    content = pdf(PdfPage(lines("^ an item that is long enough", "^ and another one ~")), meant=symbols)
+
+    assert PdfParser().parse(content).warnings == ()
