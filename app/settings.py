@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     embedder: str = "packaged-minilm"
     embedder_url: str | None = None
     embedder_api_key: SecretStr | None = None
+    embedder_window: int = Field(default=512, ge=128, le=8192)
     embedder_query_prompt: str = Field(default="", max_length=96, pattern=r"^[^|]*$")
     embedder_document_prompt: str = Field(default="", max_length=96, pattern=r"^[^|]*$")
     vector_device: Literal["cpu", "gpu"] = "cpu"

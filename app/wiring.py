@@ -56,7 +56,7 @@ from ingestion.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.embedders.openai import OpenAIEmbedder
-from retrieval.embedders.prompts import Prompts, prompts_of
+from retrieval.embedders.prompts import Prompts, prompts_of, window_of
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 from retrieval.errors import ModelUnavailable
 from retrieval.lexical_indexes.rank_bm25 import RankBM25Index
@@ -233,7 +233,8 @@ def _embedder(settings: Settings, record: EmbedderRecord) -> Embedder:
         case ("openai", _, model):
             ours = record.url == settings.embedder_url  # the key is for that server and for no other
             key = settings.embedder_api_key.get_secret_value() if settings.embedder_api_key and ours else None
-            return OpenAIEmbedder(record.url or "", model, key, record.dim, prompts)
+            window = window_of(record.fingerprint) if record.fingerprint else settings.embedder_window
+            return OpenAIEmbedder(record.url or "", model, key, record.dim, prompts, window)
         case _:
             return SentenceTransformerEmbedder(record.model, prompts=prompts)
 

@@ -3,7 +3,7 @@
 It gives no token embeddings, so each sentence is a text of its own. The protocol knows no prompts: a model that wants
 one before a query, or before a document, gets it with the text, and the fingerprint spells both out. Retries answer
 what passes (429, 5xx, a broken connection) and nothing else. What it does not know is the server's tokenizer: tokens
-are estimated, on the high side.
+are estimated, on the high side, since a server like vLLM refuses a text that is longer than its model's window.
 """
 
 import random
@@ -26,6 +26,7 @@ ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 0.5  # doubled each time, at most MOST_WAIT_SECONDS, half of it by chance
 MOST_WAIT_SECONDS = 8.0
 _REFUSALS = (400, 413, 422)
+MARKS = 2  # tokens that a model puts about each text
 SPELLED = 4  # letters of a word that make one token, about
 _WORDS = re.compile(r"[a-zA-Z]+|[^\sa-zA-Z]")
 
@@ -40,7 +41,10 @@ class _Reply(BaseModel):
 
 
 class OpenAIEmbedder(Embedder):
-    """`url` is the server's base, with or without /v1; `dim` is asked of the server when it is not given."""
+    """`url` is the server's base, with or without /v1; `dim` is asked of the server when it is not given.
+
+    `window` is the most tokens that it takes of a text, those that the model puts about it counted.
+    """
 
     def __init__(
         self,
@@ -76,7 +80,7 @@ class OpenAIEmbedder(Embedder):
 
     @property
     def window(self) -> int:
-        return self._window - self.count_tokens([self._prompts.document])[0]
+        return self._window - MARKS - self.count_tokens([self._prompts.document])[0]
 
     @property
     def languages(self) -> frozenset[str]:
@@ -135,14 +139,16 @@ class OpenAIEmbedder(Embedder):
                 return reply
             why = f"it answered {reply.status_code}"
             if reply.status_code in _REFUSALS:
-                raise InputRefused(str(self._unavailable(f"{why}, and may take other texts")))
+                raise InputRefused(
+                    str(self._unavailable(f"{why}, as for a text longer than OPENBOOK_EMBEDDER_WINDOW promises"))
+                )
             if reply.status_code != 429 and reply.status_code < 500:
                 break
         raise self._unavailable(why)
 
     def _unavailable(self, why: str) -> ModelUnavailable:
         return ModelUnavailable(
-            f"embedding model {self._model!r} at {self._url}: {why}. Check OPENBOOK_EMBEDDER_URL and "
+            f"embedding model {self._model!r} at {self._url}: {why}. Check the model's name, OPENBOOK_EMBEDDER_URL and "
             "OPENBOOK_EMBEDDER_API_KEY, or set OPENBOOK_EMBEDDER to another model."
         )
 

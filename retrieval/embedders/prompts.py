@@ -30,6 +30,11 @@ class Prompts:
 NO_PROMPTS = Prompts()
 
 
+def window_of(fingerprint: str) -> int:
+    """The window of a served model, from its fingerprint."""
+    return int(fingerprint.split("|")[1])
+
+
 def prompts_of(fingerprint: str) -> Prompts:
     """Those that were set for an embedder, from its fingerprint."""
     parts = fingerprint.split("|")

@@ -72,8 +72,8 @@ class HttpReranker(Reranker):
         texts = [passage(candidate) for candidate in candidates]
         try:
             scores = self._asked(query.encode("utf-8", "replace").decode(), texts)
-        except _Refused:
-            raise
+        except _Refused as refused:
+            raise self._unavailable(f"it answered {refused}") from refused
         except RerankerUnavailable:
             self._breaker.failed()
             raise
@@ -92,8 +92,11 @@ class HttpReranker(Reranker):
             return self._ask(query, texts, tei=self._speaks_tei)
         try:
             scores = self._ask(query, texts, tei=False)
-        except _Refused:
-            scores = self._ask(query, texts, tei=True)
+        except _Refused as first:
+            try:
+                scores = self._ask(query, texts, tei=True)
+            except _Refused as second:
+                raise _Refused(f"{first} to one protocol and {second} to the other") from first
             self._speaks_tei = True
             return scores
         self._speaks_tei = False
@@ -120,8 +123,9 @@ class HttpReranker(Reranker):
         deadline = time.monotonic() + self._timeout_seconds
         with self._client.stream("POST", self._url, json=body) as reply:
             if reply.status_code != 200:
-                kind = _Refused if reply.status_code in _REFUSED else RerankerUnavailable
-                raise kind(str(self._unavailable(f"it answered {reply.status_code}")))
+                if reply.status_code in _REFUSED:
+                    raise _Refused(str(reply.status_code))
+                raise self._unavailable(f"it answered {reply.status_code}")
             received = bytearray()
             for part in reply.iter_raw():
                 received += part
@@ -133,10 +137,10 @@ class HttpReranker(Reranker):
 
     def _unavailable(self, why: str) -> RerankerUnavailable:
         return RerankerUnavailable(
-            f"reranker {self._model!r} at {self._url}: {why}. Check OPENBOOK_RERANKER_URL and "
+            f"reranker {self._model!r} at {self._url}: {why}. Check the model's name, OPENBOOK_RERANKER_URL and "
             "OPENBOOK_RERANKER_API_KEY, or set OPENBOOK_RERANKER to 'sentence'."
         )
 
 
-class _Refused(RerankerUnavailable):
-    """The server is well but does not take this request."""
+class _Refused(Exception):
+    """The server is well but does not take this request; its text is the status."""

@@ -59,6 +59,17 @@ def test_a_collection_keeps_the_prompts_that_it_was_embedded_with(tmp_path: Path
     close(services)
 
 
+def test_a_collection_keeps_the_window_that_it_was_cut_to(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/v1"
+    services = build(Settings(data_dir=tmp_path, embedder="openai:m", embedder_url=url, embedder_window=256))
+    services.db.migrate()
+
+    before = services.embedders.of("openai:m|512")
+    assert (services.embedder.fingerprint, services.embedder.window) == ("openai:m|256", 254)
+    assert (before.fingerprint, before.window) == ("openai:m|512", 510)
+    close(services)
+
+
 def test_prompts_for_a_model_on_this_machine_make_another_embedder_of_it(tmp_path: Path) -> None:
     before = build(Settings(data_dir=tmp_path, embedder_query_prompt="ask: "))
     before.db.migrate()

@@ -1,4 +1,4 @@
-"""One server for all tests of this folder: to start it takes half a minute, so a test that kills it starts it again."""
+"""One server that writes for all tests: to start it takes half a minute, so a test that kills it starts it again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from tests.app.running import Running, running
 from tests.vllm import tiny_model
-from tests.vllm.server import ADAPTERS, MODEL, PYTHON, ROOT, VllmServer
+from tests.vllm.server import ADAPTERS, MODEL, PYTHON, ROOT, VllmServer, writing
 
 DOCUMENT = "Gallium is a soft metal. Gallium melts at thirty degrees Celsius."
 
@@ -18,7 +18,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
     """A server with a model that says one sentence for ever, and adapters that say one once."""
     if not PYTHON.exists():
         pytest.skip("vLLM is not installed (make test-vllm)")
-    server = VllmServer(make_models(tmp_path_factory.mktemp("vllm")))
+    server = writing(make_models(tmp_path_factory.mktemp("vllm")))
     try:
         yield server
     finally:

@@ -1,4 +1,4 @@
-"""A real vLLM server on the CPU, with the tiny model and its adapters: a process group that ends as a whole."""
+"""A real vLLM server on the CPU, with a model of the tests: a process group that ends as a whole."""
 
 import ctypes
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +32,10 @@ def _free_port() -> int:
 
 @dataclass(slots=True)
 class VllmServer:
-    """`folder` holds the model and the adapters, each in a folder of its name; the log is written there too."""
+    """`arguments` are those of vLLM's own command; the log is written to the folder."""
 
     folder: Path
+    arguments: Sequence[str]
     port: int = field(default_factory=_free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -46,7 +48,12 @@ class VllmServer:
         return f"{self.root}/v1"
 
     def start(self) -> None:
-        """Start it, and wait until it answers; raises with the end of its log when it does not."""
+        """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it, without a wait: two servers may start side by side."""
         with (self.folder / "vllm.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
@@ -57,6 +64,10 @@ class VllmServer:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing else runs in this process
             )
+
+    def wait(self) -> None:
+        """Until it answers; raises with the end of its log when it does not."""
+        assert self._process is not None
         deadline = time.monotonic() + _START_SECONDS
         while not self.is_healthy():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -106,17 +117,29 @@ class VllmServer:
         return (self.folder / "vllm.log").read_text(encoding="utf-8", errors="replace")[-8000:]
 
     def _command(self) -> list[str]:
-        adapters = [f"{name}={self.folder / name}" for name in ADAPTERS]
         return [
             *(str(PYTHON), "-m", "vllm.entrypoints.openai.api_server"),
             *("--host", "127.0.0.1", "--port", str(self.port)),
-            *("--model", str(self.folder / MODEL), "--served-model-name", MODEL),
-            *("--enable-lora", "--max-lora-rank", "8", "--lora-modules", *adapters),
-            *("--dtype", "float32", "--enforce-eager", "--enable-prefix-caching"),
-            *("--max-model-len", str(WINDOW), "--max-num-seqs", str(SEQUENCES)),
-            *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
-            *("--uvicorn-log-level", "warning"),
+            *("--dtype", "float32", "--enforce-eager", "--uvicorn-log-level", "warning"),
+            *self.arguments,
         ]
+
+
+def writing(folder: Path) -> VllmServer:
+    """One that writes: the folder holds the model and the adapters, each in a folder of its name."""
+    adapters = [f"{name}={folder / name}" for name in ADAPTERS]
+    arguments = (
+        *("--model", str(folder / MODEL), "--served-model-name", MODEL),
+        *("--enable-lora", "--max-lora-rank", "8", "--lora-modules", *adapters, "--enable-prefix-caching"),
+        *("--max-model-len", str(WINDOW), "--max-num-seqs", str(SEQUENCES)),
+        *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
+    )
+    return VllmServer(folder, arguments)
+
+
+def pooling(folder: Path, model: Path, name: str) -> VllmServer:
+    """One that embeds texts or judges pairs by a model that does; its log goes to the folder."""
+    return VllmServer(folder, ("--model", str(model), "--served-model-name", name, "--runner", "pooling"))
 
 
 def _environment(folder: Path) -> dict[str, str]:

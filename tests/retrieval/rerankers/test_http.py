@@ -181,8 +181,8 @@ def test_after_failures_nobody_waits_until_a_probe_finds_it_well(served: Served)
 
 def test_a_refused_request_does_not_open_the_breaker(served: Served, reranker: HttpReranker) -> None:
     for _ in range(6):
-        served.failures = [413, 413]
-        with pytest.raises(RerankerUnavailable, match="413"):
+        served.failures = [404, 413]
+        with pytest.raises(RerankerUnavailable, match="answered 404 to one protocol and 413 to the other"):
             reranker.scores(QUERY, VECTOR, CANDIDATES)
 
     assert reranker.scores(QUERY, VECTOR, CANDIDATES) == shares(QUERY, TEXTS)
