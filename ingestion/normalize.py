@@ -24,8 +24,16 @@ _INVISIBLE = re.compile(
 # Joiners are spelling in Persian and Indic scripts and part of an emoji; anywhere else they hide something.
 _JOINING = "\u0600-\u07ff\u08a0-\u0dff\u1000-\u109f\u1780-\u17ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff"
 _STRAY_JOINER = re.compile(f"(?<![{_JOINING}])[\u200c\u200d]|[\u200c\u200d](?![{_JOINING}])")
-# Of these, what someone put there so that it would not be seen: no soft hyphens, no marks at the start of a file.
-_HIDING = re.compile("[\u200b\u202a-\u202e\u2060-\u206f\u3164\uffa0\U000e0000-\U000e0fff]|(?<!^)\ufeff")
+# Of these, what someone put there so that it would not be seen: no soft hyphens, no marks at the start of a file. One
+# variation selector picks a form of the symbol or the Han character before it; on letters and in runs they carry data.
+# Fillers of Korean are spelling in syllables that lack their first consonant or their vowel, and blanks elsewhere.
+_SELECTORS = "\ufe00-\ufe0e\U000e0100-\U000e01ef"
+_INITIALS, _VOWELS, _FINALS = "\u1100-\u115e\ua960-\ua97c", "\u1161-\u11a7\ud7b0-\ud7c6", "\u11a8-\u11ff\ud7cb-\ud7fb"
+_HIDING = re.compile(
+    "[\u200b\u202a-\u202e\u2060-\u206f\u3164\uffa0\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]|(?<!^)\ufeff"
+    f"|(?<![^\\sA-Za-z\u00c0-\u052f\ufe0f{_SELECTORS}])[{_SELECTORS}]"
+    f"|\u115f(?![{_VOWELS}]|\u1160[{_FINALS}])|(?<![{_INITIALS}\u115f])\u1160|(?<=\u115f)\u1160(?![{_FINALS}])"
+)
 _EVERYDAY = re.compile("[ -~\n\u4e00-\u9fff\u3001\u3002\uff0c]*")
 
 _LATIN_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}

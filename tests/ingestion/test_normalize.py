@@ -112,6 +112,12 @@ def test_chinese_lines_join_without_a_space() -> None:
         ("soft\u00adhyphens part words", 0),
         ("می\u200cخواهم 👩\u200d👧", 0),
         ("pass\u200dword", 1),
+        ("☺\ufe0e, 葛\U000e0100 and 0\ufe00 in a form of their own", 0),
+        ("☺\ufe0e\ufe00\ufe01\U000e0101", 3),
+        ("o\ufe01b\ufe02ey \ufe03", 3),
+        ("\ufe00at the start", 1),
+        ("\u115f\u1161\u11ab \u1112\u1160\u11ab \u115f\u1160\u11ab", 0),
+        ("blank \u115f or \u1160 or \u115f\u1160 or \u3164 or \uffa0", 6),
     ],
 )
 def test_what_could_hide_a_message_is_counted_and_what_spells_a_word_is_not(text: str, count: int) -> None:

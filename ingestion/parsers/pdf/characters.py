@@ -21,7 +21,7 @@ _is_unmapped = cast("Callable[[object, int], int]", pdfium_c.FPDFText_HasUnicode
 _box_of = cast("Callable[[object, int, object], int]", pdfium_c.FPDFText_GetLooseCharBox)
 
 _TINY = 1.0  # points: smaller letters are read by machines only
-_ZERO_WIDTH = (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+_ZERO_WIDTH = (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164, 0xFEFF, 0xFFA0)
 _TAG_HALF = 0xDB40  # the first half of U+E0000 to U+E03FF, where a character comes in two
 
 

@@ -156,9 +156,9 @@ def test_unpainted_text_on_a_small_picture_is_hidden() -> None:
 
 
 def test_signs_without_width_are_left_out_and_counted() -> None:
-    meant = {"^": "\u200b", "~": "\U000e0041", "#": "\u202e"}
+    meant = {"^": "\u200b", "~": "\U000e0041", "#": "\u202e", "_": "\u3164"}
 
-    assert read(PdfPage(lines("pay^ment ~due#")), meant=meant) == (["payment due"], {"hidden_characters": 3})
+    assert read(PdfPage(lines("pay^ment_ ~due#")), meant=meant) == (["payment due"], {"hidden_characters": 4})
 
 
 def test_a_page_with_nothing_but_an_image_says_so() -> None:
