@@ -19,6 +19,7 @@ MODULES = {
     "large": "large",
     "leaving": "leaving",
     "memory": "memory",
+    "pages": "pages",
     "poison": "poison",
     "served": "served",
     "queries": "queries",
