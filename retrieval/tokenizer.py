@@ -3,18 +3,20 @@
 It folds case, accents and full-width forms, stems English, keeps decimals and names such as `C++` whole, gives an
 identifier (`snake_case`, `CamelCase`, `FY2018`, an address) whole and in parts, and cuts scripts without spaces into
 terms of one and two characters (as good as jieba on three Chinese sets, without its dictionary). All words are
-indexed; a question drops its function words when others are left.
+indexed; a question drops its function words when others are left, and its numbers count twice.
 """
 
 import re
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
 import Stemmer
 
+_NUMBER_WEIGHT = 2  # of 1.25 to 3 the best of those that lose nothing in English: docs/benchmarks.md
 MAX_TERM = 64  # longer ones are keys or noise; cut alike when indexed and asked, they still match
 
 # Chinese, Japanese, Korean, Thai, Lao, Burmese, Khmer.
@@ -45,6 +47,7 @@ _UNSPACED_RUN = re.compile(f"[{_UNSPACED}]")
 _MARKS = re.compile("[\u0300-\u036f]+")
 _AROUND = ".,;:!?()[]{}\"'"
 _NUMBER = re.compile(r"\d[\d.,]*")
+_DIGIT = re.compile(r"\d")
 _JOINTS = re.compile(r"[_.@-]+")
 _PLURAL = re.compile(r"[A-Z]{2,}s")  # PDFs: the stemmer keeps this s
 _HUMPS = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=\d{3})")  # HTTP404, FY2018
@@ -94,6 +97,15 @@ def terms(text: str) -> list[str]:
 def significant(query: Sequence[str]) -> list[str]:
     """The terms of a query without function words; all of them when nothing else is left."""
     return [term for term in query if term not in _FUNCTION_WORDS] or list(query)
+
+
+def weighed(query: Sequence[str]) -> Counter[str]:
+    """How much each significant term of a query counts: as often as it is said, and what holds a digit twice as much.
+
+    Years, amounts and versions are rarely said in other words, and a text without them rarely answers.
+    """
+    said = Counter(significant(query))
+    return Counter({term: count * (_NUMBER_WEIGHT if _DIGIT.search(term) else 1) for term, count in said.items()})
 
 
 def _folded(text: str) -> str:

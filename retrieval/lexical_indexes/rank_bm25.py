@@ -19,7 +19,7 @@ from rank_bm25 import BM25Okapi  # pyright: ignore[reportMissingTypeStubs]
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent
 from retrieval.ranking import QUESTIONS_WEIGHT, TITLE_WEIGHT, best
-from retrieval.tokenizer import significant
+from retrieval.tokenizer import weighed
 from retrieval.types import ChunkIds, IndexedText, Scored
 
 FILE = "terms.json"
@@ -84,15 +84,15 @@ class RankBM25Index(LexicalIndex, Persistent):
             self._weighed = None
 
     def search(self, query: str, k: int, allowed: ChunkIds | None = None) -> list[Scored]:
-        words = significant(self._tokenize(query))
-        weighed = self._weigh()
+        words = list(weighed(self._tokenize(query)).elements())
+        held = self._weigh()
         if not words:
             return []
-        scores = weighed.scores(words)
+        scores = held.scores(words)
         kept = scores > 0
         if allowed is not None:
-            kept &= np.isin(weighed.ids, allowed)
-        return best(weighed.ids[kept], scores[kept], k)
+            kept &= np.isin(held.ids, allowed)
+        return best(held.ids[kept], scores[kept], k)
 
     def ids(self) -> ChunkIds:
         with self._lock:

@@ -8,7 +8,6 @@ import errno
 import shutil
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import tantivy
 from retrieval.errors import IndexDamaged
 from retrieval.ports import LexicalIndex, Persistent, Purgeable
 from retrieval.ranking import QUESTIONS_WEIGHT, TIE, TITLE_WEIGHT, best
-from retrieval.tokenizer import significant
+from retrieval.tokenizer import weighed
 from retrieval.types import ChunkIds, IndexedText, Scored
 
 DEAD_SHARE = 0.2  # above it, frequencies are too far off
@@ -90,7 +89,7 @@ class TantivyIndex(LexicalIndex, Persistent, Purgeable):
             self._rebuild_if_dead()
 
     def search(self, query: str, k: int, allowed: ChunkIds | None = None) -> list[Scored]:
-        words = Counter(significant(self._tokenize(query)))
+        words = weighed(self._tokenize(query))
         if not words or k <= 0 or (allowed is not None and not len(allowed)):
             return []
         clauses = [

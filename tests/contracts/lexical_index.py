@@ -66,6 +66,15 @@ class LexicalIndexContract:
         assert found(results) == [2, 1]
         assert results[0].score > results[1].score > 0
 
+    def test_a_number_of_the_query_counts_twice(self, tmp_path: Path) -> None:
+        index = self.new_index(tmp_path)
+        index.add([indexed(1, "Sales rose."), indexed(2, "2023 rose.")])
+
+        number, word = index.search("sales in 2023", 10)
+
+        assert (number.id, word.id) == (2, 1)
+        assert number.score == pytest.approx(2 * word.score, rel=1e-5)
+
     def test_word_forms_and_chinese_are_found(self, animals: PersistentLexicalIndex) -> None:
         assert found(animals.search("horse running", 10)) == [3]
         assert found(animals.search("骑马", 10)) == [4]

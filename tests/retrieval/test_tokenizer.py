@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.tokenizer import MAX_TERM, significant, terms
+from retrieval.tokenizer import MAX_TERM, significant, terms, weighed
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,17 @@ def test_a_question_drops_its_function_words() -> None:
 
 def test_a_question_of_function_words_alone_keeps_them() -> None:
     assert significant(terms("To be or not to be")) == ["to", "be", "or", "not", "to", "be"]
+
+
+def test_what_a_question_says_twice_counts_twice_and_so_do_its_numbers() -> None:
+    assert weighed(terms("Which prices rose in 2023, and which prices fell?")) == {
+        "price": 2,
+        "rose": 1,
+        "2023": 2,
+        "fell": 1,
+    }
+    assert weighed(terms("FY2018, 2018")) == {"fy2018": 2, "fy": 1, "2018": 4}
+    assert weighed(terms("2019年")) == {"2019": 2, "年": 1}
 
 
 @given(st.text())
