@@ -17,12 +17,12 @@ STEPS = 60
 
 
 def save_cross_encoder(
-    folder: Path, pairs: Sequence[tuple[str, str]], labels: Sequence[float], num_labels: int = 1
+    folder: Path, pairs: Sequence[tuple[str, str]], labels: Sequence[float], num_labels: int = 1, size: int = 32
 ) -> Path:
-    """A BERT with a head that gives a pair a score, trained until it knows these pairs."""
+    """A BERT of that hidden size with a head that gives a pair a score, trained until it knows these pairs."""
     torch.manual_seed(7)
     tokenizer = _tokenizer([text for pair in pairs for text in pair])
-    config = _config(tokenizer)
+    config = _config(tokenizer, size)
     config.num_labels = num_labels
     model = BertForSequenceClassification(config)
     optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
@@ -52,10 +52,10 @@ def save_embedder(folder: Path, texts: Sequence[str]) -> Path:
     return folder
 
 
-def _config(tokenizer: PreTrainedTokenizerFast) -> BertConfig:
+def _config(tokenizer: PreTrainedTokenizerFast, size: int = 32) -> BertConfig:
     return BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,  # by heads of 32 numbers, the fewest that vLLM reads on a CPU
+        hidden_size=size,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=64,
