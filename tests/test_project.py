@@ -1,4 +1,4 @@
-"""What holds for the tree as a whole: the README tells of all that is there, and the rules of the house are kept."""
+"""What holds for the tree as a whole: the docs tell of all that is there, and the rules of the house are kept."""
 
 import ast
 import json
@@ -17,12 +17,14 @@ import docx
 import pypdfium2
 import pytest
 
+from app.gate import RULES
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("app", "generation", "ingestion", "migrations", "retrieval")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 SAMPLES = ROOT / "app" / "samples"
@@ -103,7 +105,7 @@ def canonical(requirement: str) -> str:
     return re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-").replace(".", "-")
 
 
-# The README
+# README and docs
 
 
 def test_the_readme_names_every_setting_with_its_default() -> None:
@@ -141,6 +143,38 @@ def test_every_backend_is_in_the_readmes_tree() -> None:
     backends = {name for name in imported(ROOT / "app" / "wiring.py") if name.rpartition(".")[0] in BACKENDS}
     assert len(backends) > len(BACKENDS)
     assert [name for name in sorted(backends) if not re.search(rf"\b{name.rpartition('.')[2]}\b", README)] == []
+
+
+def test_every_route_is_in_the_docs() -> None:
+    routes = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    told: set[tuple[str, str]] = set()
+    for cell in re.findall(r"^\| (`(?:GET|POST|PUT|PATCH|DELETE)\b[^|]+) \|", routes, re.MULTILINE):
+        methods: list[str] = []
+        for method, path in re.findall(r"`([A-Z]+)(?: (/[^`]+))?`", cell):
+            methods.append(method)  # `GET`, `POST /v1/...`: several methods of one path
+            if path:
+                told |= {(each, path) for each in methods}
+                methods = []
+    of_the_page = re.compile(r"/$|/static/|/login/")
+    assert told == {(rule.method, rule.path) for rule in RULES if not of_the_page.match(rule.path)}
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_link_in_the_docs_leads_somewhere(page: Path) -> None:
+    for address, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        target = page.parent / address if address else page
+        assert target.exists(), address
+        assert not anchor or anchor in anchors(target), f"{address}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub makes addresses of them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_leads_to_every_page_of_the_docs() -> None:
+    assert [page.name for page in DOCS if page.parent.name == "docs" and f"docs/{page.name}" not in README] == []
 
 
 # Who may import whom (import-linter checks the layers; this, the libraries and the backends)
