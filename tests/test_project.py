@@ -168,13 +168,26 @@ def test_every_link_in_the_docs_leads_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page as GitHub makes addresses of them."""
+    """What a link may add to the page's address, as GitHub makes it of a heading."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {anchor(heading) for heading in headings}
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_readme_leads_to_every_page_of_the_docs() -> None:
     assert [page.name for page in DOCS if page.parent.name == "docs" and f"docs/{page.name}" not in README] == []
+
+
+def test_the_figures_in_brief_stand_in_the_tables_that_they_are_from() -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    sections = {anchor(part.partition("\n")[0]): part for part in re.split(r"^## ", text, flags=re.MULTILINE)}
+    rows = re.findall(r"^\|[^|]*\|[^|]*\| ([^|]+) \|.*\(#([^)]+)\) \|$", sections["in-brief"], re.MULTILINE)
+    assert len(rows) > 20
+    for figures, section in rows:
+        assert [each for each in re.findall(r"\d*\.\d+", figures) if each not in sections[section]] == [], section
 
 
 # Who may import whom (import-linter checks the layers; this, the libraries and the backends)
