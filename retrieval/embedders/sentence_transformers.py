@@ -223,20 +223,29 @@ def _sentence_transformer(folder: ModelFolder, device: str, precision: torch.dty
 
 
 def halves_pay() -> bool:
-    """Whether this processor has bf16 units: by the clock, since not every bf16 that is offered is fast."""
+    """Whether this processor has bf16 units: by measure, since not every bf16 that is offered is fast.
+
+    The measure is one thread's processor time: on a busy machine two threads wait for each other so long that the clock
+    tells no difference.
+    """
     import torch  # noqa: PLC0415 - see _load
 
     def seconds(precision: torch.dtype) -> float:
         left, right = torch.ones(256, 384, dtype=precision), torch.ones(1536, 384, dtype=precision)
-        return min(_timed(lambda: torch.nn.functional.linear(left, right)) for _ in range(7))
+        return min(_processor_time(lambda: torch.nn.functional.linear(left, right)) for _ in range(7))
 
-    return seconds(torch.float32) >= HALF_GAIN * seconds(torch.bfloat16)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return seconds(torch.float32) >= HALF_GAIN * seconds(torch.bfloat16)
+    finally:
+        torch.set_num_threads(threads)
 
 
-def _timed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _processor_time(call: Callable[[], object]) -> float:
+    start = time.thread_time()
     call()
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:

