@@ -169,7 +169,7 @@ def build(settings: Settings) -> Services:
         reindexes=ReindexStore(db, PIPELINE, settings.job_max_attempts),
         replica=replica,
         retriever=retriever,
-        answerer=_answerer(settings, retriever, embedder, collections, calibrations),
+        answerer=_answerer(settings, retriever, embedder, documents, collections, calibrations),
         intake=Intake(documents, blobs, sandbox, settings.upload_max_mebibytes * MEBIBYTE),
         pipeline=Pipeline(jobs, documents, publications, blobs, sandbox, _ocr(settings, sandbox), embedders),
         questioner=_questioner(settings, db),
@@ -287,6 +287,7 @@ def _answerer(
     settings: Settings,
     retriever: Retriever,
     embedder: Embedder,
+    documents: DocumentStore,
     collections: CollectionStore,
     calibrations: CalibrationStore,
 ) -> Answerer:
@@ -315,6 +316,7 @@ def _answerer(
         remove_unsupported=settings.unsupported == "remove",
         adapter_of=collections.adapter_of,
         calibrated=Thresholds(settings, collections, calibrations).calibrated,
+        being_read=documents.any_being_read,
     )
 
 

@@ -56,6 +56,8 @@ class Answerer:
 
     It blocks, too.
     """
+    being_read: Callable[[Scope], bool] = lambda _: False
+    """Whether documents in scope are not read yet, which an abstention then owns to; blocks."""
 
     def stream(
         self, question: str, scope: Scope, history: tuple[Turn, ...] = (), options: AnswerOptions = NO_OPTIONS
@@ -125,6 +127,8 @@ class Answerer:
                     yield Delta(text)
         if not writing.draft.text:
             yield Delta(ABSTENTION[language])
+            if await in_thread(self.being_read, scope):
+                writing.degraded = (*writing.degraded, "documents")
         yield Answered(_answer(question, request, grounds, writing, watch))
 
     def _grounds(self, asked: str, lookup: Lookup, findings: Findings, options: AnswerOptions) -> "_Grounds":

@@ -111,6 +111,14 @@ class DocumentStore(DocumentRegister):
         records = tuple(document_rows.document(row) for row in rows[:limit])
         return Paged(records, listings.cursor_of(rows[limit - 1], sort) if len(rows) > limit else None)
 
+    def any_being_read(self, scope: Scope) -> bool:
+        """Whether a version of a document waits to be read or is being read, also where one before still answers."""
+        waiting = models.UNREADY & models.Version.status.in_(("queued", "processing"))
+        found = select(models.Version.id).join(models.Document, models.Document.id == models.Version.document_id)
+        within = among(models.Document.collection_id, scope.collections)
+        with self.db.read() as session:
+            return session.scalar(found.where(waiting, within).limit(1)) is not None
+
     def versions(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[VersionRecord]:
         """Those that are kept, newest first. Raises UnknownDocument."""
         kept = models.Version.retired_at.is_(None)

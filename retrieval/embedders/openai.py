@@ -87,10 +87,12 @@ class OpenAIEmbedder(Embedder):
         return self._languages
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [sum(-(-len(word) // SPELLED) for word in _WORDS.findall(text)) for text in texts]
+        return [sum(_pieces(word) for word in _WORDS.findall(text)) for text in texts]
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
-        return self._embed(texts, self._prompts.query)
+        """What of a query lies past the window is not read, as by a model of one's own."""
+        most = self._window - MARKS - self.count_tokens([self._prompts.query])[0]
+        return self._embed([_beginning(text, most) for text in texts], self._prompts.query)
 
     def _embed(self, texts: Sequence[str], prompt: str) -> Matrix:
         vectors = np.zeros((len(texts), self.dim), np.float32)
@@ -151,6 +153,21 @@ class OpenAIEmbedder(Embedder):
             f"embedding model {self._model!r} at {self._url}: {why}. Check the model's name, OPENBOOK_EMBEDDER_URL and "
             "OPENBOOK_EMBEDDER_API_KEY, or set OPENBOOK_EMBEDDER to another model."
         )
+
+
+def _pieces(word: str) -> int:
+    """Tokens of a word, by its length."""
+    return -(-len(word) // SPELLED)
+
+
+def _beginning(text: str, most: int) -> str:
+    """As many whole words of the text as make at most so many tokens."""
+    tokens = 0
+    for word in _WORDS.finditer(text):
+        tokens += _pieces(word[0])
+        if tokens > most:
+            return text[: word.start()]
+    return text
 
 
 def _batches(rows: Sequence[int]) -> Iterator[list[int]]:

@@ -105,6 +105,12 @@ def test_what_a_served_model_embedded_is_found_by_meaning_however_long_it_is(ser
     assert order(served, "Cutlery that liquefies when held", rerank=False) == (["long.txt", "0.txt", "1.txt"], ())
 
 
+def test_a_question_past_the_window_is_searched_by_its_beginning(served: Services) -> None:
+    question = "Cutlery that liquefies when held " + "and other questions of that kind " * WINDOW
+
+    assert order(served, question, rerank=False)[1] == ()
+
+
 def test_what_the_server_judges_best_comes_first(served: Services) -> None:
     assert order(served, QUERY, rerank=False) == (["2.txt", "0.txt", "1.txt"], ())
     assert order(served, QUERY) == (["1.txt", "2.txt", "0.txt"], ())

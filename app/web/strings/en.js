@@ -91,6 +91,7 @@ export default {
   "degraded.lexical": "word search was not available",
   "degraded.dense": "search by meaning was not available",
   "degraded.rerank": "passages could not be ranked finely",
+  "degraded.documents": "some documents are still being read; ask again when they are",
   "degraded.history": "the answer could not be kept",
 
   "source.of": "Source {label}",

@@ -91,6 +91,7 @@ export default {
   "degraded.lexical": "关键词检索不可用",
   "degraded.dense": "语义检索不可用",
   "degraded.rerank": "段落未能精细排序",
+  "degraded.documents": "部分文档仍在读取中，请在读取完成后再次提问",
   "degraded.history": "回答未能保存",
 
   "source.of": "出处 {label}",

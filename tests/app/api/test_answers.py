@@ -121,6 +121,19 @@ def test_a_full_disk_costs_an_answer_its_place_in_the_history_alone(
     assert reply.json()["citations"]
 
 
+def test_an_abstention_owns_to_documents_that_are_not_read_yet(scripted: Running, asker: httpx.Client) -> None:
+    def told(collection: str) -> tuple[bool, list[str]]:
+        body = asker.post("/v1/answers", json={"question": QUESTION, "collections": [collection]}).json()
+        return body["abstained"], body["degraded"]
+
+    for name in ("filling", "empty"):
+        scripted.services.collections.create(name, scripted.services.embedder.fingerprint)
+    scripted.upload("gallium.txt", TEXT, "filling")
+    assert (told("filling"), told("empty")) == ((True, ["documents"]), (True, []))
+    scripted.read_all()
+    assert (told("filling"), told("empty")) == ((False, []), (True, []))
+
+
 def test_a_follow_up_knows_what_was_said(asker: httpx.Client, writer: Scripted) -> None:
     conversation = asker.post("/v1/conversations", json={}).json()["id"]
     first = asker.post("/v1/answers", json=asked(conversation_id=conversation)).json()

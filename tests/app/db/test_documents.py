@@ -30,6 +30,20 @@ def test_a_new_upload_is_a_queued_document(here: World) -> None:
     assert here.jobs.get(found.job_id, here.scope).status == "queued"
 
 
+def test_a_version_is_being_read_until_it_is_ready_or_failed(here: World) -> None:
+    assert not here.documents.any_being_read(here.scope)
+    [document] = here.register(upload("alpha"))
+    assert here.documents.any_being_read(here.scope)
+    assert not here.documents.any_being_read(NOWHERE)
+    here.publish("text")
+    assert not here.documents.any_being_read(here.scope)
+    here.register(upload("beta", document=document))
+    [job] = here.claim()
+    assert here.documents.any_being_read(here.scope)
+    here.jobs.fail(job, BROKEN)
+    assert not here.documents.any_being_read(here.scope)
+
+
 def test_the_same_bytes_give_the_same_document(here: World) -> None:
     first, second = here.documents.register(here.home.id, [upload("alpha"), upload("alpha")])
     assert (first.duplicate, second) == (False, Accepted(first.document, duplicate=True))

@@ -97,6 +97,19 @@ def test_prompts_go_before_queries_and_before_documents(served: Served) -> None:
     assert embedder.window < OpenAIEmbedder(served.url, "small").window
 
 
+def test_of_a_query_past_the_window_the_beginning_is_asked(served: Served) -> None:
+    embedder = OpenAIEmbedder(served.url, "small", dim=64, prompts=Prompts("ask: "), window=12)
+
+    embedder.embed_queries(["Which cat, please, sat down?", "one two three four five six seven eight nine", "喵" * 20])
+    embedder.close()
+
+    most = 12 - openai.MARKS - sum(embedder.count_tokens(["ask: "]))
+    short, long, signs = cast("list[str]", served.asked[-1]["input"])
+    assert short == "ask: Which cat, please, sat "
+    assert long == "ask: one two three four five six "
+    assert signs == "ask: " + "喵" * most
+
+
 def test_the_fingerprint_tells_the_prompts(served: Served) -> None:
     prints = [
         OpenAIEmbedder(served.url, "small", prompts=each).fingerprint
