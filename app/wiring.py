@@ -35,15 +35,15 @@ from app.questioner import Questioner
 from app.settings import Settings
 from app.thresholds import Thresholds
 from generation.answerer import Answerer
-from generation.decomposition import Decomposition
-from generation.expansion import Expansion
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import VllmGenerator
 from generation.grounding import SCALE
-from generation.inquiry import Inquiry
+from generation.inquiry.decomposition import Decomposition
+from generation.inquiry.expansion import Expansion
+from generation.inquiry.inquiry import Inquiry
+from generation.inquiry.search_rounds import SearchRounds
 from generation.ports import Completer, Generator
 from generation.query import StandaloneQuestion
-from generation.search_rounds import SearchRounds
 from generation.short_replies import ShortReplies
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.chunking import CHUNKER_VERSION
@@ -52,7 +52,7 @@ from ingestion.ocr import Ocr
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.pipeline import Pipeline
 from ingestion.ports import BlobStore
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.embedders.openai import OpenAIEmbedder

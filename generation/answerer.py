@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from generation.errors import GeneratorNeeded, GeneratorUnavailable, UnknownAdapter, UnknownGenerator
 from generation.grounding import evidence
-from generation.inquiry import Findings, Inquiry
+from generation.inquiry.inquiry import Findings, Inquiry
+from generation.inquiry.lookup import Finding, Lookup, merged
 from generation.language import reply_language
-from generation.lookup import Finding, Lookup, merged
 from generation.ports import Generator, Searcher
-from generation.prompt_texts import ABSTENTION
+from generation.prompts.texts import ABSTENTION
 from generation.query import StandaloneQuestion
 from generation.threads import in_thread
 from generation.types import (

@@ -1,11 +1,11 @@
 """An answer while it is written: sentences in, checked text out, with the citations and the support of each."""
 
 from generation.citations import without_labels
-from generation.leaks import gives_away
-from generation.prompt_texts import ABSTENTION
+from generation.prompts.leaks import gives_away
+from generation.prompts.texts import ABSTENTION
 from generation.release import Release, Sentence
 from generation.types import AnswerSentence, Citation, GeneratedText, Structured, Usage
-from generation.verification import Verified, verify
+from generation.verification.verification import Verified, verify
 from retrieval.types import Context
 
 _ABSTENTIONS = frozenset(ABSTENTION.values())

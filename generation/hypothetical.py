@@ -9,7 +9,7 @@ from typing import Protocol
 
 from generation.errors import GeneratorUnavailable
 from generation.ports import Completer
-from generation.prompts import questions_prompt
+from generation.prompts.prompts import questions_prompt
 from generation.short_replies import lines_of
 
 AT_A_TIME = 8  # requests to the model: those who wait for answers have the rest of it

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from generation.language import reply_language, simplified, without
-from generation.prompts import rewrite_prompt
+from generation.prompts.prompts import rewrite_prompt
 from generation.short_replies import LONGEST, ShortReplies
 from generation.threads import in_thread
 from generation.types import Turn

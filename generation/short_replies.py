@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generation.errors import GeneratorUnavailable
-from generation.leaks import gives_away
 from generation.plain_text import without_controls, without_markup
 from generation.ports import Completer
+from generation.prompts.leaks import gives_away
 
 LONGEST = 400  # characters of a query
 _LEAD = re.compile(r"^\s*(?:[-*•]+|[(（]?\d{1,2}[.)）、:：]|#{1,6}(?=\s))\s*")

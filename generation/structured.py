@@ -15,10 +15,10 @@ from generation.answer_schema import AnswerSchema, Json, Path
 from generation.citations import cite, defused_labels, without_labels
 from generation.draft import Draft
 from generation.errors import InvalidOutput
-from generation.leaks import gives_away
 from generation.plain_text import plain
+from generation.prompts.leaks import gives_away
 from generation.types import GeneratedText, GenerationRequest, Structured, ValueCheck, ValueDoubt
-from generation.verification import Verified, held_to
+from generation.verification.verification import Verified, held_to
 
 REPLY_BYTES = 16 * 1024
 VALUES = 200

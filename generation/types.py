@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from generation.answer_schema import AnswerSchema, Json
-from generation.marker import new_marker
+from generation.prompts.marker import new_marker
 from retrieval.types import Box, Context, Filter, Place, Source
 
 Language: TypeAlias = Literal["en", "zh"]

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from ingestion.errors import IngestionError, Outage, ParseError, ParserCrashed, Refused, TooLarge, Unreadable
 from ingestion.formats import detect
 from ingestion.ports import BlobStore, DocumentRegister
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.types import Accepted, DocumentId, MediaType, Metadata, Upload
 from retrieval.types import CollectionId
 

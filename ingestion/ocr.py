@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from ingestion import parsed_json
 from ingestion.errors import ParseError, ParserCrashed
 from ingestion.normalize import hyphen_joint, line_joint, one_line
-from ingestion.redaction import redact
-from ingestion.sandbox import Sandbox, Watch
+from ingestion.redaction.redaction import redact
+from ingestion.sandbox.running_child import Watch
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.tesseract import Line, NotRecognised, Paragraph, Tesseract
 from ingestion.types import Block, Page, ParsedDocument, PersonalKind
 from retrieval.types import Box, Region

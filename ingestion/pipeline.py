@@ -21,7 +21,7 @@ from ingestion.ocr import Ocr, needs_ocr
 from ingestion.parsed_json import load
 from ingestion.ports import BlobStore, DocumentRegister, JobQueue, VersionStore
 from ingestion.renaming import recalled
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.title import title_of
 from ingestion.types import ChunkDraft, DocumentId, Failure, Job, JobId, ParsedDocument, Progress, Publication, Stage
 from retrieval.errors import ModelUnavailable

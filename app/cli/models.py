@@ -7,9 +7,9 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.table import Table
 
 from app.cli.terminal import console, fail
-from generation.decoder import Decoder
 from generation.errors import UnknownModel
-from generation.serving_plan import GIBIBYTE, Plan, plans
+from generation.planning.decoder import Decoder
+from generation.planning.serving_plan import GIBIBYTE, Plan, plans
 
 commands = typer.Typer(no_args_is_help=True, help="Plan for a language model behind vLLM.")
 
@@ -29,7 +29,7 @@ def plan(
     gpus: Annotated[int, typer.Option(min=1, max=64, help="Cards of one machine that share the model.")] = 1,
 ) -> None:
     """Say what a model needs: parameters, bytes, how many answers fit at a time, and vLLM's flags."""
-    from generation.decoder_config import read  # noqa: PLC0415  # brings torch, which no other command needs
+    from generation.planning.decoder_config import read  # noqa: PLC0415  # brings torch, which no other command needs
 
     try:
         memory = _BYTES.validate_python(gpu_memory)

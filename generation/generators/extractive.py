@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
-from generation.named_documents import named_side_by_side, without_names
+from generation.inquiry.named_documents import named_side_by_side, without_names
 from generation.ports import Generator
 from generation.threads import in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage

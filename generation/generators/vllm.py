@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from generation.answer_schema import AnswerSchema
 from generation.errors import GeneratorUnavailable, UnknownAdapter
-from generation.fitting import Fitting, TextFitting
-from generation.liveness import Timeouts, timeouts_within
-from generation.model_server import ModelServer
+from generation.model_server.liveness import Timeouts, timeouts_within
+from generation.model_server.server import ModelServer
 from generation.ports import Completer, Generator
-from generation.prompts import Message, answer_messages, neutralise
+from generation.prompts.fitting import Fitting, TextFitting
+from generation.prompts.prompts import Message, answer_messages, neutralise
 from generation.structured import reply_schema
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from retrieval.breaker import Breaker

@@ -30,7 +30,7 @@ from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings
 from app.wiring import Services, build
 from app.worker import make, new_name
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import InputRefused, ModelUnavailable

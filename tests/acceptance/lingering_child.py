@@ -3,7 +3,8 @@
 import time
 
 from ingestion import page_count
-from ingestion.sandbox_child import Asked, parse, serve
+from ingestion.sandbox.child import parse, serve
+from ingestion.sandbox.protocol import Asked
 
 LINGER_SECONDS = 60.0
 

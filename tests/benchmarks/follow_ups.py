@@ -13,7 +13,7 @@ from app.evaluation.corpus import CorpusIds, fill
 from app.evaluation.datasets import load
 from app.evaluation.statistics import difference, mean_interval
 from app.evaluation.types import Dataset
-from generation.prompt_texts import REWRITE
+from generation.prompts.texts import REWRITE
 from measure import Table
 from queries import MODEL_SECONDS, PASSAGES, RECORDED
 from service import running

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from generation.draft import Draft
-from generation.injection import commanded
 from generation.types import AnswerSentence, GeneratedText
+from generation.verification.injection import commanded
 from measure import Table
 from retrieval.sentences import line_spans, sentence_spans
 from retrieval.types import Chunk, ChunkId, Context, Hit, Passage, Placement, Scores, Source

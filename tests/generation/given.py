@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from generation.decomposition import Decomposition
 from generation.errors import GeneratorUnavailable
-from generation.expansion import Expansion
-from generation.inquiry import Inquiry
-from generation.lookup import Lookup
+from generation.inquiry.decomposition import Decomposition
+from generation.inquiry.expansion import Expansion
+from generation.inquiry.inquiry import Inquiry
+from generation.inquiry.lookup import Lookup
+from generation.inquiry.search_rounds import SearchRounds
 from generation.ports import Completer, Generator, Searcher
-from generation.search_rounds import SearchRounds
 from generation.short_replies import ShortReplies
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.sentences import line_spans, sentence_spans

@@ -10,9 +10,9 @@ from generation.answerer import Answerer
 from generation.errors import GeneratorUnavailable, UnknownGenerator
 from generation.generators.extractive import ExtractiveGenerator
 from generation.generators.vllm import VllmGenerator
-from generation.liveness import Timeouts
+from generation.model_server.liveness import Timeouts
 from generation.ports import Generator, Searcher
-from generation.prompt_texts import ABSTENTION
+from generation.prompts.texts import ABSTENTION
 from generation.query import StandaloneQuestion
 from generation.short_replies import ShortReplies
 from generation.types import Answer, Answered, AnswerEvent, AnswerOptions, ContextReady, Delta, Turn, Usage

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from generation.draft import Draft
-from generation.prompt_texts import ABSTENTION, STYLES
+from generation.prompts.texts import ABSTENTION, STYLES
 from generation.types import GeneratedText
 from tests.generation.given import CHINESE, PARIS, context, hit
 

@@ -3,7 +3,7 @@
 import pytest
 
 from generation.release import Sentence
-from generation.verification import Verified, verify
+from generation.verification.verification import Verified, verify
 from retrieval.types import Passage
 from tests.generation.given import context, entitled
 

@@ -15,7 +15,7 @@ from generation.answerer import Answerer
 from generation.citations import labels_in
 from generation.draft import Draft
 from generation.generators.vllm import Timeouts, VllmGenerator
-from generation.prompt_texts import RULES, STRUCTURED, STYLES
+from generation.prompts.texts import RULES, STRUCTURED, STYLES
 from generation.types import Answer, AnswerOptions, GeneratedText
 from retrieval.types import Hit
 from tests.generation.given import PARIS, SCOPE, FixedSearch, context, count_tokens, entitled, hit

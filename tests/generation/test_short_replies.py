@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.prompt_texts import QUERIES
+from generation.prompts.texts import QUERIES
 from generation.short_replies import LONGEST, ShortReplies, lines_of, paragraph_of
 from tests.generation.given import ScriptedCompleter
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from generation.answer_schema import answer_schema
 from generation.errors import InvalidOutput
-from generation.prompt_texts import STRUCTURED, STYLES
-from generation.prompts import answer_messages
+from generation.prompts.prompts import answer_messages
+from generation.prompts.texts import STRUCTURED, STYLES
 from generation.structured import REPLY_BYTES, StructuredDraft, reply_schema
 from generation.types import GeneratedText, ValueCheck
 from tests.generation.given import PARIS, hit, request

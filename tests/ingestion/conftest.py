@@ -17,7 +17,7 @@ from ingestion.intake import Intake
 from ingestion.ocr import Ocr
 from ingestion.parsers.version import PARSER_VERSION
 from ingestion.pipeline import Pipeline
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.sweep import Sweep
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import CollectionId, Scope

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ingestion.errors import ParseLimit, Unreadable
 from ingestion.parsed_json import dump
-from ingestion.sandbox_child import Asked, serve
+from ingestion.sandbox.child import serve
+from ingestion.sandbox.protocol import Asked
 from ingestion.types import Block, ParsedDocument
 
 kept: list[bytearray] = []

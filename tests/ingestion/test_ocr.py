@@ -15,7 +15,7 @@ from ingestion import parsed_json
 from ingestion.errors import NoLongerWanted, TookTooLong
 from ingestion.intake import IncomingFile
 from ingestion.ocr import Ocr
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.tesseract import NotRecognised, Tesseract
 from ingestion.types import Accepted, ParsedDocument, PersonalKind, WorkerId
 from retrieval.types import Box

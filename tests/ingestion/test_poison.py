@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ingestion.intake import IncomingFile
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.types import Accepted, DocumentId
 from tests.ingestion import bombs
 from tests.ingestion.conftest import Library

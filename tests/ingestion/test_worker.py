@@ -13,7 +13,7 @@ import pytest
 from app.db.collections import CollectionStore
 from app.db.errors import DatabaseUnavailable
 from ingestion.intake import IncomingFile
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.types import Accepted, DocumentId, WorkerId
 from ingestion.worker import Worker
 from retrieval.embedders.hashing import HashingEmbedder

@@ -11,7 +11,7 @@ import pytest
 from app.db.errors import DatabaseUnavailable, StorageFull
 from app.db.types import JobRecord
 from ingestion.intake import IncomingFile
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.types import DocumentId
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import InputRefused, ModelUnavailable

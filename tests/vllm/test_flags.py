@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from transformers import LlamaConfig
 
-from generation.decoder_config import describe
-from generation.serving_plan import GIBIBYTE, plans
+from generation.planning.decoder_config import describe
+from generation.planning.serving_plan import GIBIBYTE, plans
 from tests.test_compose import FURTHER, vllm_command
 from tests.vllm.server import PYTHON
 

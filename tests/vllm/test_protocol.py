@@ -11,7 +11,7 @@ import pytest
 
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.generators.vllm import VllmGenerator
-from generation.prompts import answer_messages
+from generation.prompts.prompts import answer_messages
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from tests.app.running import eventually
 from tests.generation.given import hit, request

@@ -8,7 +8,7 @@ from PIL import Image
 from pypdf import PdfWriter
 from pypdf.constants import PageLabelStyle
 
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from tests.app.running import Running
 from tests.ingestion.files import PdfPage, Text, pdf
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from generation.prompt_texts import ABSTENTION
+from generation.prompts.texts import ABSTENTION
 from tests.app.running import Running, events, running
 from tests.stubs.vllm import Script, VllmStub, prompt_of
 

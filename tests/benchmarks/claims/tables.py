@@ -10,7 +10,7 @@ from claims.alterations import Alterations
 from claims.cases import NEAR, Case, clapnq, rageval, verbatim
 from claims.contexts import PASSAGES, Shelf
 from generation.release import Sentence
-from generation.verification import Verified, held_to, verify
+from generation.verification.verification import Verified, held_to, verify
 from measure import Table
 from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
 

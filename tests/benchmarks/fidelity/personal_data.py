@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingestion.personal import Found, find
+from ingestion.redaction.personal import Found, find
 from ingestion.types import PersonalKind
 from measure import Table
 

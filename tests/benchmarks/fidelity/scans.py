@@ -13,7 +13,7 @@ import pypdfium2 as pdfium
 
 from ingestion import parsed_json
 from ingestion.ocr import Ocr
-from ingestion.sandbox import Sandbox
+from ingestion.sandbox.sandbox import Sandbox
 from ingestion.tesseract import Tesseract
 from ingestion.types import ParsedDocument
 from measure import Table

@@ -11,8 +11,8 @@ import pytest
 
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.generators.vllm import VllmGenerator
-from generation.liveness import Timeouts
-from generation.model_server import ANSWER_BYTES, windows_in
+from generation.model_server.liveness import Timeouts
+from generation.model_server.server import ANSWER_BYTES, windows_in
 from generation.threads import THREADS, in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Turn, Usage
 from retrieval.breaker import Breaker
