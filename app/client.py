@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,15 +14,14 @@ import httpx
 
 _TIMEOUT = httpx.Timeout(30.0, read=300.0)
 _PATIENT = httpx.Timeout(30.0, read=None)
-_TOO_MANY_REQUESTS = 429
 _OF_THE_FILE = frozenset({413, 415, 422})
-_BATCH_FILES = 64
+_BATCH_FILES = 64  # files in one upload
 _BATCH_BYTES = 32 << 20
 _POLL_SECONDS = 0.3
 _POLL_PAUSE = 30  # times as long as the look before: thousands of documents are listed in a second or more
 _FEW = 64  # documents that are looked up one by one
 _UNSETTLED = frozenset({"queued", "processing"})
-_LISTED = 500
+_LISTED = 500  # entries of a list asked for at once: the most that the API gives
 
 Json = dict[str, Any]
 
@@ -197,7 +197,7 @@ class _Body:
 
 
 def _asked_to_wait(reply: httpx.Response) -> float | None:
-    if reply.status_code == _TOO_MANY_REQUESTS and "Retry-After" in reply.headers:
+    if reply.status_code == HTTPStatus.TOO_MANY_REQUESTS and "Retry-After" in reply.headers:
         return float(reply.headers["Retry-After"])
     return None
 

@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-_TICKS_PER_DEADLINE = 4
+_TICKS_PER_DEADLINE = 4  # how often connections are looked at: none is late by more than a quarter
 _BODY_BYTES_PER_SECOND = 256
 """Slower than this over a whole window, an upload is an attack or dead."""
 _DRAINED_BYTES = 16_384

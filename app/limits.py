@@ -17,7 +17,7 @@ FILES_PER_UPLOAD = 4
 ARCHIVE_BYTES = 1 << 40
 """A whole collection as a file; the room on the disk is its real bound."""
 _WINDOW_SECONDS = 60.0
-_TRACKED = 50_000
+_TRACKED = 50_000  # names whose hits are kept
 
 
 class LimitReached(Exception):

@@ -56,7 +56,7 @@ from app.wiring import Services
 MEBIBYTE = 1 << 20
 HEADER_BYTES = 1 << 16
 KEEP_ALIVE_SECONDS = 15
-_FORM_FIELDS = 16
+_FORM_FIELDS = 16  # in an upload beside its files
 _OWN_FILES = 512
 """File descriptors left for the database, the indexes and the logs."""
 _CONNECTIONS_MOST = 20_000

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import Settings
 
 SECRETS = re.compile(r"ob[sl]?_[A-Za-z0-9_-]{43,}")
-_LOG_QUEUE = 10_000
+_LOG_QUEUE = 10_000  # records that wait to be written; past that they are dropped
 _OWN_PACKAGES = ("app", "generation", "ingestion", "retrieval")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)

@@ -72,7 +72,7 @@ from retrieval.tuning.types import Trainer
 from retrieval.vector_indexes.faiss import FaissIndex
 
 MEBIBYTE = 1 << 20
-_PATIENT_SECONDS = 600.0
+_PATIENT_SECONDS = 600.0  # for indexes that are built where nobody waits for an answer
 PIPELINE = f"parser {PARSER_VERSION}, chunker {CHUNKER_VERSION}"
 _PARSED_MAX_BYTES = 64 * MEBIBYTE  # the largest that a worker cuts and publishes within 1.5 GB
 

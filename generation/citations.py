@@ -15,7 +15,7 @@ _WRITTEN = re.compile(
 _PART = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 _LABEL_DIGITS = 4
 _BRACKETED_NUMBER = re.compile(r"([\[【［])(\s*\d[\d\s,，、;；–-]*)([\]】］])")
-_QUOTE_SENTENCES = 3
+_QUOTE_SENTENCES = 3  # at most
 _WORTH_MORE = 0.15  # a neighbouring sentence joins a quote if it holds at least this share more
 
 

@@ -21,8 +21,8 @@ from generation.types import GeneratedText, GenerationRequest, Structured, Value
 from generation.verification.verification import Verified, held_to
 
 REPLY_BYTES = 16 * 1024
-VALUES = 200
-_LABELS = 20
+VALUES = 200  # in a model's reply
+_LABELS = 20  # of one value
 _NOTHING_BUT_THIS = "value"  # what a schema without names calls its value in the text
 _JUDGEMENT: tuple[ValueDoubt, ...] = ("judgement",)
 _UNSUPPORTED: tuple[ValueDoubt, ...] = ("unsupported",)

@@ -42,7 +42,7 @@ _ALIASES = {
 }  # fmt: skip
 
 _GOOD = 0.3  # of the characters are common ones: other charsets than the right one give less than .2
-_CLEARLY_BETTER = 0.25
+_CLEARLY_BETTER = 0.25  # so much more than the declared charset another must score
 _MOSTLY_UTF8 = 30  # good sequences for each bad byte: a file that was cut or damaged, not another charset
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _ASCII = re.compile(r"[\x00-\x7f]+")

@@ -16,7 +16,7 @@ from ingestion.tesseract import Line, NotRecognised, Paragraph, Tesseract
 from ingestion.types import Block, Page, ParsedDocument, PersonalKind
 from retrieval.types import Box, Region
 
-_DOTS_PER_INCH = 300
+_DOTS_PER_INCH = 300  # what Tesseract's manual recommends
 _SCALE = _DOTS_PER_INCH / 72
 _TIMEOUTS = 30  # that all pages of a file may take together: an hour at the default
 _SURE = 50.0  # a page's confidence below which it may stand on its head: right way up it has 80 to 97, else 0 to 20

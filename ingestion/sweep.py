@@ -11,7 +11,7 @@ from ingestion.types import BlobKey
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 500
+_AT_ONCE = 500  # originals
 _ORPHAN_SECONDS = 86_400.0  # an upload that is still being registered is younger than that
 
 

@@ -33,7 +33,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One test on a field: `metadata.<key>`, `document.id`, `media_type`, `language` or `created_at`."""
+    """One test on a field of the document or of the passage; `docs/api.md` lists them."""
 
     field: str
     op: Operator
@@ -164,9 +164,9 @@ class Scored:
 class Scores:
     """A hit's score at each stage; None where a stage did not find the chunk or did not run.
 
-    `fused` holds what a document gains that the query calls by its name, `linked` what a walk over the links between
-    hits makes of the score. `recency` is the share of the score that the
-    document's age leaves, `spread` the one that better hits on the same page leave.
+    `fused` includes what a document gains that the query calls by its name; `linked` is what a walk over the links
+    between hits makes of the score. `recency` is the share of the score that the document's age leaves, `spread` the
+    share that better hits on the same page leave.
     """
 
     lexical: float | None

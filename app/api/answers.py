@@ -42,7 +42,7 @@ from retrieval.types import Scope
 router = APIRouter(prefix="/v1/answers", tags=["answers"])
 
 STREAM_SECONDS = 600.0
-HISTORY_TURNS = 10
+HISTORY_TURNS = 10  # of a conversation, the last, that a question is asked with
 
 
 class Asked(Closed):

@@ -24,9 +24,9 @@ T = TypeVar("T")
 LOGINS_PER_MINUTE = 60
 LOGIN_FAILURES_PER_MINUTE = 10
 REFUSED_KEYS_PER_MINUTE = 60
-_PLACES_PER_CONNECTION = 4
-_WATCHERS = 256
-_TRANSFERS = 4
+_PLACES_PER_CONNECTION = 4  # answers under way or waiting, for each connection to the model server
+_WATCHERS = 256  # clients that watch a job at a time
+_TRANSFERS = 4  # exports and imports at a time
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/admin/collections", tags=["collections"])
 MEDIA_TYPE = "application/x-tar"
 _BLOCK = 1 << 20
 _LOOK_BYTES = 64 << 20
-_REFUSED_SHOWN = 100
+_REFUSED_SHOWN = 100  # documents of an import, with the reasons
 _SPARED_BYTES = 256 << 20
 """Room on the disk that a file on its way in leaves to all others."""
 

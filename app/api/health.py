@@ -24,7 +24,7 @@ router = APIRouter(tags=["health"])
 _TIDY_SECONDS = 60.0
 _RETRY_SECONDS = 5.0
 _PING_SECONDS = 2.0
-_OPENED_AT_START = 16
+_OPENED_AT_START = 16  # collections whose indexes are opened before the service says that it is ready
 
 _log = structlog.stdlib.get_logger(__name__)
 

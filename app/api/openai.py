@@ -20,6 +20,7 @@ from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
 from app.api.models import Closed, Text
 from app.api.problems import InvalidRequest, problem, request_id_of
+from app.api.search import QUESTION_MAX
 from app.gate import NoRoute
 from generation.errors import InvalidOutput
 from generation.types import AnswerOptions, Delta, Turn
@@ -29,11 +30,10 @@ router = APIRouter(prefix="/v1", tags=["compatibility"])
 MODEL = "openbook"
 _MODEL = {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
 _ONE_MODEL = f"there is only the model {MODEL!r}"
-_QUESTION_MAX = 4000
-_TURN_MAX = 20_000
+_TURN_MAX = 20_000  # characters of one message
 _TOKENS_MOST = 4096
 _TOKENS_ASKED = 1_000_000
-_SHORT = 500
+_SHORT = 500  # characters of a field that is neither question nor message
 
 
 class TextPart(Closed):
@@ -117,8 +117,8 @@ class ChatRequest(Closed):
         question = self.messages[-1].text().strip()
         if self.messages[-1].role != "user" or not question:
             raise InvalidRequest("the last message must be a question of the role user")
-        if len(question) > _QUESTION_MAX:
-            raise InvalidRequest(f"the question is longer than {_QUESTION_MAX} characters")
+        if len(question) > QUESTION_MAX:
+            raise InvalidRequest(f"the question is longer than {QUESTION_MAX} characters")
         return question
 
     def history(self) -> tuple[Turn, ...]:

@@ -21,8 +21,8 @@ from retrieval.types import Box, ChunkId, Condition, Scope
 router = APIRouter(tags=["documents"])
 
 _BLOCK = 1 << 16
-_PAGE_MAX = 100_000
-_SCALE = 2.0
+_PAGE_MAX = 100_000  # where the document does not say how many pages it has
+_SCALE = 2.0  # pixels per point of a rendered page
 _HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
 _BoxText = Annotated[str, Field(pattern=r"^\d{1,5}(\.\d+)?(,\d{1,5}(\.\d+)?){3}$", max_length=80)]

@@ -25,7 +25,7 @@ from retrieval import errors as retrieval
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:openbook:problem:"
-_ERRORS_SHOWN = 20
+_ERRORS_SHOWN = 20  # of the places where a body is wrong
 _RETRY_SECONDS = 2
 
 _log = structlog.stdlib.get_logger(__name__)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter
@@ -21,7 +21,8 @@ router = APIRouter(prefix="/v1", tags=["search"])
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float
 Value = bool | Number | Annotated[Text, Field(max_length=1024)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
-Question = Annotated[Text, Field(min_length=1, max_length=4000, pattern=r"\S")]
+QUESTION_MAX = 4000  # characters
+Question = Annotated[Text, Field(min_length=1, max_length=QUESTION_MAX, pattern=r"\S")]
 PreferRecent = Annotated[float, Field(ge=0, le=1)]
 """The most that its age may take from a hit's score, as a share."""
 Collections = Annotated[list[CollectionName], Field(min_length=1, max_length=100)] | None
@@ -146,10 +147,10 @@ class FoundChunk(Reply):
 
 
 class Found(Reply):
-    """The hits, how long each stage took, and the parts that were missing."""
+    """The hits, how long each stage took (embed, lexical, dense, fuse, hydrate, rerank, total), and what failed."""
 
     hits: list[FoundChunk]
-    timings_ms: Mapping[Literal["embed", "lexical", "dense", "fuse", "rerank", "total"] | str, float]
+    timings_ms: Mapping[str, float]
     degraded: list[str]
 
 

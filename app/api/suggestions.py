@@ -15,8 +15,8 @@ from app.db.types import ChunkRecord, DocumentRecord
 
 router = APIRouter(prefix="/v1/suggestions", tags=["answers"])
 
-_DOCUMENTS = 8
-_CHUNKS = 24
+_DOCUMENTS = 8  # the newest, that questions are taken from
+_CHUNKS = 24  # the first of each, that are looked through
 _QUESTION = re.compile(
     r"(?:^|(?<=[.!?。！？\n]))[ \t]*([A-Z][^.!?\n]{14,118}\?|[\u4e00-\u9fff][^。！？?\n]{5,58}[?？])", re.MULTILINE
 )

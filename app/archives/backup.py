@@ -34,7 +34,7 @@ KIND: Final = "backup"
 FORMAT: Final = 1
 _READ: Final = 1 << 20
 _IN_MEMORY: Final = 4 << 20
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 500  # originals deleted together
 _LARGEST_ORIGINAL: Final = 1 << 40
 
 

@@ -19,7 +19,7 @@ from ingestion.errors import IngestionError
 
 commands = typer.Typer()
 
-_LOST_SHOWN = 10
+_LOST_SHOWN = 10  # originals by name; the others are counted
 
 
 @commands.command(name="backup")

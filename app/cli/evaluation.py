@@ -11,52 +11,59 @@ from app.evaluation.types import Split
 commands = typer.Typer()
 
 
+Datasets = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Folders in the BEIR layout or with questions.jsonl beside files; or, with --collection, CSV files "
+        "with the columns question, answer and maybe document.",
+        exists=True,
+    ),
+]
+Configuration = Annotated[
+    str | None,
+    typer.Option("--configuration", "-c", help="What to ask for: NAME=KEY:VALUE,... or a JSON or TOML file."),
+]
+Compare = Annotated[
+    tuple[str, str] | None,
+    typer.Option(help="Two configurations over the same questions; without a dataset, two runs as JSON files."),
+]
+Collection = Annotated[str | None, typer.Option("--collection", help="Ask this collection; nothing is brought in.")]
+FromFeedback = Annotated[
+    bool, typer.Option("--from-feedback", help="Ask the collection what askers rated the answers to.")
+]
+QuestionsOf = Annotated[
+    Path | None, typer.Option(help="Ask in the words of this dataset's questions of the same ids.", exists=True)
+]
+Foreign = Annotated[
+    list[Path] | None,
+    typer.Option(help="Also ask questions of this dataset, which the documents should not answer.", exists=True),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many questions of each dataset.")]
+Half = Annotated[Split | None, typer.Option(help="One half of the questions: tune on the one, report on the other.")]
+Calibrate = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Find and keep the threshold of abstention that refuses this share of what is answerable."
+    ),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the runs, question by question.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write a page with plots.")]
+
+
 @commands.command()
 def evaluate(
-    datasets: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Folders in the BEIR layout or with questions.jsonl beside files; or, with --collection, CSV files "
-            "with the columns question, answer and maybe document.",
-            exists=True,
-        ),
-    ] = None,
-    configuration: Annotated[
-        str | None,
-        typer.Option("--configuration", "-c", help="What to ask for: NAME=KEY:VALUE,... or a JSON or TOML file."),
-    ] = None,
-    compare: Annotated[
-        tuple[str, str] | None,
-        typer.Option(help="Two configurations over the same questions; without a dataset, two runs as JSON files."),
-    ] = None,
-    collection: Annotated[
-        str | None, typer.Option("--collection", help="Ask this collection; nothing is brought in.")
-    ] = None,
-    from_feedback: Annotated[
-        bool, typer.Option("--from-feedback", help="Ask the collection what askers rated the answers to.")
-    ] = False,
-    questions_of: Annotated[
-        Path | None,
-        typer.Option(help="Ask in the words of this dataset's questions of the same ids.", exists=True),
-    ] = None,
-    foreign: Annotated[
-        list[Path] | None,
-        typer.Option(help="Also ask questions of this dataset, which the documents should not answer.", exists=True),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many questions of each dataset.")] = None,
-    split: Annotated[
-        Split | None, typer.Option(help="One half of the questions: tune on the one, report on the other.")
-    ] = None,
-    calibrate: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Find and keep the threshold of abstention that refuses this share of what is answerable.",
-        ),
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the runs, question by question.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", help="Write a page with plots.")] = None,
+    datasets: Datasets = None,
+    configuration: Configuration = None,
+    compare: Compare = None,
+    collection: Collection = None,
+    from_feedback: FromFeedback = False,
+    questions_of: QuestionsOf = None,
+    foreign: Foreign = None,
+    limit: Limit = None,
+    split: Half = None,
+    calibrate: Calibrate = None,
+    json_file: JsonFile = None,
+    html_file: HtmlFile = None,
     url: Url = None,
     key: Key = None,
 ) -> None:

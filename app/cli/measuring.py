@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,7 +24,6 @@ from app.evaluation.runs import Plan, Run, Runs, read_runs, run
 from app.evaluation.summary import Summary
 from app.evaluation.types import Dataset, Question, Split, sample
 
-_FORBIDDEN = 403
 _FOREIGN = 100  # questions of each other set
 
 
@@ -163,7 +163,7 @@ def _keep(client: Client, finished: Run) -> None:
     try:
         client.post("/v1/admin/evaluations", finished.summary.model_dump(mode="json"))
     except Refused as refusal:
-        if refusal.problem["status"] != _FORBIDDEN:  # a reader's runs are the reader's own
+        if refusal.problem["status"] != HTTPStatus.FORBIDDEN:  # a reader's runs are the reader's own
             raise
 
 

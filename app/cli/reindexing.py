@@ -1,6 +1,7 @@
 """Re-indexing: `openbook reindex`, which makes a collection's next index beside the one that answers."""
 
 import time
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -13,7 +14,6 @@ from app.client import Client, Json, Refused
 commands = typer.Typer()
 
 _POLL_SECONDS = 0.3
-_NOT_FOUND = 404
 _ALL = "/v1/admin/collections"
 
 
@@ -66,6 +66,6 @@ def _state(client: Client, name: str) -> Json | None:
     try:
         return client.get(f"{_ALL}/{name}/reindex")
     except Refused as refusal:
-        if refusal.problem["status"] == _NOT_FOUND:
+        if refusal.problem["status"] == HTTPStatus.NOT_FOUND:
             return None
         raise

@@ -15,7 +15,7 @@ from retrieval.errors import IndexDamaged, UnknownCollection
 from retrieval.ports import ChangeLog
 from retrieval.types import Change, ChunkId, ChunkIds, CollectionId, Head, IndexedText, Matrix
 
-BATCH: Final = 5000
+BATCH: Final = 5000  # chunks read at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 RowId = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER is a rowid on SQLite
 NEVER_REUSED = {"sqlite_autoincrement": True}
 """SQLite gives the highest id out again once its row is gone; indexes and citations would take the new for the old."""
+UPLOADED = 0
+"""The generation of a job that no re-index asked for."""
 
-
+# Of these few rows alone there is an index.
 RETIRED = text("retired_at IS NOT NULL")
 UNREADY = text("status <> 'ready'")
 UNANSWERED = text("texts IS NULL")
-UPLOADED = 0
-"""The generation of a job that no re-index asked for."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

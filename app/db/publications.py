@@ -30,7 +30,7 @@ OTHER_MODEL = Failure(
 )
 _STALE_SECONDS = 2.0  # for a worker that still embeds for the index before
 
-_MESSAGE_LENGTH = 2000
+_MESSAGE_LENGTH = 2000  # characters of a failure's message
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from retrieval.types import CollectionId
 
 _SIZE_CLASSES: Final = (1 << 16, 1 << 20, 1 << 24)
 """Bytes up to which a file is a note, a paper, a book; what is larger comes last."""
-_FIRST_FEW: Final = 8
+_FIRST_FEW: Final = 8  # files of one upload that are as urgent as their size makes them
 _TOGETHER_SECONDS: Final = 60.0
 """What one uploader sends within this time is one upload, in however many requests it comes."""
 PENDING: Final = ("queued", "processing")

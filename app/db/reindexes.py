@@ -20,10 +20,10 @@ from retrieval.errors import UnknownCollection
 
 QUEUED_MOST: Final = 256
 """Jobs of one collection that wait at once: the queue is not to be filled by what nobody waits for."""
-QUEUED_LEAST: Final = 128
+QUEUED_LEAST: Final = 128  # jobs that a re-index keeps in the queue
 RESUMABLE: Final = timedelta(hours=1)
 """How long what a cancelled re-index has made is kept for another."""
-SHOWN_FAILURES: Final = 20
+SHOWN_FAILURES: Final = 20  # documents of a re-index that failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from app.db import migration
 from app.db.errors import DatabaseUnavailable, InvalidValue, StorageFull
 from app.db.sql import to_json
 
-POOL_SIZE: Final = 20
+POOL_SIZE: Final = 20  # connections kept open, and as many again under load
 WRITES: Final = "openbook_writes"
 
 

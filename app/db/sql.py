@@ -40,7 +40,7 @@ Alias = TypeVar("Alias")
 Row: TypeAlias = Mapping[str, object]
 Column: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 
-_ROWS = 5000
+_ROWS = 5000  # inserted by one statement
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 REGISTER_LOCK = 0x0B00C001

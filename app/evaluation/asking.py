@@ -9,7 +9,7 @@ from app.evaluation.corpus import CorpusIds
 from app.evaluation.types import Place, Question
 from generation.citations import without_labels
 
-_HITS = 100
+_HITS = 100  # of a search, for recall@100
 
 
 @dataclass(frozen=True, slots=True)

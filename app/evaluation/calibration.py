@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.evaluation.runs import Run
 
-FEWEST = 20
+FEWEST = 20  # questions: of fewer, a share of .05 is not even one
 
 
 class TooFewQuestions(Exception):

@@ -7,7 +7,7 @@ from app.evaluation.measures import GROUPS
 from app.evaluation.runs import Row, Run
 from app.evaluation.statistics import Difference, difference
 
-_CHANGED = 20
+_CHANGED = 20  # questions that are shown
 _DEPEND_ON_THE_RUN = frozenset({"abstention precision"})  # of other questions in each run: nothing to pair
 _TELLING = (
     "answer contained",

@@ -12,8 +12,8 @@ from app.evaluation.types import CorpusDocument, CorpusFile, Dataset
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~^$&])")
 _NOT_IN_NAMES = re.compile(r"[^\w.\-]+")
-_NAME_LONGEST = 64
-_DIGEST = 12
+_NAME_LONGEST = 64  # characters that a collection's name may have
+_DIGEST = 12  # hex digits, of which a dataset has few
 _PREFIX = "evaluation-"
 _UNTITLED = "untitled.md"  # a name becomes the title of what has none, and one with a number in it would be asked for
 

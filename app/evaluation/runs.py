@@ -27,8 +27,8 @@ from app.evaluation.types import Dataset, Question
 Kind: TypeAlias = Literal["answerable", "unanswerable", "foreign"]
 """Whether the documents answer a question, and, where they do not, whether it is of another set."""
 
-_CURVE_POINTS = 101
-_WORST = 20
+_CURVE_POINTS = 101  # of the risk-coverage curve: one per hundredth
+_WORST = 20  # questions that are shown
 _SHOWN_CHARACTERS = 1000
 
 

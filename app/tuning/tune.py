@@ -20,7 +20,7 @@ from retrieval.types import ChunkId, Scope
 Kind: TypeAlias = Literal["embedder", "reranker"]
 
 MOST_CHUNKS = 20_000  # that are read of a collection
-MOST_EXAMPLES = 4000
+MOST_EXAMPLES = 4000  # questions to train by, of a large collection
 MOST_ASKED = 500  # chunks that a language model is asked to ask about
 MOST_HELD_BACK = 300  # questions
 MOST_COMPARED = 2000  # chunks that held-back questions are searched among

@@ -13,7 +13,7 @@ from ingestion.formats import SUFFIXES
 
 SETTLE_SECONDS: Final = 2.0
 """A file that has not changed for so long is whole."""
-_SOURCE_MAX: Final = 1000
+_SOURCE_MAX: Final = 1000  # characters of a path below the folder: metadata takes little more
 _READ: Final = 1 << 20
 
 _Look = tuple[int, int, int]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Literal
 
@@ -28,7 +29,6 @@ COMPARE_SECONDS: Final = 300.0
 _TICK_MILLISECONDS: Final = 1000
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _OF_THE_FILE: Final = frozenset({413, 415, 422})
-_GONE: Final = 404
 _LATER: Final = frozenset({408, 429})
 
 
@@ -180,7 +180,7 @@ class Watcher:
         except FileNotFoundError:
             return  # gone meanwhile: the next comparison sees it
         except Refused as refusal:
-            if refusal.problem["status"] == _GONE:
+            if refusal.problem["status"] == HTTPStatus.NOT_FOUND:
                 self._is_fresh = False
             elif refusal.problem["status"] in _OF_THE_FILE:
                 self._refused.add((step.source, scan.files.get(step.source, "")))

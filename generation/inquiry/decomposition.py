@@ -18,11 +18,11 @@ from generation.wording import content_terms
 from retrieval.context import CountTokens, pack
 from retrieval.errors import RetrievalError
 
-STEPS = 4
+STEPS = 4  # of one question
 _STEPS_TOKENS = 160
 _ANSWER_TOKENS = 32
 _ANSWER_CHARACTERS = 100
-_PASSAGES = 5
+_PASSAGES = 5  # that a step is answered from
 _CONTEXT_TOKENS = 1024
 _REFERENCE = re.compile(r"#([1-9])(?!\d)")
 

@@ -25,7 +25,7 @@ _WEIGHT_FLAGS: dict[Precision, tuple[str, ...]] = {
 _CACHE_FLAGS: dict[Precision, tuple[str, ...]] = {"bf16": (), "fp8": ("--kv-cache-dtype fp8",), "int4": ()}
 _BLOCK = 16  # tokens; vLLM's unit of the cache
 _BATCHED_TOKENS = 8192
-_MOST_SEQUENCES = 256
+_MOST_SEQUENCES = 256  # answers at a time that are planned for
 _GRAPHS_BYTES = 3 * GIBIBYTE // 2  # an allowance for CUDA graphs and the allocator, not a measurement
 
 

@@ -18,7 +18,7 @@ from retrieval.types import Span
 
 _LATIN = "A-Za-z\u00c0-\u024f"
 _LOCAL_PART = re.compile(rf"(?<![{_LATIN}\d.!#$%&'*+/=?^_`{{}}~-])[{_LATIN}\d.!#$%&'*+/=?^_`{{}}~-]{{1,64}}\Z")
-_LOCAL_LENGTH = 64
+_LOCAL_LENGTH = 64  # characters before the @, as RFC 5321 has it
 _DOMAIN = re.compile(rf"(?:[{_LATIN}\d](?:[{_LATIN}\d-]{{0,62}})\.){{1,8}}(?:[{_LATIN}]{{2,24}}|xn--[a-z\d-]{{1,59}})")
 _EDGES = ".!#$%&'*+/=?^`{}~-"  # marks that may stand in a local part, and seldom begin one
 

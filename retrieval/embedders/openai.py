@@ -21,8 +21,8 @@ from retrieval.errors import InputRefused, ModelUnavailable
 from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput
 
-BATCH_TEXTS = 128
-ATTEMPTS = 3
+BATCH_TEXTS = 128  # in one request
+ATTEMPTS = 3  # of one request
 FIRST_WAIT_SECONDS = 0.5  # doubled each time, at most MOST_WAIT_SECONDS, half of it by chance
 MOST_WAIT_SECONDS = 8.0
 _REFUSALS = (400, 413, 422)

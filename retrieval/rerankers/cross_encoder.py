@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 MOST = 32  # candidates, a pass through the model each
-BATCH = 16
+BATCH = 16  # pairs read at once
 RETRY_SECONDS = 60.0  # after which a model that could not be had is tried again
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from ingestion.errors import ParseLimit, Unreadable
 
 MAX_ENTRIES = 5000
 MAX_INFLATED_BYTES = 200 * 2**20
-MAX_RATIO = 100
+MAX_RATIO = 100  # unpacked to packed size; ordinary XML stays far below
 _RATIO_FROM_BYTES = 2**20  # small parts may well compress better than that
 _MAX_DIRECTORY_BYTES = MAX_ENTRIES * 512  # reading a directory of a million entries takes zipfile many seconds
 

@@ -15,7 +15,7 @@ _HEADING_NAME = re.compile(
     r"επικεφαλίδα|标题|標題|見出し|제목)\s*([1-9])"
 )
 _CONTENTS_NAME = re.compile(r"toc \d|table of figures|(?:contents|verzeichnis|sommaire|目录|目錄|目次|목차) ?\d")
-_MAX_BASED_ON = 10
+_MAX_BASED_ON = 10  # styles, each based on the next: a circle ends here
 _TINY_HALF_POINTS = 3
 _NEAR_WHITE = re.compile(r"(?:F[0-9A-F]){3}")
 

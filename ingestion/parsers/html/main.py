@@ -13,7 +13,7 @@ from ingestion.parsers.html.page import Passage
 from ingestion.types import Block
 
 _TINY_PAGE = 300  # characters: too few to tell the main text from the rest, and too few for the rest to matter
-_SHORT_PAGE = 1000
+_SHORT_PAGE = 1000  # characters
 _ENOUGH_SHARE = 0.15  # of what is neither link nor furniture: with less, the main text was missed
 _ENOUGH_OF_SHORT = 0.8
 _MATCHING_SHARE = 0.5  # of a block's runs of three words
@@ -24,7 +24,7 @@ _REGULAR = 5  # paragraphs between kept ones: more are no captions of pictures b
 _REGULAR_SHARE = 0.25  # if there is one for every few that were kept
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"  # a letter there is a word
 _WORD = re.compile(rf"[^\W_{_UNSPACED}]+|[{_UNSPACED}]")
-_RUN = 3
+_RUN = 3  # words of a shingle, by which passages are compared
 
 
 def choose(passages: Sequence[Passage], found: str) -> tuple[Block, ...]:
