@@ -9,7 +9,7 @@ import numpy as np
 from retrieval.errors import SearchUnavailable, UnknownCollection
 from retrieval.fusion import dense_weight, scaled
 from retrieval.links import followed
-from retrieval.naming import gains
+from retrieval.naming import Candidate, gains
 from retrieval.ports import ChunkSource, Embedders, Reranker
 from retrieval.recency import aged
 from retrieval.replica import Replica
@@ -211,9 +211,11 @@ class _Brought:
 def _with_names(query: str, scored: Sequence[Scored], placed: Sequence[PlacedChunk]) -> dict[ChunkId, float]:
     """The live candidates' fused scores, with what their document gains where the query calls it by its name."""
     fused_scores = {one.id: one.score for one in scored}
-    chunks = [one.chunk for one in placed]
-    gained = gains(query, ["".join(chunk.headings[:1]) for chunk in chunks])
-    return {chunk.id: fused_scores[chunk.id] + gain for chunk, gain in zip(chunks, gained, strict=True)}
+    candidates = [
+        Candidate(one.source.id, "".join(one.chunk.headings[:1]), fused_scores[one.chunk.id]) for one in placed
+    ]
+    gained = gains(query, candidates)
+    return {one.chunk.id: found.score + gain for one, found, gain in zip(placed, candidates, gained, strict=True)}
 
 
 def _similarities(placed: PlacedChunk, vector: Vector | None) -> Vector | None:

@@ -206,6 +206,20 @@ def test_a_document_that_the_query_calls_by_its_name_gains(world: World) -> None
     assert fused(named) - fused(unnamed) == pytest.approx(NAMED)
 
 
+def test_of_documents_called_by_the_same_words_the_one_of_which_less_is_found_gains_less(world: World) -> None:
+    many = world.library.publish(HOME, "c.md", [f"Tax is due in {month}." for month in ("May", "June", "July")])
+    (one,) = world.library.publish(HOME, "d.md", ["Tax is due in August."])
+
+    def fused(title: str) -> float:
+        for kept, headings in (*((each, (title,)) for each in many), (one, ("Samovar plans 2022",))):
+            home, chunk = world.library.chunks[kept]
+            world.library.chunks[kept] = home, replace(chunk, headings=headings)
+        hits = world.search("When was tax due for Samovar in 2022?", k=7, mode="dense").hits
+        return next(hit.scores.fused for hit in hits if hit.chunk.id == one)
+
+    assert fused("Samovar report 2022") < fused("Pottery") - 0.01
+
+
 def test_every_stage_says_how_long_it_took(world: World) -> None:
     timings = world.search("When is tax due?").timings_ms
 
