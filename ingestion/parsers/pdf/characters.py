@@ -1,8 +1,9 @@
 """A PDF page's characters as PDFium reads them, without those that nobody can see."""
 
-from collections.abc import Callable
+from collections import deque
 from ctypes import byref
 from dataclasses import dataclass
+from itertools import repeat
 from typing import cast
 
 import numpy as np
@@ -11,14 +12,15 @@ import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ingestion.parsers.pdf.drawn import Drawn, Floats, View
+from ingestion.parsers.pdf.native import Handle, handle, plain
+from ingestion.parsers.pdf.objects import size_of
 from ingestion.parsers.pdf.unseen import unseen_characters
 
 LINE_ENDS = (0x0A, 0x0D)
 HYPHENS = (0x02, 0xFFFE)  # what PDFium puts in the place of a hyphen at a line's end, with no line end after it
 
-_unicode_of = cast("Callable[[object, int], int]", pdfium_c.FPDFText_GetUnicode)
-_is_unmapped = cast("Callable[[object, int], int]", pdfium_c.FPDFText_HasUnicodeMapError)
-_box_of = cast("Callable[[object, int, object], int]", pdfium_c.FPDFText_GetLooseCharBox)
+_unicode_of, _text_of = plain("FPDFText_GetUnicode"), plain("FPDFText_GetText")
+_box_of, _is_unmapped = plain("FPDFText_GetLooseCharBox"), plain("FPDFText_HasUnicodeMapError")
 
 _TINY = 1.0  # points: smaller letters are read by machines only
 _ZERO_WIDTH = (0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164, 0xFEFF, 0xFFA0)
@@ -43,23 +45,35 @@ class Characters:
 
 def read_characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage, view: View, drawn: Drawn) -> Characters:
     count = cast("int", text_page.count_chars())
-    rectangles = (pdfium_c.FS_RECTF * count)()
-    raw = cast("object", text_page.raw)
-    codes = np.fromiter((_unicode_of(raw, index) for index in range(count)), np.uint32, count)
-    for index, rectangle in enumerate(rectangles):
-        _box_of(raw, index, rectangle)
-    corners = np.frombuffer(cast("bytes", rectangles), np.float32).reshape(count, 4)  # left, top, right, bottom
-    boxes = view.boxes(np.nan_to_num(corners.astype(np.float64)))
+    raw = handle(text_page)
+    codes = _codes(raw, count)
+    boxes = view.boxes(_sides(raw, count))
     inked = (codes > 0x20) & ~np.isin(codes, (*HYPHENS, 0xA0))
     tiny = _with_real_heights(text_page, boxes, inked)
-    hidden = inked & (tiny | _is_outside(boxes, page.get_size()) | _is_unread(codes))
+    hidden = inked & (tiny | _is_outside(boxes, size_of(page)) | _is_unread(codes))
     hidden |= unseen_characters(page, text_page, boxes, inked & ~hidden, drawn)
     kept = np.flatnonzero(~hidden)
     halves = int((codes == _TAG_HALF).sum())  # of two codes each, and one character
     told = inked & ~hidden & ~_is_private(codes)
-    mapped = sum(_is_unmapped(raw, place) != 1 for place in np.flatnonzero(told).tolist())
-    unmapped = int((inked & ~hidden).sum()) - mapped
+    unmapped = sum(map(_is_unmapped, repeat(raw), np.flatnonzero(told).tolist()))
+    unmapped += int((inked & ~hidden & ~told).sum())
     return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()) - halves, unmapped)
+
+
+def _codes(raw: Handle, count: int) -> NDArray[np.uint32]:
+    """What each character is: the page's text says it at once, unless it leaves out some, as it does with controls."""
+    text = np.zeros(count + 1, dtype=np.uint16)
+    if _text_of(raw, 0, count, text.ctypes.data) == len(text):  # with a zero at its end
+        return text[:-1].astype(np.uint32)
+    return np.fromiter(map(_unicode_of, repeat(raw), range(count)), np.uint32, count)
+
+
+def _sides(raw: Handle, count: int) -> Floats:
+    """Each character's left, top, right and bottom in the page's own coordinates (y upwards)."""
+    sides = np.zeros((count, 4), dtype=np.float32)  # PDFium writes into it
+    first, size = sides.ctypes.data, 4 * sides.itemsize
+    deque(map(_box_of, repeat(raw), range(count), range(first, first + count * size, size)), maxlen=0)
+    return np.nan_to_num(sides.astype(np.float64))
 
 
 def _with_real_heights(text_page: pdfium.PdfTextPage, boxes: Floats, inked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -76,7 +90,7 @@ def _with_real_heights(text_page: pdfium.PdfTextPage, boxes: Floats, inked: NDAr
 def font_size(text_page: pdfium.PdfTextPage, index: int) -> float:
     """The size in points in which a character is set, its matrix counted in."""
     matrix = pdfium_c.FS_MATRIX()
-    size = pdfium_c.FPDFText_GetFontSize(text_page.raw, index)
+    size = cast("float", pdfium_c.FPDFText_GetFontSize(text_page.raw, index))
     if not pdfium_c.FPDFText_GetMatrix(text_page.raw, index, byref(matrix)):
         return size
     return size * float(np.hypot(matrix.c, matrix.d))

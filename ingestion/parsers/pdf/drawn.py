@@ -1,18 +1,19 @@
 """What a PDF page draws: ruled lines, where its images lie, and what may keep pieces of its text from being seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from ctypes import byref, c_int, c_uint
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ctypes import byref, c_int
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
+from ingestion.parsers.pdf.native import Handle, handle, plain
 from ingestion.parsers.pdf.objects import (
     LINE,
     Matrix,
-    address,
     bounds,
     line,
     matrix_of,
@@ -34,10 +35,13 @@ _SHORT = 6.0
 _PALE = 640  # red, green and blue together, of 765: text this light may be white on white
 _CLEAR = 26  # of 255: text less opaque than this is as good as not there
 
-# Asked for every object, and some pages have one for each letter: what is not looked up costs nothing.
-_kind_of, _mode_of = pdfium_c.FPDFPageObj_GetType, pdfium_c.FPDFTextObj_GetTextRenderMode
-_fill_of, _stroke_of = pdfium_c.FPDFPageObj_GetFillColor, pdfium_c.FPDFPageObj_GetStrokeColor
-_clip_of, _clips_in = pdfium_c.FPDFPageObj_GetClipPath, pdfium_c.FPDFClipPath_CountPaths
+_count_on_page, _object_on_page = plain("FPDFPage_CountObjects"), plain("FPDFPage_GetObject")
+_count_in_form, _object_in_form = plain("FPDFFormObj_CountObjects"), plain("FPDFFormObj_GetObject")
+_kind_of, _mode_of = plain("FPDFPageObj_GetType"), plain("FPDFTextObj_GetTextRenderMode")
+_fill_of, _stroke_of = plain("FPDFPageObj_GetFillColor"), plain("FPDFPageObj_GetStrokeColor")
+_clip_of, _clips_in = plain("FPDFPageObj_GetClipPath"), plain("FPDFClipPath_CountPaths")
+_segment_in_clip = plain("FPDFClipPath_GetPathSegment")
+_draw_mode_of, _count_segments = plain("FPDFPath_GetDrawMode"), plain("FPDFPath_CountSegments")
 _TEXT, _PATH = pdfium_c.FPDF_PAGEOBJ_TEXT, pdfium_c.FPDF_PAGEOBJ_PATH
 _UNPAINTED = pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
 _OUTLINES = (pdfium_c.FPDF_TEXTRENDERMODE_STROKE, pdfium_c.FPDF_TEXTRENDERMODE_STROKE_CLIP)
@@ -96,26 +100,26 @@ def middles(boxes: Floats) -> tuple[Floats, Floats]:
 class Drawn:
     """A page's ruled lines and images as boxes (n, 4), and its text objects in the order in which they are drawn.
 
-    Those that are or may be unseen by their addresses; `clips`: the box within which one that reaches
+    `unpainted` and `pale` are or may be unseen; `clips`: the box within which one that reaches
     out of it is sure to be shown.
     """
 
     across: Floats
     down: Floats
     images: Floats
-    texts: Sequence[object]
-    unpainted: frozenset[int]
-    pale: frozenset[int]
-    clips: Mapping[int, Floats]
+    texts: Sequence[Handle]
+    unpainted: frozenset[Handle]
+    pale: frozenset[Handle]
+    clips: Mapping[Handle, Floats]
     painted: Covers
     pictured: Covers
 
 
 def read_drawn(page: pdfium.PdfPage, view: View) -> Drawn:
     found = _Found()
-    raw = page.raw
-    for number in range(pdfium_c.FPDFPage_CountObjects(raw)):
-        _read(pdfium_c.FPDFPage_GetObject(raw, number), None, 0, found)
+    raw = handle(page)
+    _read(list(map(_object_on_page, repeat(raw), range(_count_on_page(raw)))), None, 0, found)
+    unpainted, pale = _hard_to_see(found.texts)
     boxes = view.boxes(_sides(found.strokes))
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     return Drawn(
@@ -123,8 +127,8 @@ def read_drawn(page: pdfium.PdfPage, view: View) -> Drawn:
         down=boxes[(width <= _THIN) & (height >= _SHORT)],
         images=view.boxes(_sides(found.images)),
         texts=found.texts,
-        unpainted=frozenset(found.unpainted),
-        pale=frozenset(found.pale),
+        unpainted=unpainted,
+        pale=pale,
         clips=dict(zip(found.clips, view.boxes(_sides(found.clips.values())), strict=True)),
         painted=_covers(found.painted, view),
         pictured=_covers(found.pictured, view),
@@ -145,73 +149,74 @@ class _Found:
 
     strokes: list[Box] = field(default_factory=list[Box])
     images: list[Box] = field(default_factory=list[Box])
-    texts: list[object] = field(default_factory=list[object])
-    unpainted: set[int] = field(default_factory=set[int])
-    pale: set[int] = field(default_factory=set[int])
-    clips: dict[int, Box] = field(default_factory=dict[int, Box])
-    clip_boxes: dict[tuple[int, ...], Box] = field(default_factory=dict[tuple[int, ...], Box])
+    texts: list[Handle] = field(default_factory=list[Handle])
+    clips: dict[Handle, Box] = field(default_factory=dict[Handle, Box])
+    clip_boxes: dict[tuple[Handle, ...], Box] = field(default_factory=dict[tuple[Handle, ...], Box])
     painted: list[tuple[Box, int]] = field(default_factory=list[tuple[Box, int]])
     pictured: list[tuple[Box, int]] = field(default_factory=list[tuple[Box, int]])
-    color: tuple[c_uint, c_uint, c_uint, c_uint] = field(init=False)
-    asked: tuple[object, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.color = (c_uint(), c_uint(), c_uint(), c_uint())
-        self.asked = tuple(byref(part) for part in self.color)
 
 
-def _read(each: object, matrix: Matrix | None, depth: int, found: _Found) -> None:
-    """Take in an object, and what a form holds; `matrix` is that of the forms around it."""
-    kind = _kind_of(each)
-    if kind == _TEXT:
-        _read_text(each, matrix, found)
-    elif kind == _PATH:
-        if found.texts or len(found.strokes) < _MOST_STROKES:
-            _read_path(each, matrix, found)
-    elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
-        found.images.append(moved(bounds(each), matrix))
-        found.pictured.append((found.images[-1], len(found.texts)))
-    elif kind == pdfium_c.FPDF_PAGEOBJ_SHADING:
-        found.painted.append((moved(bounds(each), matrix), len(found.texts)))
-    elif kind == pdfium_c.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
-        inner = times(matrix_of(each), matrix)
-        for number in range(pdfium_c.FPDFFormObj_CountObjects(each)):
-            _read(pdfium_c.FPDFFormObj_GetObject(each, number), inner, depth + 1, found)
+def _read(objects: Sequence[Handle], matrix: Matrix | None, depth: int, found: _Found) -> None:
+    """Take in the objects of a page or a form, and what a form among them holds; `matrix`: of the forms around."""
+    kinds = list(map(_kind_of, objects))
+    _read_clips([each for each, kind in zip(objects, kinds, strict=True) if kind == _TEXT], matrix, found)
+    for each, kind in zip(objects, kinds, strict=True):
+        if kind == _TEXT:
+            found.texts.append(each)
+        elif kind == _PATH:
+            if found.texts or len(found.strokes) < _MOST_STROKES:
+                _read_path(each, matrix, found)
+        elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
+            found.images.append(moved(bounds(each), matrix))
+            found.pictured.append((found.images[-1], len(found.texts)))
+        elif kind == pdfium_c.FPDF_PAGEOBJ_SHADING:
+            found.painted.append((moved(bounds(each), matrix), len(found.texts)))
+        elif kind == pdfium_c.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
+            held = list(map(_object_in_form, repeat(each), range(_count_in_form(each))))
+            _read(held, times(matrix_of(each), matrix), depth + 1, found)
 
 
-def _read_text(each: object, matrix: Matrix | None, found: _Found) -> None:
-    found.texts.append(each)
-    clip = _clip_of(each)
-    count = _clips_in(clip)
-    if count > 0:
-        _read_clip(each, clip, count, matrix, found)
-    mode = _mode_of(each)
-    if mode == _UNPAINTED:
-        found.unpainted.add(address(each))
-        return
-    is_outline = mode in _OUTLINES
-    red, green, blue, alpha = found.color
-    asked = (_stroke_of if is_outline else _fill_of)(each, *found.asked)
-    if asked and (alpha.value < _CLEAR or red.value + green.value + blue.value >= _PALE):
-        found.pale.add(address(each))
+def _hard_to_see(texts: Sequence[Handle]) -> tuple[frozenset[Handle], frozenset[Handle]]:
+    """Which text objects are not painted, and which in a colour that may be that of what is behind."""
+    handles, modes = np.array(texts, dtype=np.int64), np.fromiter(map(_mode_of, texts), np.int32, len(texts))
+    is_unpainted, is_outline = modes == _UNPAINTED, np.isin(modes, _OUTLINES)
+    filled, outlines = handles[~is_unpainted & ~is_outline].tolist(), handles[is_outline].tolist()
+    pale = [*_pale(filled, _fill_of), *_pale(outlines, _stroke_of)]
+    return frozenset(handles[is_unpainted].tolist()), frozenset(pale)
 
 
-def _read_clip(each: object, clip: object, count: int, matrix: Matrix | None, found: _Found) -> None:
+def _pale(texts: Sequence[Handle], color_of: Callable[..., int]) -> list[Handle]:
+    colors = np.zeros((len(texts), 4), dtype=np.uint32)  # red, green, blue, opacity; PDFium writes into it
+    first, size = colors.ctypes.data, colors.itemsize
+    parts = [range(first + part * size, first + part * size + colors.nbytes, 4 * size) for part in range(4)]
+    is_told = np.fromiter(map(color_of, texts, *parts), np.bool_, len(texts))
+    is_pale = is_told & ((colors[:, 3] < _CLEAR) | (colors[:, :3].sum(axis=1) >= _PALE))
+    return [texts[place] for place in np.flatnonzero(is_pale).tolist()]
+
+
+def _read_clips(texts: Sequence[Handle], matrix: Matrix | None, found: _Found) -> None:
+    clips = list(map(_clip_of, texts))
+    for text, clip, count in zip(texts, clips, map(_clips_in, clips), strict=True):
+        if count > 0:
+            _read_clip(text, clip, count, matrix, found)
+
+
+def _read_clip(text: Handle, clip: Handle, count: int, matrix: Matrix | None, found: _Found) -> None:
     """Take in where a text object is sure to be shown, if it reaches out of there; many share their clipping paths."""
-    firsts = tuple(address(pdfium_c.FPDFClipPath_GetPathSegment(clip, number, 0)) for number in range(count))
+    firsts = tuple(_segment_in_clip(clip, number, 0) for number in range(count))
     if firsts not in found.clip_boxes:
         found.clip_boxes[firsts] = shared([upright(clip, number) for number in range(count)])
     left, top, right, bottom = found.clip_boxes[firsts]
-    own = bounds(each)
+    own = bounds(text)
     if own[0] < left or own[1] > top or own[2] > right or own[3] < bottom:
-        found.clips[address(each)] = moved((left, top, right, bottom), matrix)
+        found.clips[text] = moved((left, top, right, bottom), matrix)
 
 
-def _read_path(each: object, matrix: Matrix | None, found: _Found) -> None:
+def _read_path(each: Handle, matrix: Matrix | None, found: _Found) -> None:
     """Take in what a path draws; a filled area is a background, and says little of where a cell ends."""
     sides = bounds(each)
     fill, stroke = c_int(), c_int()
-    if not pdfium_c.FPDFPath_GetDrawMode(each, byref(fill), byref(stroke)) or not (stroke.value or fill.value):
+    if not _draw_mode_of(each, byref(fill), byref(stroke)) or not (stroke.value or fill.value):
         return
     thin = min(sides[2] - sides[0], sides[1] - sides[3]) <= _THIN
     if found.texts and fill.value:
@@ -220,7 +225,7 @@ def _read_path(each: object, matrix: Matrix | None, found: _Found) -> None:
         found.strokes.append(moved(sides, matrix))
     if not stroke.value or (thin and not found.texts):
         return
-    count = pdfium_c.FPDFPath_CountSegments(each)
+    count = _count_segments(each)
     whole = times(matrix_of(each), matrix)
     if found.texts and count == LINE:
         found.painted.append((line(each, whole), len(found.texts)))

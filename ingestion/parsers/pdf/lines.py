@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from ctypes import byref, c_int, create_string_buffer
 from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -98,7 +99,7 @@ def _lines(
 ) -> list[Line]:
     places = characters.inked[span[0] : span[1]]
     boxes = characters.boxes[places]
-    height = float(np.median(boxes[:, 3] - boxes[:, 1])) or 1.0
+    height = median((boxes[:, 3] - boxes[:, 1]).tolist()) or 1.0
     first, last = int(places[0]), int(places[-1])
     codes = characters.codes[first : last + 1]
     is_rtl = bool((codes >= 0x590).any()) and RIGHT_TO_LEFT.search(_raw(codes)) is not None
@@ -113,8 +114,9 @@ def _lines(
         text = _text(codes)
         if text:
             own = boxes[start:end]
-            x0, y0, x1, y1 = own[:, 0].min(), own[:, 1].min(), own[:, 2].max(), own[:, 3].max()
-            lines.append(Line(text, page, (float(x0), float(y0), float(x1), float(y1)), height, size, bold))
+            x0, y0, *_ = own.min(axis=0).tolist()
+            *_, x1, y1 = own.max(axis=0).tolist()
+            lines.append(Line(text, page, (x0, y0, x1, y1), height, size, bold))
     if lines and hyphen:
         lines[-1] = replace(lines[-1], hyphen=True)
     return lines
@@ -164,8 +166,8 @@ def _in_order(codes: NDArray[np.uint32], boxes: Floats) -> NDArray[np.uint32]:
 
 
 def _raw(codes: NDArray[np.uint32]) -> str:
-    text = "".join(map(chr, np.minimum(codes, 0x10FFFF).tolist()))
-    if bool(((codes & 0xF800) == 0xD800).any()):  # characters past U+FFFF may come as two halves
+    text = np.minimum(codes, 0x10FFFF).tobytes().decode("utf-32-le", "surrogatepass")
+    if not text.isascii() and ((codes & 0xF800) == 0xD800).any():  # characters past U+FFFF may come as two halves
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
 

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from ctypes import byref, c_float, c_void_p, cast
+from ctypes import byref, c_float
+from typing import cast
 
+import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from ingestion.parsers.pdf.native import Handle, plain
 from retrieval.types import Box
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -13,20 +16,28 @@ Matrix = tuple[float, float, float, float, float, float]
 LINE = 2  # segments of a path from one point to another
 _MOST_CORNERS = 6  # of a rectangle, the first and the last counted twice
 
+_bounds_of, _matrix_of = plain("FPDFPageObj_GetBounds"), plain("FPDFPageObj_GetMatrix")
+_width_of = plain("FPDFPageObj_GetStrokeWidth")
+_count, _segment_at = plain("FPDFPath_CountSegments"), plain("FPDFPath_GetPathSegment")
+_count_in_clip = plain("FPDFClipPath_CountPathSegments")
+_segment_in_clip = plain("FPDFClipPath_GetPathSegment")
+_point_of, _kind_of = plain("FPDFPathSegment_GetPoint"), plain("FPDFPathSegment_GetType")
+_closes = plain("FPDFPathSegment_GetClose")
 
-def address(each: object) -> int:
-    """What tells two handles of PDFium's apart."""
-    return cast(each, c_void_p).value or 0  # pyright: ignore[reportArgumentType] - a ctypes pointer
+
+def size_of(page: pdfium.PdfPage) -> tuple[float, float]:
+    """Width and height of the page as shown, in points."""
+    return cast("tuple[float, float]", page.get_size())
 
 
-def upright(clip: object, number: int) -> Box:
+def upright(clip: Handle, number: int) -> Box:
     """One of the clipping paths, if it is a rectangle; of any other shape nothing is sure to be inside."""
     x, y = c_float(), c_float()
     corners = set[tuple[float, float]]()
-    count = pdfium_c.FPDFClipPath_CountPathSegments(clip, number)
+    count = _count_in_clip(clip, number)
     for place in range(count if count <= _MOST_CORNERS else 0):
-        segment = pdfium_c.FPDFClipPath_GetPathSegment(clip, number, place)
-        if pdfium_c.FPDFPathSegment_GetPoint(segment, byref(x), byref(y)):
+        segment = _segment_in_clip(clip, number, place)
+        if _point_of(segment, byref(x), byref(y)):
             corners.add((x.value, y.value))
     xs, ys = sorted({x for x, _ in corners}), sorted({y for _, y in corners})
     return (xs[0], ys[1], xs[1], ys[0]) if len(corners) == 4 == len(xs) * len(ys) else (0.0, 0.0, 0.0, 0.0)
@@ -39,35 +50,35 @@ def shared(boxes: Sequence[Box]) -> Box:
     return (left, max(top, bottom), max(right, left), bottom)
 
 
-def line(each: object, matrix: Matrix) -> Box:
+def line(each: Handle, matrix: Matrix) -> Box:
     """What a stroke from one point to another covers; the path's own bounds are much too wide."""
     x, y, width = c_float(), c_float(), c_float()
-    pdfium_c.FPDFPageObj_GetStrokeWidth(each, byref(width))
+    _width_of(each, byref(width))
     half = width.value * math.sqrt(abs(matrix[0] * matrix[3] - matrix[1] * matrix[2])) / 2
     points: list[Box] = []
     for number in range(LINE):
-        pdfium_c.FPDFPathSegment_GetPoint(pdfium_c.FPDFPath_GetPathSegment(each, number), byref(x), byref(y))
+        _point_of(_segment_at(each, number), byref(x), byref(y))
         points.append(moved((x.value, y.value, x.value, y.value), matrix))
     (x0, y0, *_), (x1, y1, *_) = points
     return (min(x0, x1) - half, max(y0, y1) + half, max(x0, x1) + half, min(y0, y1) - half)
 
 
-def straight(each: object) -> Iterator[Box]:
+def straight(each: Handle) -> Iterator[Box]:
     """The path's upright and level segments, as left, top, right, bottom in its own coordinates."""
     x, y = c_float(), c_float()
     start = last = (0.0, 0.0)
-    for number in range(pdfium_c.FPDFPath_CountSegments(each)):
-        segment = pdfium_c.FPDFPath_GetPathSegment(each, number)
-        if not pdfium_c.FPDFPathSegment_GetPoint(segment, byref(x), byref(y)):
+    for number in range(_count(each)):
+        segment = _segment_at(each, number)
+        if not _point_of(segment, byref(x), byref(y)):
             continue
         point = (x.value, y.value)
-        kind = pdfium_c.FPDFPathSegment_GetType(segment)
+        kind = _kind_of(segment)
         if kind == pdfium_c.FPDF_SEGMENT_MOVETO:
             start = point
         elif kind == pdfium_c.FPDF_SEGMENT_LINETO:
             yield from _level_or_upright(last, point)
         last = point
-        if pdfium_c.FPDFPathSegment_GetClose(segment):
+        if _closes(segment):
             yield from _level_or_upright(point, start)
             last = start
 
@@ -77,17 +88,17 @@ def _level_or_upright(one: tuple[float, float], other: tuple[float, float]) -> I
         yield (min(one[0], other[0]), max(one[1], other[1]), max(one[0], other[0]), min(one[1], other[1]))
 
 
-def bounds(each: object) -> Box:
+def bounds(each: Handle) -> Box:
     """Left, top, right, bottom, in the coordinates of what the object lies in."""
     left, bottom, right, top = c_float(), c_float(), c_float(), c_float()
-    if not pdfium_c.FPDFPageObj_GetBounds(each, byref(left), byref(bottom), byref(right), byref(top)):
+    if not _bounds_of(each, byref(left), byref(bottom), byref(right), byref(top)):
         return (0.0, 0.0, 0.0, 0.0)
     return (left.value, top.value, right.value, bottom.value)
 
 
-def matrix_of(each: object) -> Matrix:
+def matrix_of(each: Handle) -> Matrix:
     found = pdfium_c.FS_MATRIX()
-    if not pdfium_c.FPDFPageObj_GetMatrix(each, byref(found)):
+    if not _matrix_of(each, byref(found)):
         return (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
     return (found.a, found.b, found.c, found.d, found.e, found.f)
 

@@ -16,6 +16,7 @@ from ingestion.parsers.pdf.characters import read_characters
 from ingestion.parsers.pdf.drawn import Floats, View, read_drawn
 from ingestion.parsers.pdf.layout import blocks
 from ingestion.parsers.pdf.lines import Line, read_lines
+from ingestion.parsers.pdf.objects import size_of
 from ingestion.parsers.pdf.order import in_order
 from ingestion.parsers.pdf.rows import Item, Table, rows
 from ingestion.parsers.pdf.rules import ruled_tables
@@ -123,7 +124,7 @@ def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Co
 
 
 def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter[str]) -> _Sheet:
-    width, height = page.get_size()
+    width, height = size_of(page)
     view = View(page.get_bbox(), page.get_rotation())
     drawn = read_drawn(page, view)
     with closing(page.get_textpage()) as text_page:

@@ -8,20 +8,23 @@ is none of it, painted or not, below its picture or above: the picture says the 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from itertools import repeat
 from typing import cast
 
 import numpy as np
 import pypdfium2 as pdfium
-import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ingestion.parsers.pdf.drawn import Drawn, Floats, middles
-from ingestion.parsers.pdf.objects import address, bounds
+from ingestion.parsers.pdf.native import Handle, handle, plain
+from ingestion.parsers.pdf.objects import bounds, size_of
 
 Flags = NDArray[np.bool_]
 Grey = NDArray[np.uint8]
 Pieces = NDArray[np.int64]
 """For each character the address of the text object that draws it; 0 where nobody asks."""
+
+_piece_of, _set_drawn = plain("FPDFText_GetTextObject"), plain("FPDFPageObj_SetIsActive")
 
 _SCAN_SHARE = 0.1  # of the page: images that cover less are no scan, and unseen text on them is no scan's
 _CONTRAST = 12  # levels of grey, of 256, by which text that is seen stands out
@@ -43,7 +46,7 @@ def unseen_characters(
     is_painted_over = painted > order
     covered = ~unpainted & (is_painted_over | (pictured > order))
     cut = ~unpainted & _is_cut(boxes, pieces, drawn)
-    on_scan = asked & _is_on_scan(boxes, drawn.images, page.get_size())
+    on_scan = asked & _is_on_scan(boxes, drawn.images, size_of(page))
     unseen = unpainted & (~on_scan | is_painted_over)
     if not (pale | covered | cut | (unseen & on_scan)).any():
         return unseen
@@ -64,20 +67,20 @@ class _Screen:
 
     def __init__(self, page: pdfium.PdfPage, boxes: Floats) -> None:
         self._page, self._boxes = page, boxes
-        self._scale = min(_PIXELS_PER_POINT, _LONGEST_SIDE / max(*page.get_size(), 1.0))
+        self._scale = min(_PIXELS_PER_POINT, _LONGEST_SIDE / max(*size_of(page), 1.0))
         self._shown = self._picture()
 
-    def changes(self, flags: Flags, pieces: Pieces, texts: Sequence[object]) -> Flags:
+    def changes(self, flags: Flags, pieces: Pieces, texts: Sequence[Handle]) -> Flags:
         """Which of the characters flagged are missed where the pieces that they are of are not drawn."""
         if not flags.any():
             return flags
         flagged = set(pieces[flags].tolist())
-        away = [text for text in texts if address(text) in flagged]
+        away = [text for text in texts if text in flagged]
         for text in away:
-            pdfium_c.FPDFPageObj_SetIsActive(text, 0)
+            _set_drawn(text, 0)
         without = self._picture()
         for text in away:
-            pdfium_c.FPDFPageObj_SetIsActive(text, 1)
+            _set_drawn(text, 1)
         changed = np.maximum(self._shown, without) - np.minimum(self._shown, without)
         missed = np.zeros(len(flags), dtype=np.bool_)
         for place in np.flatnonzero(flags).tolist():
@@ -103,26 +106,25 @@ class _Screen:
             return grey.reshape(grey.shape[:2]).copy()
 
 
-def _stands_in(text_page: pdfium.PdfTextPage, pieces: Pieces, flags: Flags, texts: Sequence[object]) -> Flags:
+def _stands_in(text_page: pdfium.PdfTextPage, pieces: Pieces, flags: Flags, texts: Sequence[Handle]) -> Flags:
     """Which of the characters flagged are drawn twice and read once: PDFium leaves out the double, unseen or not."""
     if not flags.any():
         return flags
     read = set(_pieces(text_page, np.ones(len(pieces), dtype=np.bool_)).tolist())
-    doubles = {_place(text) for text in texts if address(text) not in read}
+    doubles = {_place(text) for text in texts if text not in read}
     flagged = set(pieces[flags].tolist())
-    doubled = [address(text) for text in texts if address(text) in flagged and _place(text) in doubles]
+    doubled = [text for text in texts if text in flagged and _place(text) in doubles]
     return flags & np.isin(pieces, doubled)
 
 
-def _place(text: object) -> tuple[int, ...]:
+def _place(text: Handle) -> tuple[int, ...]:
     return tuple(round(side) for side in bounds(text))
 
 
 def _pieces(text_page: pdfium.PdfTextPage, asked: Flags) -> Pieces:
     pieces = np.zeros(len(asked), dtype=np.int64)
-    raw, piece_of = text_page.raw, pdfium_c.FPDFText_GetTextObject
-    places = np.flatnonzero(asked)
-    pieces[places] = [address(piece_of(raw, place)) for place in places.tolist()]
+    places = np.flatnonzero(asked).tolist()
+    pieces[places] = list(map(_piece_of, repeat(handle(text_page)), places))
     return pieces
 
 
@@ -131,7 +133,7 @@ def _order(pieces: Pieces, drawn: Drawn) -> NDArray[np.intp]:
     last = len(drawn.texts)
     if not pieces.any():
         return np.full(len(pieces), last)
-    numbers = {address(text): number for number, text in enumerate(drawn.texts)}
+    numbers = {text: number for number, text in enumerate(drawn.texts)}
     return np.array([numbers.get(piece, last) for piece in pieces.tolist()], dtype=np.intp)
 
 
