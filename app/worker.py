@@ -59,6 +59,8 @@ def run(settings: Settings, name: WorkerId) -> None:
     # megabytes where a model meets ever new shapes. The packaged model meets few, and keeps all.
     for kept in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
         os.environ.setdefault(kept, _KEPT_PRIMITIVES)
+    # A tokenizer would share every batch among threads of its own, which cost twice the time beside a busy encoder's.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     services = build(settings)
     services.db.migrate()
     services.embedders.remember()

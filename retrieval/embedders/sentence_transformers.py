@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.embedders.counted import Counted
 from retrieval.embedders.model_folder import PACKAGED, ModelFolder, Tokens, languages_of, open_model, unavailable
 from retrieval.embedders.parts import parted
 from retrieval.embedders.prompts import NO_PROMPTS, Prompts
@@ -55,6 +56,7 @@ class SentenceTransformerEmbedder(Embedder):
         self._lock = threading.Lock()
         self._folder: ModelFolder | None = None
         self._network: _Network | None = None
+        self._counted: Counted | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -74,7 +76,8 @@ class SentenceTransformerEmbedder(Embedder):
         return self._languages
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._opened().count(texts)
+        folder = self._opened()
+        return folder.count(texts) if self._counted is None else self._counted.count(folder, texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Matrix:
         folder = self._opened()
@@ -83,12 +86,13 @@ class SentenceTransformerEmbedder(Embedder):
     def embed_passages(self, passages: Sequence[PassageInput]) -> list[PassageEmbedding]:
         folder = self._opened()
         prompt = folder.passage_prompt
-        texts = [prompt + passage.prefix + passage.text for passage in passages]
         if not folder.late:
+            texts = [prompt + passage.prefix + passage.text for passage in passages]
             sentences = [prompt + passage.text[start:end] for passage in passages for start, end in passage.sentences]
             both = self._whole([*texts, *sentences], prompt)
             return parted(both, [len(passage.sentences) for passage in passages])
-        tokens = folder.read(texts)
+        self._counted = self._counted or Counted()  # from now on: who embeds no passages has no use for it
+        tokens = self._counted.read(folder, passages)
 
         def pooled(rows: list[int]) -> list[PassageEmbedding]:
             spans = [_shifted(passages[row].sentences, len(prompt) + len(passages[row].prefix)) for row in rows]
