@@ -1,7 +1,7 @@
 /** The view of the documents: add some, find them among a hundred thousand, follow what is under way; one of them whole. */
 
 import { path, request } from "../core/api.js";
-import { el, iconButton, wordButton } from "../core/dom.js";
+import { el, iconButton, renew, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { address } from "../core/router.js";
 import { bytes, reason } from "../core/strings.js";
@@ -80,9 +80,9 @@ function documentTable(fail, changed) {
     if (turn !== asked) return; // asked again meanwhile
     next = page.next_cursor;
     const remove = (document) => deleteDocument(document).then((gone) => gone && changed()).catch(fail);
+    const standing = new Map([...rows.children].map((row) => [row.dataset.id, row]));
     const made = page.items.map((document) => documentRow(document, remove));
-    const same = rows.childElementCount === made.length && made.every((row, i) => row.isEqualNode(rows.children[i]));
-    if (!same) rows.replaceChildren(...made); // else they stay, with the focus that may be in them
+    renew(rows, made.map((row) => (row.isEqualNode(standing.get(row.dataset.id)) ? standing.get(row.dataset.id) : row)));
     const from = (cursors.length - 1) * PAGE;
     none.hidden = made.length > 0;
     none.replaceChildren(el("span", { t: search.value.trim() || collection.value || status.value ? "admin.no-match" : "admin.none" }));

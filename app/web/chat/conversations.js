@@ -2,11 +2,10 @@
 
 import { pages, path, request } from "../core/api.js";
 import { asked, confirmed } from "../core/dialog.js";
-import { el, iconButton, wordButton } from "../core/dom.js";
+import { el, iconButton, renew, say, sayAs, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
 import { address } from "../core/router.js";
-import { when } from "../core/strings.js";
-import { withCitations } from "./answer.js";
+import { beginning, when } from "../core/strings.js";
 
 const PAGE = 50;
 
@@ -16,23 +15,9 @@ export async function createConversation(question) {
   return request("POST", "/v1/conversations", { title });
 }
 
-/** The first characters of a text, none of them cut in half. */
-function beginning(text, length) {
-  return [...text].slice(0, length).join("");
-}
-
 /** Gives a conversation with its messages. */
 export function readConversation(id) {
   return request("GET", path`/v1/conversations/${id}`);
-}
-
-/** Saves a conversation as a Markdown file, its citations below each answer. */
-async function exportConversation({ id, title }) {
-  const { messages } = await readConversation(id);
-  const text = [`# ${title}`, ...messages.map(({ answer }) => withCitations(answer, "##"))].join("\n\n");
-  const file = URL.createObjectURL(new Blob([`${text}\n`], { type: "text/markdown" }));
-  el("a", { href: file, download: `${beginning(title.replaceAll(/[^\p{L}\p{N} -]/gu, "").trim(), 60) || "conversation"}.md` }).click();
-  setTimeout(() => URL.revokeObjectURL(file), 10_000);
 }
 
 /** The side list. `left(id)` is called when a conversation was deleted, `changed()` when one is others now, `fail(problem)` on trouble. */
@@ -51,15 +36,13 @@ export function conversationList(left, changed, fail) {
     menu.hidePopover();
     await work().then(changed, fail);
   };
-  const open = (conversation, entry, button) => {
-    const { id, title } = conversation;
+  const open = (entry, button) => {
+    const { id, title } = entry.conversation;
     const rename = async () => {
-      const words = await asked("conversations.rename", conversation.title, "save");
-      if (!words || words === conversation.title) return;
-      conversation.title = (await request("PATCH", path`/v1/conversations/${id}`, { title: words })).title;
-      entry.replaceWith(row(conversation));
-      mark();
+      const words = await asked("conversations.rename", title, "save");
+      if (words && words !== title) fill(entry, await request("PATCH", path`/v1/conversations/${id}`, { title: words }));
     };
+    const save = async () => (await import("./export.js")).saveConversation(await readConversation(id)); // few do
     const remove = async () => {
       if (!(await confirmed(["conversations.delete-sure", { title }], "delete"))) return;
       await request("DELETE", path`/v1/conversations/${id}`).catch((problem) => {
@@ -69,7 +52,7 @@ export function conversationList(left, changed, fail) {
       none.hidden = list.childElementCount > 0;
       left(id);
     };
-    menu.replaceChildren(wordButton("edit", "conversations.rename", act(rename)), wordButton("download", "conversations.export", act(() => exportConversation(conversation))), wordButton("delete", "delete", act(remove)));
+    menu.replaceChildren(wordButton("edit", "conversations.rename", act(rename)), wordButton("download", "conversations.export", act(save)), wordButton("delete", "delete", act(remove)));
     menu.showPopover({ source: button });
     const { right, bottom } = button.getBoundingClientRect();
     menu.style.left = `${Math.max(8, right - menu.offsetWidth)}px`;
@@ -77,22 +60,32 @@ export function conversationList(left, changed, fail) {
     menu.firstElementChild.focus();
   };
   const row = (conversation) => {
-    const { id, title } = conversation;
-    const entry = el("li", { "data-id": id },
-      el("a", { href: address("c", id), title }, el("span", {}, title), el("time", { datetime: conversation.updated_at, t: () => when(conversation.updated_at) })),
-      iconButton("dots", ["conversations.actions", { title }], (event) => open(conversation, entry, event.currentTarget), { "aria-haspopup": "true" }));
+    const { id } = conversation;
+    const entry = el("li", { "data-id": id }, el("a", { href: address("c", id) }, el("span"), el("time")),
+      iconButton("dots", ["conversations.actions", conversation], (event) => open(entry, event.currentTarget), { "aria-haspopup": "true" }));
+    return fill(entry, conversation);
+  };
+  /** Says in a row what its conversation is now. */
+  const fill = (entry, conversation) => {
+    const [link, button] = entry.children;
+    const [name, time] = link.children;
+    entry.conversation = conversation;
+    link.title = name.textContent = conversation.title;
+    time.dateTime = conversation.updated_at;
+    say(time, () => when(conversation.updated_at));
+    for (const told of ["aria-label", "title"]) sayAs(button, told, ["conversations.actions", conversation]);
     return entry;
   };
-  const mark = () => list.querySelectorAll("li").forEach((entry) => {
-    if (entry.dataset.id === current) entry.firstElementChild.setAttribute("aria-current", "page");
-    else entry.firstElementChild.removeAttribute("aria-current");
-  });
+  const mark = () => {
+    for (const entry of list.children) entry.firstElementChild.ariaCurrent = entry.dataset.id === current ? "page" : null;
+  };
   const next = async (first) => {
     const mine = first ? ++turn : turn;
     const { value = [], done } = await rows.next();
     if (mine !== turn) return; // asked again meanwhile
-    if (first) list.replaceChildren();
-    list.append(...value.map(row));
+    const standing = Object.fromEntries([...list.children].map((entry) => [entry.dataset.id, entry]));
+    const entries = value.map((each) => (standing[each.id] ? fill(standing[each.id], each) : row(each)));
+    renew(list, first ? entries : [...list.children, ...entries]);
     more.hidden = done || value.length < PAGE;
     none.hidden = list.childElementCount > 0;
     none.replaceChildren(el("span", { t: find.value.trim() ? "conversations.no-match" : "conversations.none" }));

@@ -42,6 +42,12 @@ export function respeak(views = []) {
   for (const root of [document, ...views]) root.querySelectorAll("[data-said]").forEach(speak);
 }
 
+/** Gives a node these children; those that it has stay untouched: one may be pressed just now, or have the focus. */
+export function renew(node, children) {
+  for (const child of [...node.children]) if (!children.includes(child)) child.remove();
+  children.forEach((child, place) => child === node.children[place] || node.insertBefore(child, node.children[place] ?? null));
+}
+
 /** A button that shows only an icon; its words are its label and its tooltip. */
 export function iconButton(name, words, onclick, extra = {}) {
   return el("button", { type: "button", class: "icon-button", "t-aria-label": words, "t-title": words, onclick, ...extra }, icon(name));

@@ -50,6 +50,11 @@ export async function switchLanguage() {
   document.documentElement.lang = current;
 }
 
+/** The first characters of a text, none of them cut in half. */
+export function beginning(text, length) {
+  return [...text].slice(0, length).join("");
+}
+
 /** A day or, today, a time, as the language writes it. */
 export function when(iso) {
   const moment = new Date(iso);

@@ -31,7 +31,7 @@ def test_a_conversation_is_renamed_found_exported_and_deleted(inside: Watched, t
     ask(page, WARRANTY)
     answer_of(page)
     page.reload()
-    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+    expect(page.locator(".turn h2")).to_have_text([WARRANTY])
     act(page, "Rename")
     page.get_by_role("textbox", name="Rename").fill("Skylark's warranty")
     page.keyboard.press("Enter")
@@ -64,6 +64,31 @@ def test_another_tab_sees_what_was_asked_here(inside: Watched, service: Service)
     ask(page, QUESTIONS["answerable"][0]["question"])
     answer_of(page)
     expect(other.locator(".turn")).to_have_count(2)
+
+
+def test_a_press_on_a_conversation_counts_though_another_tab_renames_one_meanwhile(
+    inside: Watched, service: Service
+) -> None:
+    page = inside.page
+    for question in (QUESTIONS["answerable"][0]["question"], WARRANTY):
+        page.get_by_role("link", name="New conversation").click()
+        expect(page.locator(".turn")).to_have_count(0)
+        ask(page, question)
+        answer_of(page)
+    other = page.context.new_page()
+    enter(other, service)
+    rows = page.locator(".conversations li")
+    page.get_by_role("link", name="New conversation").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    rows.nth(0).get_by_role("link").hover()
+    page.mouse.down()
+    other.locator(".conversations li").nth(1).get_by_role("link").click()
+    act(other, "Rename")
+    other.get_by_role("textbox", name="Rename").fill("Another name")
+    other.keyboard.press("Enter")
+    expect(rows.nth(1)).to_contain_text("Another name")
+    page.mouse.up()
+    expect(page.locator(".turn h2")).to_have_text([WARRANTY])
 
 
 def test_a_long_conversation_draws_only_what_is_seen(inside: Watched) -> None:

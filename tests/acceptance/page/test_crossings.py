@@ -42,7 +42,7 @@ def assert_asked_again_after_a_reload(inside: Watched) -> None:
     page = inside.page
     page.unroute("**/v1/answers")
     page.reload()
-    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+    expect(page.locator(".turn h2")).to_have_text([WARRANTY])
     assert "five years" in answer_of(page)
 
 
@@ -100,7 +100,7 @@ def test_a_conversation_that_is_opened_while_another_begins_gets_its_own_questio
         ask(page, WARRANTY)
         expect(page.locator(".turn")).to_have_count(1)
         page.goto(opened)
-        expect(page.locator(".turn h2")).to_have_text(HOTEL)
+        expect(page.locator(".turn h2")).to_have_text([HOTEL])
         assert len(waiting) == 1
     begun = page.locator(".conversations li").first
     expect(begun).to_contain_text(WARRANTY)
@@ -110,7 +110,7 @@ def test_a_conversation_that_is_opened_while_another_begins_gets_its_own_questio
     page.reload()
     expect(page.locator(".turn")).to_have_count(2)
     begun.get_by_role("link").click()
-    expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+    expect(page.locator(".turn h2")).to_have_text([WARRANTY])
     assert "five years" in answer_of(page)
 
 
@@ -127,7 +127,7 @@ def test_a_shared_answer_that_comes_late_does_not_take_the_place_of_what_was_ope
         with page.expect_request(f"**/v1/answers/{shared}"):
             page.goto(f"{service.url}/#/a/{shared}")
         page.goto(opened)
-        expect(page.locator(".turn h2")).to_have_text(WARRANTY)
+        expect(page.locator(".turn h2")).to_have_text([WARRANTY])
         assert len(waiting) == 1
     page.evaluate("fetch('/livez').then(reply => reply.text())")  # by then the page has done what the reply made it do
     assert titles(page) == [WARRANTY]

@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Locator, Page, Response, expect
+from playwright.sync_api import FilePayload, Locator, Page, Response, Route, expect
 from pypdf import PdfWriter
 
 from tests.acceptance.conftest import Service
@@ -49,6 +49,28 @@ def test_an_upload_becomes_ready_and_can_be_deleted(documents: Watched) -> None:
     expect(row).to_have_count(0)
     page.get_by_role("button", name="Clear finished").click()
     expect(uploads(page)).to_have_count(0)
+
+
+def test_a_press_on_a_document_counts_though_another_is_through_meanwhile(documents: Watched) -> None:
+    page = documents.page
+    coming = ["ready", "processing"]
+
+    def tell(route: Route) -> None:
+        told = route.fetch().json()
+        told["items"][0]["status"] = coming.pop() if len(coming) > 1 else coming[0]
+        route.fulfill(json=told)
+
+    page.route(re.compile(r"/v1/documents\?limit=50$"), tell)
+    page.clock.install()
+    page.reload()
+    rows = page.locator("tbody tr")
+    expect(rows.first).to_contain_text("Being read")
+    rows.nth(1).get_by_role("link").first.hover()
+    page.mouse.down()
+    page.clock.run_for(3000)
+    expect(rows.first).to_contain_text("Ready")
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("#/documents/doc_"))
 
 
 def test_a_file_without_text_says_why_and_says_it_once(documents: Watched) -> None:
