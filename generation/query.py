@@ -5,12 +5,13 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from generation.language import reply_language, simplified, without
+from generation.language import reply_language, without
 from generation.prompts.prompts import rewrite_prompt
 from generation.short_replies import LONGEST, ShortReplies
 from generation.threads import in_thread
 from generation.types import Turn
 from generation.wording import content_terms, numbers, share
+from retrieval.chinese import simplified
 
 TURNS = 6  # how far back a follow-up may reach
 _CARRIED = 200  # characters of carried terms

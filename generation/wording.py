@@ -2,7 +2,8 @@
 
 import re
 
-from generation.language import HAN, HAN_SIGNS, without
+from generation.language import HAN, HAN_SIGNS
+from retrieval.chinese import simplified
 from retrieval.tokenizer import terms
 
 _STOP_WORDS = (
@@ -16,7 +17,7 @@ _STOP_WORDS = (
     "d m re don doesn didn isn aren wasn weren won wouldn couldn shouldn can't don't"
 )
 _COUNTED_ZH = "[个位种类些年次天座家所支项条]"
-# As `simplified` writes them. Each begins with a character, not a class: else the search takes thirty times as long.
+# In Simplified characters. Each begins with a character, not a class: else the search takes thirty times as long.
 _STOP_WORDS_ZH = re.compile(
     "请问|请告诉我|告诉我|为什么|为何|是什么|有什么|什么(?:时候|样)?|怎么?[样办]|怎么|如何|何[时处地人年种]|"
     f"哪[一两]?(?:{_COUNTED_ZH}|[里儿国])?|几{_COUNTED_ZH}|多少个?|一个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|"
@@ -29,7 +30,7 @@ _STOP_TERMS = frozenset(terms(_STOP_WORDS))
 
 def content_terms(text: str) -> frozenset[str]:
     """Terms that tell what the text is about; of Chinese those of two characters, single ones only where alone."""
-    found = [term for term in terms(without(_STOP_WORDS_ZH, text)) if term not in _STOP_TERMS]
+    found = [term for term in terms(_STOP_WORDS_ZH.sub(" ", simplified(text))) if term not in _STOP_TERMS]
     pairs = "".join(term for term in found if len(term) > 1)
     return frozenset(term for term in found if not HAN.fullmatch(term) or term not in pairs)
 

@@ -16,7 +16,7 @@ from typing import cast
 from retrieval.errors import IndexDamaged
 from retrieval.types import CollectionId
 
-FORMAT = 3  # of what is on disk: another one is rebuilt
+FORMAT = 4  # of what is on disk, the tokenizer's terms included: another one is rebuilt
 KEPT = 2  # the newest, and one more for a process that may be reading it just now
 MANIFEST = "manifest.json"
 

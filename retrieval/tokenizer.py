@@ -1,9 +1,9 @@
 """Terms for BM25: one analyser for what is indexed and for what is asked.
 
-It folds case, accents and full-width forms, stems English, keeps decimals and names such as `C++` whole, gives an
-identifier (`snake_case`, `CamelCase`, `FY2018`, an address) whole and in parts, and cuts scripts without spaces into
-terms of one and two characters (as good as jieba on three Chinese sets, without its dictionary). All words are
-indexed; a question drops its function words when others are left, and its numbers count twice.
+It folds case, accents, full-width forms and the two scripts of Chinese, stems English, keeps decimals and names such as
+`C++` whole, gives an identifier (`snake_case`, `CamelCase`, `FY2018`, an address) whole and in parts, and cuts scripts
+without spaces into terms of one and two characters (as good as jieba on three Chinese sets, without its dictionary).
+All words are indexed; a question drops its function words when others are left, and its numbers count twice.
 """
 
 import re
@@ -15,6 +15,8 @@ from itertools import pairwise
 from typing import cast
 
 import Stemmer
+
+from retrieval.chinese import simplified
 
 _NUMBER_WEIGHT = 2  # of 1.25 to 3 the best of those that lose nothing in English: docs/benchmarks.md
 MAX_TERM = 64  # longer ones are keys or noise; cut alike when indexed and asked, they still match
@@ -75,8 +77,7 @@ _DROPPED = (
     "its may me my no not of on or our she should so such than that the their them then there these they this to was "
     "we were what when where which who whom why will with would you your "
     "的 了 是 在 和 吗 呢 与 及 或 之 这 那 哪 谁 什 么 怎 几 个 于 被 为 有 多 少 位 中 其 以 对 些 "
-    "什么 怎么 哪些 哪个 哪年 多少 请问 如何 为什 是什 的是 是谁 一个 是多 有哪 "
-    "嗎 與 這 誰 麼 幾 個 於 為 對 什麼 怎麼 哪個 請問 為什 是誰 一個"
+    "什么 怎么 哪些 哪个 哪年 多少 请问 如何 为什 是什 的是 是谁 一个 是多 有哪"
 )
 _FUNCTION_WORDS = frozenset(_own.stems(_DROPPED.split()))
 
@@ -109,9 +110,9 @@ def weighed(query: Sequence[str]) -> Counter[str]:
 
 
 def _folded(text: str) -> str:
-    """Without accents, full-width forms and ligatures; Hangul and kana stay whole."""
+    """Without accents, full-width forms and ligatures, Chinese in Simplified characters; Hangul and kana stay whole."""
     bare = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFC", bare).translate(_UNDECOMPOSED)
+    return simplified(unicodedata.normalize("NFC", bare).translate(_UNDECOMPOSED))
 
 
 def _special(token: str) -> list[str]:

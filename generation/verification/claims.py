@@ -1,7 +1,8 @@
 """What a sentence states that its source does not: numbers, dates and names that are not there, a turned negation.
 
 A check of words, not of meaning: it is meant for sentences that stay near their source. A paraphrase that keeps its
-figures and names passes, and so does one that says the opposite in other words.
+figures and names passes, and so does one that says the opposite in other words. Chinese is compared in Simplified
+characters, whichever it is written in.
 """
 
 import re
@@ -12,6 +13,7 @@ from generation.verification.names import names_hold
 from generation.verification.negations import negation_turned
 from generation.verification.quantities import quantities
 from generation.wording import content_terms
+from retrieval.chinese import simplified
 from retrieval.sentences import sentence_spans
 
 _DIGIT_RUN = re.compile(r"\d[\d.,]*")
@@ -30,6 +32,7 @@ def doubts(sentence: str, quoted: str, passage: str, elsewhere: str = "") -> tup
     the same; what places a statement, names, months and years, anywhere in it, its title and headings included. Of what
     is said `elsewhere` in the cited documents the years count, and nothing more.
     """
+    sentence, quoted, passage, elsewhere = map(simplified, (sentence, quoted, passage, elsewhere))
     source = f"{quoted}\n{passage}"
     found: list[Doubt] = []
     if not _numbers_hold(sentence, quoted, passage, elsewhere):

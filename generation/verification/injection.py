@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from generation.wording import content_terms, numbers
+from retrieval.chinese import simplified
 from retrieval.sentences import sentence_spans
 
 _MODEL = r"(?:ais?|artificial|assistants?|chatbots?|bots?|language models?|llms?|models?|summari[sz]ers?|gpt)"
@@ -91,14 +92,15 @@ class Command:
 
 
 def commands(text: str) -> list[Command]:
-    """The commands to whoever answers from the text, in its order; they may overlap."""
+    """The commands to whoever answers from the text, in its order; they may overlap. Their Chinese is Simplified."""
+    text = simplified(text)
     spans = sentence_spans(text)
     return sorted({*_overriding(text), *_saying(text, spans)}, key=lambda each: (each.start, each.end))
 
 
 def commanded(sentence: str, passages: Sequence[str]) -> bool:
     """Whether the sentence has a word or number that the passages hold within a command alone, and not that command."""
-    read = [_read(passage) for passage in passages]
+    sentence, read = simplified(sentence), [_read(passage) for passage in passages]
     if not any(each.commands for each in read):
         return False
     said, held = sentence.casefold(), _words(sentence)

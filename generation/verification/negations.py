@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from generation.language import HAN, simplified
+from generation.language import HAN
 from generation.wording import content_terms
 
 _NEGATING = (
@@ -89,7 +89,7 @@ def _about(word: str) -> frozenset[str]:
 
 
 def _chinese_clause(text: str) -> _Clause:
-    text, negated = simplified(text), set[str]()
+    negated = set[str]()
     for found in _NEGATOR_ZH.finditer(text):
         negated |= content_terms(text[found.end() : found.end() + _NEAR_ZH])
     return _Clause(content_terms(_NEGATOR_ZH.sub(" ", text)), frozenset(negated))

@@ -31,6 +31,7 @@ from retrieval.tokenizer import MAX_TERM, significant, terms, weighed
         ("FY2018 2018Q4 p53", ["fy2018", "fy", "2018", "2018q4", "2018", "q4", "p53"]),
         ("10-K 10K B-52 10-km 3-4", ["10k", "10", "10k", "10", "b52", "52", "10", "km", "3", "4"]),
         ("香港RCEP班", ["香", "港", "香港", "rcep", "班"]),
+        ("臺灣", ["台", "湾", "台湾"]),
         ("한국어", ["한", "국", "어", "한국", "국어"]),
         ("ภาษา", ["ภ", "า", "ษ", "า", "ภา", "าษ", "ษา"]),
         ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
@@ -44,6 +45,7 @@ def test_a_text_becomes_these_terms(text: str, expected: list[str]) -> None:
 def test_a_question_drops_its_function_words() -> None:
     assert significant(terms("What is the capital of France?")) == ["capit", "franc"]
     assert significant(terms("香港是什么")) == ["香", "港", "香港", "港是"]
+    assert significant(terms("這個計畫是誰的")) == significant(terms("这个计划是谁的"))
 
 
 def test_a_question_of_function_words_alone_keeps_them() -> None:

@@ -121,6 +121,17 @@ def test_a_full_disk_costs_an_answer_its_place_in_the_history_alone(
     assert reply.json()["citations"]
 
 
+def test_a_question_in_traditional_characters_is_answered_from_a_text_in_simplified_ones(scripted: Running) -> None:
+    text = "实验室的计划：镓在29.8摄氏度熔化。"
+    scripted.services.collections.create("实验室", scripted.services.embedder.fingerprint)
+    scripted.upload("镓.txt", text, "实验室")
+    scripted.read_all()
+    with scripted.client(scripted.new_key()) as client:
+        body = client.post("/v1/answers", json={"question": "鎵在幾度熔化？", "collections": ["实验室"]}).json()
+    assert [each["quote"] for each in body["citations"]] == [text]
+    assert body["evidence"] > 0.45
+
+
 def test_an_abstention_owns_to_documents_that_are_not_read_yet(scripted: Running, asker: httpx.Client) -> None:
     def told(collection: str) -> tuple[bool, list[str]]:
         body = asker.post("/v1/answers", json={"question": QUESTION, "collections": [collection]}).json()

@@ -1,6 +1,10 @@
 """True sentences near their source pass; the same with a number, a name or a negation altered do not."""
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
+from opencc import OpenCC
 
 from generation.types import Doubt
 from generation.verification.claims import doubts, names_year
@@ -12,6 +16,7 @@ QUOTED = (
 PASSAGE = f"Annual report 2017\nDividends\n{QUOTED} The company employed 1,540 people. It was founded on 3 May 1962."
 QUOTED_ZH = "2021年5月，蓝海科技有限公司完成了债务重组，减少了5亿元负债。公司没有裁员。"
 PASSAGE_ZH = f"蓝海科技有限公司年报\n{QUOTED_ZH}公司董事长为王晓明，员工共1200人。"
+traditional = cast("Callable[[str], str]", OpenCC("s2t").convert)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,8 @@ def test_what_the_source_does_not_say_is_doubted(sentence: str, doubted: Doubt) 
 )
 def test_a_true_sentence_in_chinese_is_not_doubted(sentence: str) -> None:
     assert doubts(sentence, QUOTED_ZH, PASSAGE_ZH) == ()
+    assert doubts(sentence, traditional(QUOTED_ZH), traditional(PASSAGE_ZH)) == ()
+    assert doubts(traditional(sentence), QUOTED_ZH, PASSAGE_ZH) == ()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,8 @@ def test_a_true_sentence_in_chinese_is_not_doubted(sentence: str) -> None:
 )
 def test_an_altered_sentence_in_chinese_is_doubted(sentence: str, doubted: Doubt) -> None:
     assert doubted in doubts(sentence, QUOTED_ZH, PASSAGE_ZH)
+    assert doubted in doubts(sentence, traditional(QUOTED_ZH), traditional(PASSAGE_ZH))
+    assert doubted in doubts(traditional(sentence), QUOTED_ZH, PASSAGE_ZH)
 
 
 @pytest.mark.parametrize(
