@@ -1,19 +1,26 @@
 """All that can be set, from `OPENBOOK_*` in the environment; units are in the names, combinations are checked here."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PREFIX = "OPENBOOK_"
+_OF_COMMANDS = frozenset(("OPENBOOK_KEY", "OPENBOOK_PASSWORD"))
+"""What commands take from the environment beside the settings."""
+_DATABASES = r"^(sqlite(\+pysqlite)?|postgres|postgresql(\+psycopg)?)://"
+
 
 class Settings(BaseSettings):
     """One frozen set of settings per process; the README's table names each."""
 
-    model_config = SettingsConfigDict(env_prefix="OPENBOOK_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     data_dir: Path = Path("data")
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, pattern=_DATABASES)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     admin_key: SecretStr | None = None
@@ -97,3 +104,15 @@ class Settings(BaseSettings):
         if self.questions_per_chunk and not self.generator_url:
             raise ValueError("OPENBOOK_QUESTIONS_PER_CHUNK needs a language model: set OPENBOOK_GENERATOR_URL")
         return self
+
+
+def misnamed(environment: Iterable[str]) -> list[str]:
+    """In words, each name in the environment that looks like a setting and is none."""
+    known = {_PREFIX + name.upper() for name in Settings.model_fields} | _OF_COMMANDS
+    unknown = sorted(name for name in environment if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    return [f"{name} is no setting, and changes nothing{_resembling(name, known)}" for name in unknown]
+
+
+def _resembling(name: str, known: Iterable[str]) -> str:
+    alike = get_close_matches(name.upper(), list(known), 1)
+    return f": do you mean {alike[0]}?" if alike else ""

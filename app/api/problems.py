@@ -194,12 +194,23 @@ def _sentence(error: BaseException) -> str:
 
 def _invalid(error: RequestValidationError, request_id: str | None) -> Problem:
     shown = [
-        {"loc": [str(part)[:100] for part in found["loc"]], "msg": str(found["msg"])[:500], "type": found["type"]}
+        {"loc": [str(part)[:100] for part in found["loc"]], "msg": _message(found)[:500], "type": found["type"]}
         for found in error.errors()[:_ERRORS_SHOWN]
     ]
     detail = "; ".join(f"{'.'.join(found['loc'])}: {found['msg']}" for found in shown)
     shape = Shape(422, "invalid_request", "The request makes no sense")
     return Problem({**_body(shape, detail, request_id), "errors": shown}, {})
+
+
+def _message(found: Mapping[str, Any]) -> str:
+    """Pydantic's words; of a text's length it would speak as of a list's, where the text was checked before."""
+    match found:
+        case {"type": "too_short", "input": str(), "ctx": {"min_length": least}}:
+            return f"String should have at least {least} character{'s' * (least != 1)}"
+        case {"type": "too_long", "input": str(), "ctx": {"max_length": most}}:
+            return f"String should have at most {most} character{'s' * (most != 1)}"
+        case _:
+            return str(found["msg"])
 
 
 def _by_status(error: HTTPException, request_id: str | None) -> Problem:

@@ -16,7 +16,9 @@ commands = typer.Typer()
 @commands.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; OPENBOOK_HOST otherwise.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; OPENBOOK_PORT otherwise.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; OPENBOOK_PORT otherwise.")
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the first start's login link, where there is a screen.")] = True,
 ) -> None:
     """Run the service, and its worker beside it, until told to stop."""

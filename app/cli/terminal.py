@@ -1,6 +1,7 @@
 """What all commands share: the terminal, the settings, the service to speak to, and errors in words."""
 
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
@@ -15,7 +16,7 @@ from app.client import Client, ServiceError, client_of
 from app.data_folder import DataFolderHeld
 from app.db.errors import DatabaseError
 from app.serve import own_service
-from app.settings import Settings
+from app.settings import Settings, misnamed
 from retrieval.errors import ModelUnavailable
 
 console = Console()
@@ -25,11 +26,19 @@ Key = Annotated[str | None, typer.Option(envvar="OPENBOOK_KEY", help="The API ke
 
 
 def settings_of_environment() -> Settings:
+    """The settings; a name that is none of theirs is told of, and values that cannot work end the command."""
+    for words in misnamed(os.environ):
+        Console(stderr=True).print(f"[yellow]{escape(words)}[/yellow]", highlight=False)
     try:
         return Settings()
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, each['loc']))} {each['msg']}".strip() for each in error.errors())
-        fail(f"the settings do not hold together: {problems}")
+        fail("; ".join(_in_words(each["loc"], each["msg"]) for each in error.errors()))
+
+
+def _in_words(names: Sequence[int | str], problem: str) -> str:
+    """A setting's problem, without its value: that may be a secret."""
+    words = problem.removeprefix("Value error, ")
+    return ": ".join([*(f"OPENBOOK_{str(name).upper()}" for name in names), words])
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from app.evaluation.types import CorpusDocument, CorpusFile, Dataset
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~^$&])")
 _NOT_IN_NAMES = re.compile(r"[^\w.\-]+")
 _NAME_LONGEST = 64  # characters that a collection's name may have
-_DIGEST = 12  # hex digits, of which a dataset has few
+_DIGEST = 12  # hex digits of the corpus's hash
 _PREFIX = "evaluation-"
 _UNTITLED = "untitled.md"  # a name becomes the title of what has none, and one with a number in it would be asked for
 

@@ -284,3 +284,27 @@ def test_a_command_that_ends_gives_back_what_its_worker_had_begun(
     database = Database(settings.database)
     assert JobStore(database).depth()["running"] == 0
     database.dispose()
+
+
+def test_a_setting_that_cannot_work_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_DATABASE_URL", "mysql://user:secret@host/name")
+    monkeypatch.setenv("OPENBOOK_PORT", "eighty")
+    result = CliRunner().invoke(cli, ["migrate"])
+    assert result.exit_code == 1
+    assert "OPENBOOK_DATABASE_URL: " in result.output
+    assert "OPENBOOK_PORT: " in result.output
+    assert "secret" not in result.output
+
+
+def test_a_name_that_is_no_setting_is_told_of_with_the_one_that_it_resembles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_KEEP_VERSION", "3")
+    monkeypatch.setenv("OPENBOOK_KEY", "ob_x")
+    told = " ".join(CliRunner().invoke(cli, ["migrate"]).output.split())
+    assert told.startswith("OPENBOOK_KEEP_VERSION is no setting")
+    assert "do you mean OPENBOOK_KEEP_VERSIONS?" in told
+    assert "OPENBOOK_KEY" not in told
+
+
+def test_a_port_that_there_is_not_is_refused() -> None:
+    result = CliRunner().invoke(cli, ["serve", "--port", "99999"])
+    assert (result.exit_code, "65535" in result.output) == (2, True)

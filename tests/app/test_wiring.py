@@ -34,6 +34,7 @@ def test_a_reranker_is_chosen_by_its_kind(tmp_path: Path, reranker: str, kind: t
         ({"embedder": "hashing", "embedder_query_prompt": "query: "}, "reads no prompts"),
         ({"reranker": "cross_encoder:x"}, "reranker"),
         ({"reranker": "http:"}, "reranker"),
+        ({"database_url": "mysql://host/name"}, "database_url"),
         ({"reranker": "http:x"}, "needs OPENBOOK_RERANKER_URL"),
         ({"reranker": "http:x", "reranker_url": "127.0.0.1:8001"}, "reranker_url"),
     ],

@@ -4,10 +4,12 @@ import json
 
 import pytest
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from app import auth, gate, limits
 from app.api import problems
+from app.api.answers import Asked
 from app.db import errors as db
 from generation import errors as generation
 from ingestion import errors as ingestion
@@ -108,3 +110,10 @@ def test_half_a_surrogate_pair_in_a_field_name_is_told_all_the_same() -> None:
 def test_many_errors_are_not_all_told() -> None:
     error = RequestValidationError([{"loc": ("body", n), "msg": "no", "type": "x"} for n in range(1000)])
     assert len(problems.problem(error, None).body["errors"]) == 20
+
+
+def test_an_empty_text_is_not_spoken_of_as_a_list() -> None:
+    with pytest.raises(ValidationError) as empty:
+        Asked.model_validate({"question": ""})
+    error = RequestValidationError(empty.value.errors())
+    assert problems.problem(error, None).body["detail"] == "question: String should have at least 1 character"
