@@ -1,34 +1,21 @@
 """The queue: jobs as rows, leased on the database's time, each write under its fence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
-from sqlalchemy import Row, Select, exists, func, select, true, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy.orm import Session
 
-from app.db import attempts, models
+from app.db import attempts, claims, models
 from app.db.clock import Clock, utc_now
 from app.db.errors import Conflict, UnknownJob
-from app.db.metadata import from_json
 from app.db.session import Database
-from app.db.sql import among, changed, epoch, unindexed
+from app.db.sql import among, changed, epoch
 from app.db.types import JobRecord, JobStatus
 from ingestion.ports import JobQueue
-from ingestion.types import Blob, BlobKey, DocumentId, Failure, Job, JobId, Progress, Stage, VersionId, WorkerId
-from retrieval.types import CollectionId, Scope
-
-BESIDE: Final = 32
-"""Jobs of re-indexes in one worker's hands."""
-
-_IS_ANY_DUE: Final = select(
-    exists().where(
-        ((models.Job.status == "queued") & (models.Job.run_after <= epoch()))
-        | ((models.Job.status == "running") & (models.Job.lease_until < epoch()))
-    )
-)
-"""An idle worker asks this and no more: it takes no lock, and is put together once."""
+from ingestion.types import DocumentId, Failure, Job, JobId, Progress, Stage, WorkerId
+from retrieval.types import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +36,15 @@ class JobStore(JobQueue):
 
     def claim(self, worker: WorkerId, limit: int, max_bytes: int, largest: int | None = None) -> list[Job]:
         with self.db.read() as session:
-            if not session.scalars(_IS_ANY_DUE).one():
+            if not session.scalars(claims.IS_ANY_DUE).one():
                 return []
         with self.db.write() as session:
-            in_hand = _in_hand(session, worker)
+            in_hand = claims.in_hand(session, worker)
             if any(row.error_code in attempts.SUSPECT and row.attempts >= row.max_attempts for row in in_hand):
                 return []
-            claimable = _claimable(largest)
-            lost = self._lost(session, claimable, limit)
-            due = claimable.where(models.Job.status == "queued", models.Job.run_after <= epoch())
-            best = session.execute(due.order_by(models.Job.priority, models.Job.id).limit(limit)).all()
-            found = {row.id: row for row in (*lost, *best)}
-            if len(best) == limit:  # otherwise the oldest is among them
-                oldest = session.execute(due.order_by(unindexed(models.Job.id)).limit(1)).all()
-                found.update({row.id: row for row in oldest})
-            chosen: list[Row[Any]] = []
-            total = 0
-            room = BESIDE - sum(row.generation != models.UPLOADED for row in in_hand)
-            for row in _with_room(_ordered(found.values()), room)[:limit]:
-                is_suspect = row.status == "running" or row.error_code in attempts.SUSPECT
-                is_alone = is_suspect and row.attempts + 1 >= row.max_attempts
-                if (chosen and total + row.size > max_bytes) or (is_alone and (chosen or in_hand)):
-                    break
-                chosen.append(row)
-                total += row.size
-                if is_alone:
-                    break
-            return self._lease(session, worker, chosen)
+            claimable = claims.claimable(largest)
+            rows = [*self._lost(session, claimable, limit), *claims.queued(session, claimable, limit)]
+            return self._lease(session, worker, claims.chosen(rows, in_hand, limit, max_bytes))
 
     def held(self, worker: WorkerId, jobs: Sequence[JobId]) -> set[JobId]:
         with self.db.read() as session:
@@ -199,7 +168,7 @@ class JobStore(JobQueue):
 
     def take(self, session: Session, worker: WorkerId, document: DocumentId) -> Job:
         """Lease the job that the transaction has just queued for a document, before any other worker sees it."""
-        rows = session.execute(_claimable(None).where(models.Job.document_id == document)).all()
+        rows = session.execute(claims.claimable(None).where(models.Job.document_id == document)).all()
         [job] = self._lease(session, worker, rows)
         return job
 
@@ -225,7 +194,7 @@ class JobStore(JobQueue):
                 .where(among(models.Version.id, [row.version_id for row in rows if row.beside is None]))
                 .values(status="processing", error_code=None, error_message=None)
             )
-        return [_job(row, worker) for row in rows]
+        return [claims.job(row, worker) for row in rows]
 
     def _queue(self, session: Session, id: str, *, more_attempts: int) -> None:
         result = session.execute(
@@ -240,96 +209,11 @@ class JobStore(JobQueue):
             attempts.set_version(session, id, "queued")
 
 
-def _in_hand(session: Session, worker: WorkerId) -> Sequence[Row[int, int, str | None, int]]:
-    return session.execute(
-        select(models.Job.attempts, models.Job.max_attempts, models.Job.error_code, models.Job.generation)
-        .where(models.Job.status == "running", models.Job.worker == worker)
-        .where(models.Job.lease_until >= epoch())
-    ).all()
-
-
-def _ordered(rows: Iterable[Row[Any]]) -> list[Row[Any]]:
-    """The one that has waited longest, then by priority and age."""
-    by_age = sorted(rows, key=lambda row: row.id)
-    return [*by_age[:1], *sorted(by_age[1:], key=lambda row: (row.priority, row.id))]
-
-
-def _with_room(rows: Iterable[Row[Any]], room: int) -> list[Row[Any]]:
-    """All but those of re-indexes for which there is no room: an upload is to find the worker's hands half empty."""
-    places = count()
-    return [row for row in rows if row.beside is None or next(places) < room]
-
-
 def _mine(worker: WorkerId, jobs: Sequence[JobId]) -> Select[str]:
     return (
         select(models.Job.id)
         .where(among(models.Job.id, jobs), models.Job.worker == worker)
         .where(models.Job.status == "running", models.Job.cancel_requested.is_(False))
-    )
-
-
-def _claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
-    """Jobs with all that a worker needs, without those that another claim is looking at."""
-    fitting = models.Version.size <= largest if largest is not None else true()
-    live = aliased(models.Version)
-    return (
-        select(
-            models.Job.id,
-            models.Job.status,
-            models.Job.priority,
-            models.Job.stage,
-            models.Job.attempts,
-            models.Job.max_attempts,
-            models.Job.error_code,
-            models.Job.error_message,
-            models.Job.version_id,
-            models.Document.id.label("document_id"),
-            models.Version.name,
-            models.Version.given_metadata.label("metadata"),
-            models.Collection.id.label("collection_id"),
-            models.Collection.generation,
-            models.Collection.redact,
-            models.Collection.fingerprint,
-            models.Reindex.generation.label("beside"),
-            models.Reindex.fingerprint.label("beside_fingerprint"),
-            models.Version.blob_key,
-            models.Version.sha256,
-            models.Version.size,
-            models.Version.media_type,
-            live.name.label("former_name"),
-        )
-        .join(models.Version, models.Version.id == models.Job.version_id)
-        .join(models.Document, models.Document.id == models.Job.document_id)
-        .join(models.Collection, models.Collection.id == models.Document.collection_id)
-        .outerjoin(live, live.id == models.Document.live_version_id)
-        .outerjoin(
-            models.Reindex,
-            (models.Reindex.collection_id == models.Collection.id)
-            & (models.Reindex.generation == models.Job.generation)
-            & models.Reindex.cancelled_at.is_(None),
-        )
-        .where(fitting, (models.Job.generation == models.UPLOADED) | models.Reindex.generation.is_not(None))
-        .with_for_update(of=models.Job, skip_locked=True)
-    )
-
-
-def _job(row: Row[Any], worker: WorkerId) -> Job:
-    return Job(
-        id=JobId(row.id),
-        worker=worker,
-        attempt=row.attempts + 1,
-        stage=row.stage,
-        document=DocumentId(row.document_id),
-        version=VersionId(row.version_id),
-        collection=CollectionId(row.collection_id),
-        generation=row.generation if row.beside is None else row.beside,
-        fingerprint=row.fingerprint if row.beside is None else row.beside_fingerprint,
-        blob=Blob(BlobKey(row.blob_key), row.sha256, row.size),
-        media_type=row.media_type,
-        name=row.name,
-        metadata=from_json(row.metadata),
-        redact=tuple(row.redact or ()),
-        former_name=row.former_name if row.beside is None else None,
     )
 
 

@@ -320,7 +320,7 @@ def test_a_version_that_failed_is_not_read_again(indexing: Indexing) -> None:
 
 
 def test_a_worker_has_only_so_many_of_its_jobs_in_hand(indexing: Indexing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.db.jobs.BESIDE", 2)
+    monkeypatch.setattr("app.db.claims.BESIDE", 2)
     for _ in range(3):
         indexing.add()
     indexing.begin()
