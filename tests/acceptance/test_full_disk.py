@@ -20,6 +20,8 @@ from retrieval.ports import Embedder
 from tests.app.running import Running, running
 from tests.builders import Known
 
+pytestmark = pytest.mark.timeout(300)
+
 MEBIBYTE = 1 << 20
 DISK_MEBIBYTES = 24
 PATIENCE = 20.0

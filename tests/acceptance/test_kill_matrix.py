@@ -24,6 +24,8 @@ from tests.acceptance.workers import (
 )
 from tests.ingestion.files import PdfPage, Text, pdf, scanned
 
+pytestmark = pytest.mark.timeout(300)
+
 NOTES = 9
 PAGES = ("Osmium is the densest stable element.", "It weighs 22.59 grams per cubic centimetre.")
 SCAN = scanned(pdf(*(PdfPage([Text(20, 60, said, 14)], media=(0, 0, 320, 90)) for said in PAGES)))

@@ -15,6 +15,7 @@ from ingestion.types import Accepted, DocumentId
 from retrieval.types import Scope
 from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
+    PATIENCE_SECONDS,
     assert_killed,
     assert_whole,
     read_all,
@@ -25,6 +26,8 @@ from tests.acceptance.workers import (
     worker_here,
 )
 from tests.stubs.vllm import MODEL, Script, VllmStub
+
+pytestmark = pytest.mark.timeout(300)
 
 NOTES = 9
 NOWHERE = "http://127.0.0.1:9/v1"
@@ -117,7 +120,7 @@ def _let_leases_run_out(services: Services) -> None:
 
 def _wait_until_asked(services: Services, chunks: int) -> None:
     asked = select(func.count()).where(HypotheticalQuestions.texts.is_not(None))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         with services.db.read() as session:
             if session.scalar(asked) == chunks:

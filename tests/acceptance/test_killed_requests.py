@@ -26,6 +26,8 @@ from tests.acceptance.workers import (
     worker_here,
 )
 
+pytestmark = pytest.mark.timeout(300)
+
 NOTES = 9
 
 

@@ -13,6 +13,8 @@ from tests.acceptance.conftest import Service, StartService
 from tests.acceptance.workers import sweep_days_later
 from tests.app.running import eventually
 
+pytestmark = pytest.mark.timeout(300)
+
 FILES = 100
 
 

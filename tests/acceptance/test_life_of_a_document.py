@@ -11,6 +11,8 @@ from docx import Document as WordDocument
 
 from tests.acceptance.conftest import Service, StartService
 
+pytestmark = pytest.mark.timeout(300)
+
 PDF = next(Path("app/samples").glob("*.pdf"))
 READY_SECONDS = 60
 

@@ -14,6 +14,7 @@ from retrieval.types import CollectionId, Scope
 from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (
     OTHER,
+    PATIENCE_SECONDS,
     assert_killed,
     begin,
     read_all,
@@ -23,6 +24,8 @@ from tests.acceptance.workers import (
     upload_notes,
     worker,
 )
+
+pytestmark = pytest.mark.timeout(300)
 
 NOTES = 9
 POINTS = ["reindexes._ask", "versions.publish", "reindexes._switch"]
@@ -78,7 +81,7 @@ def _answers(services: Services, home: CollectionId) -> bool:
 
 
 def _wait_until_switched(services: Services, home: CollectionId) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while services.changes.head(home).generation == 1:
         assert time.monotonic() < deadline, services.reindexes.get("default")
         time.sleep(0.05)

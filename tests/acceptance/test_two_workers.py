@@ -38,6 +38,8 @@ from tests.acceptance.workers import (
 )
 from tests.builders import Known
 
+pytestmark = pytest.mark.timeout(300)
+
 JOBS = int(os.environ.get("SOAK_JOBS", "40"))
 KILLS = max(3, JOBS // 50)
 SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(1 << 32))

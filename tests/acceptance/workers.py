@@ -25,14 +25,16 @@ from ingestion.sweep import Sweep
 from ingestion.types import DocumentId
 from tests.acceptance import killed_worker
 from tests.acceptance.killed_worker import Death
+from tests.parsing import sharing_a_child
 
 LEASE_SECONDS = 0.6
+PATIENCE_SECONDS = 60.0  # with what is to happen in a second where the machine has nothing else to do
 CHAPTERS = 10
 BOOK = "\n\n".join(
     f"# Chapter {n}\n\nChapter {n} of the book says that {n} times {n} is {n * n}." for n in range(CHAPTERS)
 )
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
+PROCESSES.set_forkserver_preload([__name__, "tests.acceptance.loaded"])
 OTHER = "hashing:64"
 DAYS = 2 * 86_400
 
@@ -60,12 +62,12 @@ def services_of(environment: Environment) -> Generator[Services]:
         for name, value in environment.items()
         if name.startswith("OPENBOOK_")
     }
-    services = build(Settings(**given))  # pyright: ignore[reportArgumentType]  # strings, as from the environment
-    services.db.migrate()
+    built = build(Settings(**given))  # pyright: ignore[reportArgumentType]  # strings, as from the environment
+    built.db.migrate()
     try:
-        yield services
+        yield sharing_a_child(built)
     finally:
-        close(services)
+        close(built)
 
 
 def start_worker(environment: Environment, death: Death | None = None) -> ForkServerProcess:
@@ -109,7 +111,7 @@ def worker(environment: Environment, death: Death | None = None) -> Generator[Fo
 
 def assert_killed(process: ForkServerProcess) -> None:
     """It dies by SIGKILL."""
-    process.join(30)
+    process.join(PATIENCE_SECONDS)
     assert process.exitcode == -signal.SIGKILL
 
 
@@ -159,7 +161,7 @@ def begin(services: Services) -> None:
     services.reindexes.begin("default", OTHER)
 
 
-def wait_until_drained(services: Services, documents: int, seconds: float = 30) -> None:
+def wait_until_drained(services: Services, documents: int, seconds: float = PATIENCE_SECONDS) -> None:
     """Return once every job succeeded."""
     deadline = time.monotonic() + seconds
     while services.jobs.depth()["succeeded"] < documents:

@@ -11,6 +11,7 @@ from app.wiring import Services, build, close
 from ingestion.intake import IncomingFile
 from ingestion.types import DocumentId, Metadata, WorkerId
 from retrieval.types import Scope
+from tests.parsing import sharing_a_child
 
 WORKER = WorkerId("library")
 EMPTY: Metadata = {}
@@ -27,7 +28,7 @@ def services(
     if migrated:
         built.db.migrate()
     try:
-        yield built
+        yield sharing_a_child(built)
     finally:
         close(built)
 

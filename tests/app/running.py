@@ -24,6 +24,7 @@ from app.wiring import Services, build, close
 from generation.ports import Generator as WritingGenerator
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
 from ingestion.types import WorkerId
+from tests.parsing import sharing_a_child
 
 WORKER = WorkerId("test")
 
@@ -122,7 +123,8 @@ def running(
     """Start the app with the embedded backends and the hashing embedder, with `changes` to the settings."""
     shutil.copy(template, folder / "openbook.db")
     given: dict[str, Any] = {"data_dir": folder, "embedder": "hashing", "parse_processes": 1, "abstain_below": 0.0}
-    services = build(Settings(**given | changes))
+    built = build(Settings(**given | changes))
+    services = sharing_a_child(built)
     if generator is not None:
         services = with_generator(services, generator, default=default)
     secret = new_secret("api")
@@ -139,7 +141,7 @@ def running(
         finally:
             server.should_exit = True
             thread.join(20)
-            close(services)
+            close(built)
     assert not thread.is_alive()
 
 
