@@ -15,6 +15,7 @@ MODULES = {
     "follow_ups": "follow_ups",
     "hypothetical": "hypothetical",
     "lexical": "lexical",
+    "ingest": "ingest",
     "scifact": "scifact",
     "large": "large",
     "leaving": "leaving",

@@ -1,5 +1,6 @@
 """Timing, memory and tables: what every benchmark shares."""
 
+import os
 import platform
 import statistics
 import subprocess
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RELEVANT_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "avx512_vnni")
+TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,17 @@ def process_tree(root: int) -> list[int]:
     for pid in tree:
         tree.extend(parents.get(pid, []))
     return tree
+
+
+def processor_seconds(pid: int) -> float:
+    """What the process has used, and those of its children that ended and were waited for."""
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return sum(int(field) for field in after_name[11:15]) / TICK
+
+
+def command_of(pid: int) -> str:
+    """Its command line."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
 
 
 def pss_mebibytes(pid: int) -> float:

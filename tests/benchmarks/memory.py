@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import corpora
-from measure import Table, process_tree, pss_mebibytes
+from measure import Table, command_of, process_tree, pss_mebibytes
 from service import Running, running
 from tests.ingestion.files import PdfPage, lines, pdf, scanned, word_archive
 
@@ -120,7 +120,7 @@ def _row(kind: str, files: Sequence[_File], settings: Mapping[str, str]) -> tupl
         given = {"samples": "false", "parse_processes": "1", **settings}
         with running(Path(folder), **given) as service:
             service.client.ensure_collection("default")
-            [worker] = [pid for pid in process_tree(service.pid) if WORKER in _command(pid)]
+            [worker] = [pid for pid in process_tree(service.pid) if WORKER in command_of(pid)]
             most, child, (chunks, status) = _watched(worker, lambda: _taken_in(service, paths))
     size = sum(len(content) for _, content in files) / 2**20
     return kind, f"{size:.1f}", f"{chunks:,}", status, f"{most:.0f}", f"{child:.0f}"
@@ -160,7 +160,3 @@ def _peak_mebibytes(pid: int) -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     return 0.0
-
-
-def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")

