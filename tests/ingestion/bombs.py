@@ -63,6 +63,19 @@ def laughing_pdf() -> bytes:
     return _pdf(_stream(ten_times), *forms, _form(b"", _TEXT))
 
 
+def repeating_pdf() -> bytes:
+    """One page, half a million times."""
+    kids = 500_000
+    return (
+        b"%PDF-1.7\n1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj\n"
+        b"2 0 obj << /Type /Pages /Kids ["
+        + b"3 0 R " * kids
+        + b"] /Count %d >> endobj\n" % kids
+        + b"3 0 obj << /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >> endobj\n"
+        b"trailer << /Root 1 0 R >>\n%%EOF"
+    )
+
+
 def looping_pdf() -> bytes:
     """Pages that are their own parents and children."""
     return (

@@ -53,6 +53,7 @@ def tight() -> Iterator[Sandbox]:
         ("inflating.pdf", bombs.inflating_pdf, End("failed", "no_text", 1, "pages are empty")),
         ("swelling.pdf", bombs.swelling_pdf, End("failed", "parse_limit", 1, TOO_MUCH_MEMORY)),
         ("laughing.pdf", bombs.laughing_pdf, End("failed", "parse_limit", 1, TOO_MUCH_MEMORY)),
+        ("repeating.pdf", bombs.repeating_pdf, End("failed", "parse_limit", 1, "500,000 pages")),
         ("looping.pdf", bombs.looping_pdf, End("failed", "unreadable", 1, "the PDF is damaged")),
     ],
 )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pypdfium2 as pdfium
+from pypdf import PdfReader
 
-from ingestion.errors import PasswordRequired, Unreadable
+from ingestion.errors import ParseLimit, PasswordRequired, Unreadable
 from ingestion.page_count import page_done
 from ingestion.parsers.pdf import facts
 from ingestion.parsers.pdf.characters import read_characters
@@ -28,6 +29,7 @@ from retrieval.types import Box
 
 _PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
 _NO_BOXES = np.zeros((0, 4))
+_MOST_PAGES = 20_000  # more are one page over and over: as many real ones take far longer than parsing may
 _NAMED_PAGES = 10  # in one warning
 _SCAN = 0.5  # of a page's area, for a picture that is the page and not on it
 _UNMAPPED = 0.05  # of a page's characters; single signs that a font does not name are bullets and the like
@@ -63,7 +65,7 @@ class PdfParser(Parser):
         damage: pdfium.PdfiumError | None = None
         sheets: list[_Sheet] = []
         try:
-            sheets = _read(content, facts.page_labels(reader), warnings, counts)
+            sheets = _read(content, reader, warnings, counts)
         except pdfium.PdfiumError as error:
             if error.err_code == _PASSWORD_ERROR:
                 raise Unreadable("the PDF is encrypted: upload it with its password") from error
@@ -100,10 +102,13 @@ def unlock(content: bytes, password: str | None) -> bytes | None:
     return facts.decrypted(content, password)
 
 
-def _read(content: bytes, labels: Sequence[str], warnings: list[str], counts: Counter[str]) -> list[_Sheet]:
+def _read(content: bytes, reader: PdfReader | None, warnings: list[str], counts: Counter[str]) -> list[_Sheet]:
     """Every page; what could not be read is added to `warnings`."""
     sheets: list[_Sheet] = []
     with closing(pdfium.PdfDocument(content)) as document:
+        if len(document) > _MOST_PAGES:
+            raise ParseLimit(f"the PDF has {len(document):,} pages: more than {_MOST_PAGES:,} are not read")
+        labels = facts.page_labels(reader)
         for number in range(1, len(document) + 1):
             label = labels[number - 1] if number <= len(labels) else None
             try:

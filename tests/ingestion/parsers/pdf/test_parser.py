@@ -4,11 +4,12 @@ import pytest
 from pypdf import PdfWriter
 from pypdf.constants import PageLabelStyle
 
-from ingestion.errors import PasswordRequired, Unreadable
+from ingestion.errors import ParseLimit, PasswordRequired, Unreadable
 from ingestion.parsers.pdf.parser import PdfParser, unlock
 from ingestion.types import ParsedDocument
 from retrieval.types import Box
 from tests.contracts.parser import ParserContract
+from tests.ingestion import bombs
 from tests.ingestion.files import PdfPage, Text, lines, pdf
 
 PROSE = (
@@ -212,6 +213,11 @@ def test_twenty_pages_that_share_nothing_are_twenty_pages() -> None:
     parsed = parse(pdf(*(PdfPage(lines(f"page {number}")) for number in range(1, 21))))
 
     assert [block.regions[0].page for block in parsed.blocks] == list(range(1, 21))
+
+
+def test_a_page_that_repeats_past_all_counting_is_refused_before_one_is_read() -> None:
+    with pytest.raises(ParseLimit, match="500,000 pages"):
+        parse(bombs.repeating_pdf())
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", b"%PDF-1.7\n" + b"\x00" * 5000, b"no PDF at all"])
