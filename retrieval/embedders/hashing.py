@@ -11,6 +11,8 @@ from retrieval.ports import Embedder
 from retrieval.tokenizer import terms
 from retrieval.types import Matrix, PassageEmbedding, PassageInput, Vector
 
+_NO_PLACES = np.zeros((2, 0), np.int64)
+
 
 class HashingEmbedder(Embedder):
     """The same vectors in every process; a term adds ±1 to each of four buckets."""
@@ -51,14 +53,13 @@ class HashingEmbedder(Embedder):
 
     def _vector(self, text: str) -> Vector:
         """Zero for a text without terms."""
-        vector = np.zeros(self._dim, np.float32)
-        for term in terms(text)[: self.window]:
-            buckets, signs = _places(term)
-            np.add.at(vector, buckets % self._dim, signs)
+        buckets, signs = np.concatenate([_NO_PLACES, *map(_places, terms(text)[: self.window])], axis=1)
+        vector = np.bincount(buckets % self._dim, signs, self._dim).astype(np.float32)
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
 @lru_cache(maxsize=10_000)
-def _places(term: str) -> tuple[NDArray[np.int64], Vector]:
+def _places(term: str) -> NDArray[np.int64]:
+    """Four buckets, not yet brought within the dimensions, and below them the four signs."""
     digest = np.frombuffer(blake2b(term.encode(), digest_size=16).digest(), "<u4").astype(np.int64)
-    return digest >> 1, (digest & 1).astype(np.float32) * 2 - 1
+    return np.stack((digest >> 1, (digest & 1) * 2 - 1))
