@@ -18,11 +18,6 @@ from tests.app.running import Running, Scripted, events, running
 TWO = ("Gallium melts at 29.8 degrees [1].", "It was discovered in 1875 [1].")
 
 
-def test_the_service_starts_without_the_model_library() -> None:
-    program = "import sys, app.main; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
-
-
 STOPPED = """
 import sys, threading, time, urllib.request
 from pathlib import Path

@@ -1,11 +1,9 @@
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.app.running import Running, Scripted, events, running
+from tests.app.running import Running, Scripted, events
 
 CHAT = "/v1/chat/completions"
 QUESTION = "At what temperature does gallium melt?"
@@ -124,16 +122,6 @@ def test_fields_that_would_do_more_are_refused(more: dict[str, Any], reader: htt
 )
 def test_messages_without_a_question_are_refused(messages: tuple[tuple[str, Any], ...], reader: httpx.Client) -> None:
     assert reader.post(CHAT, json=chat(*messages)).status_code == 422
-
-
-@pytest.fixture
-def scripted(tmp_path: Path, sqlite_template: Path) -> Iterator[tuple[Running, Scripted]]:
-    """A service whose default generator tells what it was given."""
-    writer = Scripted()
-    with running(tmp_path, sqlite_template, writer, default=True) as started:
-        started.upload("gallium.txt", "Gallium melts at 29.8 degrees Celsius.")
-        started.read_all()
-        yield started, writer
 
 
 def test_what_clients_claim_was_said_is_history_and_never_an_instruction(scripted: tuple[Running, Scripted]) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import openai
 import pytest
 
-from tests.app.running import Running, Scripted, running
+from tests.app.running import Running, Scripted
 
 QUESTION = "At what temperature does gallium melt?"
 MODEL = "openbook"
@@ -96,16 +95,6 @@ def test_the_asynchronous_client_streams(service: Running) -> None:
             return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
     assert "29.8" in asyncio.run(told())
-
-
-@pytest.fixture
-def scripted(tmp_path: Path, sqlite_template: Path) -> Iterator[tuple[Running, Scripted]]:
-    """A service whose default generator tells what it was given."""
-    writer = Scripted()
-    with running(tmp_path, sqlite_template, writer, default=True) as started:
-        started.upload("gallium.txt", "Gallium melts at 29.8 degrees Celsius.")
-        started.read_all()
-        yield started, writer
 
 
 def test_a_reply_sent_back_as_history_is_understood(scripted: tuple[Running, Scripted]) -> None:

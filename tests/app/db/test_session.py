@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import inspect, select, text
 
 from app.db.errors import DatabaseUnavailable, InvalidValue, SchemaTooNew, StorageFull
 from app.db.models import Base
@@ -28,8 +28,18 @@ def test_the_migrated_schema_is_the_models(database: Database) -> None:
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
+    before = _schema(database)
     database.migrate()
-    database.ping()
+    assert _schema(database) == before
+
+
+def _schema(database: Database) -> dict[str, list[str]]:
+    """Each table's columns, and the revision that the database says it is at."""
+    tables = inspect(database.engine)
+    with database.read() as session:
+        revisions = list(session.scalars(text("SELECT version_num FROM alembic_version")))
+    columns = {name: [column["name"] for column in tables.get_columns(name)] for name in tables.get_table_names()}
+    return {"revision": revisions, **columns}
 
 
 def test_a_database_of_a_newer_openbook_is_refused(database: Database) -> None:
