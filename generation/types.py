@@ -14,8 +14,9 @@ Language: TypeAlias = Literal["en", "zh"]
 Style: TypeAlias = Literal["concise", "detailed"]
 """How much a model is to write: a few sentences, or all that the passages say."""
 
-QueryKind: TypeAlias = Literal["question", "query", "hypothetical", "step", "search"]
-"""Why something was searched: as the question asks it, in other words, as an answer to it, for a step, for a model."""
+QueryKind: TypeAlias = Literal["question", "query", "hypothetical", "document", "step", "search"]
+"""Why something was searched: as the question asks it, in other words, as an answer to it, within a document that it
+names, for a step, for a model."""
 
 Doubt: TypeAlias = Literal["number", "date", "name", "negation", "instruction"]
 """A kind of statement in a sentence that its quotes do not bear out; "instruction": they only command to say it."""

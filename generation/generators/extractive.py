@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
+from generation.expected import Kind, kinds_asked_for, kinds_told
 from generation.inquiry.named_documents import named_side_by_side, without_names
 from generation.ports import Generator
 from generation.threads import in_thread
@@ -25,6 +26,9 @@ _CODE_LINES = 12
 _ASKS = -1.0  # a question in a document is near every question and answers none; what follows it does
 _TIE = 1e-6
 _BARE = -0.15  # a heading or a stub: no verb, no full stop
+# A sentence that has what is asked for. Logistic regression on the tune halves of nine sets, in units of a
+# similarity: a date .2 to .7, a number .1 to .4; from .2 and .15 on no more is gained.
+_KIND_WEIGHTS: dict[Kind, float] = {"date": 0.2, "number": 0.15}
 
 _ROW = " | "
 _ENDS = re.compile(r"[.!?:;。！？：；…][\"'”’)\]」』”’）》】]*\Z")
@@ -60,7 +64,11 @@ class ExtractiveGenerator(Generator):
         titles = [one.title for one in named]
         wanted = content_terms(request.question)
         of_each = content_terms(without_names(request.question, named))
-        extracts = list(_extracts(passages, lambda title: of_each if title in titles else wanted))
+        kinds = kinds_asked_for(request.question)
+        extracts = [
+            replace(one, score=one.score + sum(_KIND_WEIGHTS[kind] for kind in kinds_told(one.text, kinds)))
+            for one in _extracts(passages, lambda title: of_each if title in titles else wanted)
+        ]
         chosen = _chosen(extracts, titles, max(self.sentences, len(titles)), wanted)
         return list(_written(sorted(chosen, key=lambda extract: extract.place)))
 

@@ -11,7 +11,9 @@ from generation.inquiry.named_documents import named_side_by_side, without_names
 from generation.inquiry.search_rounds import SearchRounds
 from generation.threads import in_thread
 from generation.types import AnswerOptions, QueryKind
+from generation.wording import content_terms
 from retrieval.errors import RetrievalError
+from retrieval.types import Condition, Filter
 
 _DEEPER = 2  # times k hits of each query where several are fused
 _TITLES = 50  # hits whose titles are looked for in the question; the search weighs as many by default
@@ -72,9 +74,21 @@ class Inquiry:
 
 
 async def _of_each_named(question: str, first: Finding, lookup: Lookup, k: int) -> list[Finding]:
-    """What is asked of each document that the question names beside others; the best hits may all be of one."""
-    named = named_side_by_side(question, (hit.source.title for hit in first.result.hits))
-    return await _searched(lookup, "step", [without_names(question, named, but=one) for one in named], k) or []
+    """What the question asks of each document that it names beside others, searched within that document alone.
+
+    The best hits may all be of one. Without the names, which all of a document's chunks bear in its title, what is
+    asked decides among them. A document that cannot be searched leaves the question's own hits to all.
+    """
+    hits = first.result.hits
+    named = named_side_by_side(question, (hit.source.title for hit in hits))
+    asked = without_names(question, named)
+    if not content_terms(asked):
+        return []
+    ids = [tuple(dict.fromkeys(hit.source.id for hit in hits if hit.source.title == one.title)) for one in named]
+    filters = [(Condition("document.id", "in", each),) for each in ids]
+    found = await asyncio.gather(*(_tried(lookup, "document", asked, k, within) for within in filters))
+    searched = [each for each in found if each is not None and each.result.hits]
+    return searched if len(searched) == len(named) else []
 
 
 _Way = Callable[[], Awaitable[list[Finding] | None]]
@@ -86,9 +100,9 @@ async def _searched(lookup: Lookup, kind: QueryKind, queries: list[str], k: int)
     return [each for each in found if each is not None] or None
 
 
-async def _tried(lookup: Lookup, kind: QueryKind, query: str, k: int) -> Finding | None:
+async def _tried(lookup: Lookup, kind: QueryKind, query: str, k: int, within: Filter = ()) -> Finding | None:
     """What the query found; a search that fails after the question's own did not is done without."""
     try:
-        return await in_thread(lookup.find, kind, query, k)
+        return await in_thread(lookup.find, kind, query, k, within)
     except RetrievalError:
         return None

@@ -17,6 +17,12 @@ _WORD = re.compile(rf"[^\W{HAN_SIGNS}]+(?:['’][^\W{HAN_SIGNS}]+)*|[{HAN_SIGNS}
 _POSSESSIVE = re.compile(r"['’]s\Z")
 _BESIDE = re.compile(r"\b(?:and|or|vs|versus|with|to|than|from)\b|[,&/、和与與跟或及]", re.IGNORECASE)
 _BETWEEN = 80  # characters from one name to the next, as in «Oslo in 2023 and Bergen in 2024»
+_NAME = "\0"  # stands for a name while an opening is looked for
+_OPENING = re.compile(
+    rf"\A\W*(?:(?:according to|as per|based on|in|under)\b|[根依]?[据據]|按照)[^{_NAME},，?？\d]*{_NAME}"
+    rf"(?:[^{_NAME}?？\d]*{_NAME})*[^{_NAME},，:：?？\d]*[,，:：]\s*(?=\S)",
+    re.IGNORECASE,
+)
 
 _Words: TypeAlias = Sequence[tuple[str, int, int]]
 
@@ -47,14 +53,18 @@ def named_side_by_side(question: str, titles: Iterable[str]) -> list[Named]:
     return apart if together and 2 <= len(apart) <= MOST else []
 
 
-def without_names(question: str, named: Sequence[Named], but: Named | None = None) -> str:
-    """The question without the names, or with one of them alone: what is asked of each document."""
-    kept: list[str] = []
+def without_names(question: str, named: Sequence[Named]) -> str:
+    """The question without the names: what is asked of each document.
+
+    With them goes an opening that says no more than where to look, as «According to the rules of Oslo and Bergen, …».
+    """
+    parts: list[str] = []
     at = 0
     for one in named:
-        kept.append(question[at : one.end if one == but else one.start])
+        parts.append(question[at : one.start])
         at = one.end
-    return " ".join("".join([*kept, question[at:]]).split())
+    asked = _OPENING.sub("", _NAME.join([*parts, question[at:]]))
+    return " ".join(asked.replace(_NAME, "").split())
 
 
 def _found(title: str, said: _Words) -> Named | None:

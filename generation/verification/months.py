@@ -6,9 +6,9 @@ _MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_MONTH_NAMES = "|".join(month[:3] + f"(?:{month[3:]})?" if month[3:] else month for month in _MONTHS)
-MONTH = re.compile(rf"\b(?:{_MONTH_NAMES})\b", re.IGNORECASE)
-_DATED_MONTH = re.compile(rf"\b(?:{_MONTH_NAMES})\b\.?(?=,?\s+\d|\s+of\b)|(?<=\d )(?:{_MONTH_NAMES})\b", re.IGNORECASE)
+MONTH_NAMES = "|".join(month[:3] + f"(?:{month[3:]})?" if month[3:] else month for month in _MONTHS)
+MONTH = re.compile(rf"\b(?:{MONTH_NAMES})\b", re.IGNORECASE)
+_DATED_MONTH = re.compile(rf"\b(?:{MONTH_NAMES})\b\.?(?=,?\s+\d|\s+of\b)|(?<=\d )(?:{MONTH_NAMES})\b", re.IGNORECASE)
 _NUMERIC_DATE = re.compile(r"\b\d{4}[-/.](?P<month>\d{1,2})[-/.]\d{1,2}\b")
 
 

@@ -117,6 +117,14 @@ def test_a_sentence_below_a_heading_that_names_what_is_asked_answers() -> None:
     assert pieces(asked, 1) == ["It was founded in 1892 in Eindhoven. [2]"]
 
 
+def test_a_sentence_with_a_date_or_a_number_answers_a_question_for_one() -> None:
+    text = "The tax was raised by the council. It came in June and was paid by 40 bakers."
+    raised = hit(text, near=[0.6, 0.78])
+    assert pieces(request("When was the tax raised?", raised), 1)[0].startswith("It came in June")
+    assert pieces(request("How many times was the tax raised?", raised), 1)[0].startswith("It came in June")
+    assert pieces(request("Who raised the tax?", raised), 1)[0].startswith("The tax was raised")
+
+
 def test_a_question_about_two_things_is_answered_by_a_sentence_on_each() -> None:
     asked = request(
         "How do the dividends of Alder and of Birch differ?",

@@ -8,9 +8,10 @@ from generation.short_replies import ShortReplies
 from generation.types import AnswerOptions
 from retrieval.errors import SearchUnavailable
 from retrieval.types import Filter, Scope, SearchResult
-from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, SearchByQuery, entitled, hit, inquiry, lookup
+from tests.generation.given import PARIS, FixedSearch, ScriptedCompleter, entitled, hit, inquiry, lookup
 
 QUESTION = "What is the capital of France?"
+NONE = AnswerOptions()
 ALL = AnswerOptions(queries=3, hypothetical=True, decompose=True, search_rounds=1)
 
 
@@ -107,24 +108,43 @@ TWO = "What do the Oslo Handbook and the Bergen Handbook say of leave?"
 OSLO, BERGEN = (
     entitled(f"{city} Handbook", f"{city} gives leave.", rank) for rank, city in ((1, "Oslo"), (2, "Bergen"))
 )
-PARTS = ("What do the Oslo Handbook and the say of leave?", "What do the and the Bergen Handbook say of leave?")
+ASKED = "What do the and the say of leave?"
 
 
-def test_documents_named_side_by_side_are_each_asked_for() -> None:
+class SearchWithin(FixedSearch):
+    """Finds those of its hits that the filter lets through."""
+
+    def find(self, query: str, scope: Scope, k: int, filter: Filter) -> SearchResult:
+        self.queries.append(query)
+        wanted = [each.value for each in filter if isinstance(each.value, tuple)]
+        let = [one for one in self.hits if all(one.source.id in each for each in wanted)]
+        return SearchResult(tuple(let[:k]), {}, ())
+
+
+def test_documents_named_side_by_side_are_each_searched_by_themselves_for_what_is_asked() -> None:
     """Although the best hits are all of one: the other is known by a title further down."""
     far = (*(entitled("Oslo Handbook", f"Oslo gives {number}.", number) for number in range(10, 40)), BERGEN)
-    search = SearchByQuery({TWO: far, PARTS[0]: (OSLO,), PARTS[1]: (BERGEN,)})
-    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, AnswerOptions()))
+    search = SearchWithin(far)
+    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, NONE))
     assert [(each.kind, each.query, len(each.result.hits)) for each in findings.searched] == [
         ("question", TWO, 10),
-        ("step", PARTS[0], 1),
-        ("step", PARTS[1], 1),
+        ("document", ASKED, 10),
+        ("document", ASKED, 1),
     ]
+    assert [each.result.hits[0].source.title for each in findings.searched[1:]] == ["Oslo Handbook", "Bergen Handbook"]
     assert findings.skipped == ()
 
 
+def test_documents_that_are_only_named_are_not_searched_by_themselves() -> None:
+    search = SearchWithin((OSLO, BERGEN))
+    findings = asyncio.run(inquiry(None).find("The Oslo Handbook and the Bergen Handbook?", lookup(search), 10, NONE))
+    assert [each.kind for each in findings.searched] == ["question"]
+
+
 def test_a_document_that_cannot_be_asked_for_by_itself_takes_nothing_away() -> None:
+    """Neither is the other then preferred."""
     search = SearchOnce((OSLO, BERGEN))
-    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, AnswerOptions()))
+    search.good = 2
+    findings = asyncio.run(inquiry(None).find(TWO, lookup(search), 10, NONE))
     assert [(each.kind, len(each.result.hits)) for each in findings.searched] == [("question", 2)]
     assert findings.skipped == ()
