@@ -10,6 +10,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 
 import httpx
 import numpy as np
@@ -22,6 +23,7 @@ from retrieval.ports import Embedder
 from retrieval.types import Matrix, PassageEmbedding, PassageInput
 
 BATCH_TEXTS = 128  # in one request
+REPLY_BYTES = 64 << 20  # of so many texts; 4,096 numbers each, spelled out, take a sixth of it
 ATTEMPTS = 3  # of one request
 FIRST_WAIT_SECONDS = 0.5  # doubled each time, at most MOST_WAIT_SECONDS, half of it by chance
 MOST_WAIT_SECONDS = 8.0
@@ -65,8 +67,13 @@ class OpenAIEmbedder(Embedder):
         self._languages = languages
         self._wait_seconds = wait_seconds
         self._url = url.rstrip("/").removesuffix("/v1") + "/v1/embeddings"
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._client = httpx.Client(timeout=timeout_seconds, headers=headers, follow_redirects=False)
+        self._client = httpx.Client(
+            # what is compressed could unpack to anything
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            trust_env=False,
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -113,7 +120,7 @@ class OpenAIEmbedder(Embedder):
     def _ask(self, texts: Sequence[str]) -> Matrix:
         reply = self._post({"model": self._model, "input": list(texts), "encoding_format": "float"})
         try:
-            rows = sorted(_Reply.model_validate_json(reply.content).data, key=lambda row: row.index)
+            rows = sorted(_Reply.model_validate_json(reply).data, key=lambda row: row.index)
             vectors = np.array([row.embedding for row in rows], np.float32)
         except (ValidationError, ValueError) as error:
             raise self._unavailable("its reply is not a list of embeddings") from error
@@ -126,27 +133,36 @@ class OpenAIEmbedder(Embedder):
             raise self._unavailable("it gave an embedding without a direction")
         return vectors / lengths
 
-    def _post(self, body: dict[str, object]) -> httpx.Response:
+    def _post(self, body: dict[str, object]) -> bytes:
         why = ""
         for attempt in range(ATTEMPTS):
             if attempt:
                 wait = min(self._wait_seconds * 2 ** (attempt - 1), MOST_WAIT_SECONDS)
                 time.sleep(wait * (0.5 + random.random() / 2))  # noqa: S311 - spreads the retries, keeps no secret
             try:
-                reply = self._client.post(self._url, json=body)
+                with self._client.stream("POST", self._url, json=body) as reply:
+                    if reply.status_code == HTTPStatus.OK:
+                        return self._received(reply)
+                    status = reply.status_code
             except httpx.TransportError as error:
                 why = f"{type(error).__name__}: {error}"
                 continue
-            if reply.status_code == 200:
-                return reply
-            why = f"it answered {reply.status_code}"
-            if reply.status_code in _REFUSALS:
+            why = f"it answered {status}"
+            if status in _REFUSALS:
                 raise InputRefused(
                     str(self._unavailable(f"{why}, as for a text longer than OPENBOOK_EMBEDDER_WINDOW promises"))
                 )
-            if reply.status_code != 429 and reply.status_code < 500:
+            if status != HTTPStatus.TOO_MANY_REQUESTS and status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 break
         raise self._unavailable(why)
+
+    def _received(self, reply: httpx.Response) -> bytes:
+        received = bytearray()
+        for part in reply.iter_raw():
+            received += part
+            if len(received) > REPLY_BYTES:
+                raise self._unavailable("its reply is too long")
+        return bytes(received)
 
     def _unavailable(self, why: str) -> ModelUnavailable:
         return ModelUnavailable(

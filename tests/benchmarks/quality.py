@@ -2,10 +2,13 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
+
+from opencc import OpenCC
 
 from app.client import Client, ServiceError
 from app.evaluation.asking import Asker
@@ -23,6 +26,8 @@ from service import running
 ENGLISH = ("scifact", "hotpotqa", "anthropic_docs", "rgb_en_fact", "xquad_en", "clapnq", "pubmedqa", "rageval_en")
 CHINESE = ("rgb_zh_refine", "rgb_zh_int", "rgb_zh_fact", "xquad_zh", "cmrc2018", "drcd", "rageval_zh", "crud_news")
 CROSSED = (("xquad_en", "xquad_zh"), ("xquad_zh", "xquad_en"))
+OTHER_SCRIPT = (("drcd", "t2s"), ("rgb_zh_refine", "s2t"))
+"""Sets in Traditional and Simplified characters, and what puts their questions into the other ones."""
 PAGED = ("financebench",)
 SIDES = ("lexical", "dense")
 FOREIGN = 200
@@ -63,7 +68,13 @@ def run() -> list[Table]:
         for corpus, words in CROSSED:
             if {corpus, words} <= runs.keys():
                 with _told(corpus):
-                    runs[f"{corpus} asked by {words}"] = _crossed(service.client, data, corpus, words, drawn)
+                    texts = load(data / words).queries
+                    runs[f"{corpus} asked by {words}"] = _reworded(service.client, data / corpus, texts, drawn)
+        for corpus, script in OTHER_SCRIPT:
+            if corpus in runs:
+                with _told(corpus):
+                    texts = _in_script(load(data / corpus).queries, script)
+                    runs[f"{corpus}, {script}"] = _reworded(service.client, data / corpus, texts, drawn)
     notes = drawn.notes()
     paged = {name: sides for name, sides in runs.items() if name in PAGED}
     return [
@@ -112,11 +123,16 @@ def _measured(client: Client, dataset: Dataset, foreign: tuple[Question, ...]) -
     return found
 
 
-def _crossed(client: Client, data: Path, corpus: str, words: str, drawn: Drawn) -> dict[str, Run]:
-    texts = load(data / words).queries
-    dataset = drawn.of(load(data / corpus))
+def _reworded(client: Client, corpus: Path, texts: Mapping[str, str], drawn: Drawn) -> dict[str, Run]:
+    """The set with its questions put in these words, by their ids."""
+    dataset = drawn.of(load(corpus))
     questions = tuple(replace(each, text=texts[each.id]) for each in dataset.questions if each.id in texts)
     return _measured(client, replace(dataset, questions=questions), ())
+
+
+def _in_script(texts: Mapping[str, str], script: str) -> dict[str, str]:
+    convert = cast("Callable[[str], str]", OpenCC(script).convert)
+    return {name: convert(text) for name, text in texts.items()}
 
 
 def _silent(_done: int, _of: int) -> None:

@@ -27,7 +27,7 @@ from retrieval.types import ChunkId
 from tests.app.running import Running, running
 
 LONG = "The pump is opened with a wrench of nine millimetres and closed again by hand after that."
-DOCUMENTS, FEWEST = 24, 3
+DOCUMENTS, FEWEST = 64, 3
 WORDS = ["copper", "timber", "granite", "velvet", "mercury", "cotton", "marble", "amber"]
 
 

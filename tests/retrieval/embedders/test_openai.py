@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -167,6 +168,25 @@ def test_a_reply_that_does_not_make_sense_is_unavailable(served: Served, reply: 
     with pytest.raises(ModelUnavailable, match=why):
         embedder.embed_queries(["a cat"])
     embedder.close()
+
+
+def test_a_reply_without_end_is_cut(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "REPLY_BYTES", 1000)
+    with closing(OpenAIEmbedder(served.url, "small", dim=64)) as embedder:
+        served.instead = b" " * 1001
+        with pytest.raises(ModelUnavailable, match="its reply is too long"):
+            embedder.embed_queries(["a cat"])
+
+
+def test_texts_go_to_the_server_that_is_named_whatever_proxy_is_set(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with closing(OpenAIEmbedder(served.url, "small", wait_seconds=0.001)) as embedder:
+        embedder.embed_queries(["a cat"])
+    assert len(served.asked) == 2  # for the dimension, and the query
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
