@@ -107,7 +107,7 @@ def _read(content: bytes, reader: PdfReader | None, warnings: list[str], counts:
     sheets: list[_Sheet] = []
     with closing(pdfium.PdfDocument(content)) as document:
         if len(document) > _MOST_PAGES:
-            raise ParseLimit(f"the PDF has {len(document):,} pages: more than {_MOST_PAGES:,} are not read")
+            raise ParseLimit(f"the PDF has {len(document):,} pages, more than {_MOST_PAGES:,}")
         labels = facts.page_labels(reader)
         for number in range(1, len(document) + 1):
             label = labels[number - 1] if number <= len(labels) else None

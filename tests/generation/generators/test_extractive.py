@@ -2,7 +2,9 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from generation.draft import Draft
@@ -117,14 +119,6 @@ def test_a_sentence_below_a_heading_that_names_what_is_asked_answers() -> None:
     assert pieces(asked, 1) == ["It was founded in 1892 in Eindhoven. [2]"]
 
 
-def test_a_sentence_with_a_date_or_a_number_answers_a_question_for_one() -> None:
-    text = "The tax was raised by the council. It came in June and was paid by 40 bakers."
-    raised = hit(text, near=[0.6, 0.78])
-    assert pieces(request("When was the tax raised?", raised), 1)[0].startswith("It came in June")
-    assert pieces(request("How many times was the tax raised?", raised), 1)[0].startswith("It came in June")
-    assert pieces(request("Who raised the tax?", raised), 1)[0].startswith("The tax was raised")
-
-
 def test_a_question_about_two_things_is_answered_by_a_sentence_on_each() -> None:
     asked = request(
         "How do the dividends of Alder and of Birch differ?",
@@ -174,6 +168,26 @@ def test_the_names_of_documents_do_not_choose_among_their_sentences() -> None:
         "The Bergen Handbook is a book by Bergen for Bergen. It gives six weeks of leave.",
     )
     assert pieces(asked) == ["It gives five weeks of leave. [1]", " It gives six weeks of leave. [2]"]
+
+
+def test_of_named_documents_a_sentence_with_the_date_or_the_number_asked_for_is_taken() -> None:
+    def taken(question: str) -> list[str]:
+        told = "The tax was raised by the council. It came in June and was paid by 40 bakers."
+        named = [entitled("Oslo Handbook", told), entitled("Bergen Handbook", told, 2)]
+        near = np.array([0.6, 0.78], dtype=np.float32)
+        return pieces(request(question, *(replace(each, similarities=near) for each in named)), 2)
+
+    raised = ["The tax was raised by the council. [1]", " The tax was raised by the council. [2]"]
+    came = ["It came in June and was paid by 40 bakers. [1]", " It came in June and was paid by 40 bakers. [2]"]
+    assert taken("When was the tax of the Oslo Handbook and the Bergen Handbook raised?") == came
+    assert taken("How many times was the tax of the Oslo Handbook and the Bergen Handbook raised?") == came
+    assert taken("Who raised the tax of the Oslo Handbook and the Bergen Handbook?") == raised
+
+
+def test_what_is_asked_of_one_subject_lets_in_no_number_for_its_own_sake() -> None:
+    text = "The probation lasts six months. You talk after 30, 90 and 150 days."
+    asked = request("How long does the probation last?", hit(text, near=[0.9, 0.42]))
+    assert pieces(asked) == ["The probation lasts six months. [1]"]
 
 
 def test_a_document_that_is_named_and_has_no_passage_is_done_without() -> None:
