@@ -3,9 +3,8 @@
 import re
 
 from generation.types import Language
-from retrieval.chinese import simplified
+from retrieval.chinese import HAN_SIGNS, simplified
 
-HAN_SIGNS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # within the brackets of a pattern
 HAN = re.compile(f"[{HAN_SIGNS}]")
 _WORD = re.compile(rf"[^\W\d_{HAN_SIGNS}]+")
 _CHINESE_SHARE = 0.3  # a Chinese question about FastAPI and SQLAlchemy is still a Chinese question

@@ -2,8 +2,8 @@
 
 import re
 
-from generation.language import HAN, HAN_SIGNS
-from retrieval.chinese import simplified
+from generation.language import HAN
+from retrieval.chinese import HAN_SIGNS, simplified
 from retrieval.tokenizer import terms
 
 _STOP_WORDS = (

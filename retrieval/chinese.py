@@ -6,7 +6,8 @@ from typing import cast
 
 from opencc import OpenCC
 
-_HAN_RUN = re.compile("[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+HAN_SIGNS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # within the brackets of a pattern
+_HAN_RUN = re.compile(f"[{HAN_SIGNS}]+")
 # By words where a character alone has two forms: 乾隆 stays, 乾淨 becomes 干净.
 _TO_SIMPLIFIED = cast("Callable[[str], str]", OpenCC("t2s").convert)
 

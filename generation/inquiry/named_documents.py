@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from generation.language import HAN, HAN_SIGNS
+from generation.language import HAN
+from retrieval.chinese import HAN_SIGNS
 
 MOST = 4  # documents of one question; each costs a search
 _WORD = re.compile(rf"[^\W{HAN_SIGNS}]+(?:['’][^\W{HAN_SIGNS}]+)*|[{HAN_SIGNS}]")
