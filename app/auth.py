@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from app.db.collections import CollectionStore
 from app.db.keys import KeyStore
 from app.db.types import KeyKind, KeyRecord
-from app.settings import Settings
+from app.settings import Settings, UnsafeAdminKey
 from retrieval import types as retrieval
 from retrieval.errors import UnknownCollection
 
@@ -51,10 +51,6 @@ class BadCredentials(AuthError):
 
 class CrossSite(AuthError):
     """A request with a cookie that another site's page may have caused."""
-
-
-class UnsafeAdminKey(AuthError):
-    """OPENBOOK_ADMIN_KEY is not a key of 256 bits."""
 
 
 def new_secret(kind: KeyKind) -> str:

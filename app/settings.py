@@ -14,6 +14,10 @@ _OF_COMMANDS = frozenset(("OPENBOOK_KEY", "OPENBOOK_PASSWORD"))
 _DATABASES = r"^(sqlite(\+pysqlite)?|postgres|postgresql(\+psycopg)?)://"
 
 
+class UnsafeAdminKey(Exception):
+    """OPENBOOK_ADMIN_KEY, or the file with the admin key, does not hold a key of 256 bits."""
+
+
 class Settings(BaseSettings):
     """One frozen set of settings per process; the README's table names each."""
 

@@ -214,6 +214,13 @@ def test_the_service_and_the_worker_import_nothing_heavy_before_they_need_it() -
     assert loaded.stdout.strip() == "[]"
 
 
+def test_a_question_to_a_running_service_imports_nothing_of_a_service() -> None:
+    heavy = "{'fastapi', 'sqlalchemy', 'alembic', 'faiss', 'tantivy', 'torch'}"
+    code = f"import sys, app.cli.main, app.cli.questions; print(sorted({heavy} & sys.modules.keys()))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert loaded.stdout.strip() == "[]"
+
+
 def test_packages_open_with_a_docstring_and_nothing_else() -> None:
     for path in SOURCES:
         if path.name == "__init__.py":

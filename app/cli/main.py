@@ -1,28 +1,65 @@
-"""The command line, `openbook`: one file here per kind of command."""
+"""The command line, `openbook`: one file here per kind of command, imported when one of its commands is asked for."""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from app.cli import (
-    backups,
-    documents,
-    evaluation,
-    exchange,
-    keys,
-    mcp,
-    models,
-    processes,
-    questions,
-    reindexing,
-    tuning,
-    watch,
-)
+_FILES = {
+    "serve": "processes",
+    "worker": "processes",
+    "migrate": "processes",
+    "ingest": "documents",
+    "watch": "watch",
+    "search": "questions",
+    "ask": "questions",
+    "reindex": "reindexing",
+    "export": "exchange",
+    "import": "exchange",
+    "backup": "backups",
+    "restore": "backups",
+    "evaluate": "evaluation",
+    "mcp": "mcp",
+}
+_GROUPS = {"keys": "keys", "models": "models", "tune": "tuning"}
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for module in (processes, documents, watch, questions, reindexing, exchange, backups, evaluation, mcp):
-    cli.add_typer(module.commands)
-cli.add_typer(keys.commands, name="keys")
-cli.add_typer(models.commands, name="models")
-cli.add_typer(tuning.commands, name="tune")
+
+class _OnDemand(TyperGroup):
+    """A question to a running service waits for the import of nothing that only a service needs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*_FILES, *_GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # typer keeps their classes to itself
+        """All are imported for a name that is none of theirs: what was meant is looked for among them."""
+        names = self.list_commands(ctx)
+        for name in [cmd_name] if cmd_name in names else names:
+            if name not in self.commands:
+                self._load(name)
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self, name: str) -> None:
+        if name in _GROUPS:
+            self.add_command(get_group(_commands(_GROUPS[name])), name)
+            return
+        file = typer.Typer()
+        file.add_typer(_commands(_FILES[name]))
+        for own, command in get_group(file).commands.items():
+            self.add_command(command, own)
+
+
+def _commands(file: str) -> typer.Typer:
+    return import_module(f"app.cli.{file}").commands
+
+
+cli = typer.Typer(cls=_OnDemand, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.callback()
+def openbook() -> None:
+    """Answers from your own documents, each sentence with its citation."""
 
 
 def main() -> None:

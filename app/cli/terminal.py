@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,12 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from app import data_folder
-from app.auth import UnsafeAdminKey
 from app.client import Client, ServiceError, client_of
 from app.data_folder import DataFolderHeld
 from app.db.errors import DatabaseError
-from app.serve import own_service
-from app.settings import Settings, misnamed
+from app.settings import Settings, UnsafeAdminKey, misnamed
 from retrieval.errors import ModelUnavailable
 
 console = Console()
@@ -48,9 +46,14 @@ def connected(url: str | None, key: str | None) -> Generator[Client]:
     with explained():
         address = url or data_folder.holder(settings.data_dir)
         secret = key or (None if url else _stored_key(settings))  # our admin key is not for services elsewhere
-        connection = client_of(address, secret) if address else own_service(settings)
-        with connection as client:
+        with client_of(address, secret) if address else _own_service(settings) as client:
             yield client
+
+
+def _own_service(settings: Settings) -> AbstractContextManager[Client]:
+    from app.serve import own_service  # noqa: PLC0415  # two seconds that a question to a running service need not wait
+
+    return own_service(settings)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from app.db.collections import CollectionStore
 from app.db.keys import KeyStore
 from app.db.session import Database
 from app.db.types import KeyKind
-from app.settings import Settings
+from app.settings import Settings, UnsafeAdminKey
 from retrieval.errors import UnknownCollection
 
 BEARER = b"authorization"
@@ -172,7 +172,7 @@ def test_a_configured_key_is_the_only_admin_key_and_is_written_nowhere(sqlite_ur
 def test_a_key_that_could_be_guessed_or_was_mistyped_stops_the_start(
     weak: str, sqlite_url: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(auth.UnsafeAdminKey, match=r"OPENBOOK_ADMIN_KEY.*ob_[0-9A-Za-z]{49}"):
+    with pytest.raises(UnsafeAdminKey, match=r"OPENBOOK_ADMIN_KEY.*ob_[0-9A-Za-z]{49}"):
         auth.ensure_admin(Services(sqlite_url, tmp_path, weak))
 
 

@@ -3,11 +3,13 @@
 import json
 import threading
 from contextlib import AbstractContextManager
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from pypdf import PdfWriter
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from app.cli.main import cli
@@ -303,6 +305,15 @@ def test_a_name_that_is_no_setting_is_told_of_with_the_one_that_it_resembles(mon
     assert told.startswith("OPENBOOK_KEEP_VERSION is no setting")
     assert "do you mean OPENBOOK_KEEP_VERSIONS?" in told
     assert "OPENBOOK_KEY" not in told
+
+
+def test_every_command_of_every_file_is_listed_and_a_misspelt_one_is_answered_with_the_nearest() -> None:
+    told = " ".join(run(*group, "--help") for group in ([], ["keys"], ["models"], ["tune"]))
+    modules = (import_module(f"app.cli.{path.stem}") for path in Path("app/cli").glob("[!_]*.py"))
+    groups = [get_group(module.commands) for module in modules if hasattr(module, "commands")]
+    listed = {line.split()[1] for line in told.splitlines() if line.startswith("│ ") and len(line.split()) > 1}
+    assert {name for group in groups for name in group.commands} <= listed
+    assert "Did you mean 'ask'" in run("aks", fails=True)
 
 
 def test_a_port_that_there_is_not_is_refused() -> None:

@@ -17,7 +17,6 @@ from retrieval import errors as retrieval
 
 MODULES = (auth, gate, limits, problems, db, generation, ingestion, retrieval)
 NEVER_TOLD = {
-    "UnsafeAdminKey": "stops the start",
     "NoLongerWanted": "ends a parse in the worker",
     "SchemaTooNew": "stops the start",
 }
