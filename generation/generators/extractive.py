@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from generation.citations import defused_labels
 from generation.expected import Kind, kinds_asked_for, kinds_told
 from generation.inquiry.named_documents import named_side_by_side, without_names
+from generation.language import reply_language
 from generation.ports import Generator
 from generation.threads import in_thread
 from generation.types import GeneratedText, GenerationRequest, GeneratorEvent, Usage
@@ -189,10 +190,12 @@ def _chosen(extracts: Sequence[_Extract], titles: Sequence[str], most: int, want
     """The best, or the best of each title, and up to `most` that come near, are short enough and say something else.
 
     What was said of the question counts less the second time, as in maximal marginal relevance (Carbonell and
-    Goldstein, SIGIR 1998): a question about two things is answered by a sentence on each.
+    Goldstein, SIGIR 1998): a question about two things is answered by a sentence on each. No sentence of another
+    language joins the best; a line of code or a table's row does.
     """
     groups = [[extract for extract in extracts if extract.title == title] for title in titles] or [extracts]
     chosen = [min(group, key=lambda extract: (-extract.score, extract.place)) for group in groups if group]
+    languages = {reply_language(extract.text) for extract in chosen}
     while chosen and len(chosen) < most:
         if titles:
             least = min(extract.score for extract in chosen)
@@ -202,7 +205,9 @@ def _chosen(extracts: Sequence[_Extract], titles: Sequence[str], most: int, want
         left = [
             (_SAID_WEIGHT * share(wanted, extract.held & said) - extract.score, extract.place, extract)
             for extract in extracts
-            if extract.score >= least and extract not in chosen
+            if extract.score >= least
+            and extract not in chosen
+            and (_ENDS.search(extract.text) is None or reply_language(extract.text) in languages)
         ]
         ranked = (extract for _, _, extract in sorted(left, key=lambda each: each[:2]))
         another = next((extract for extract in ranked if _adds(extract, chosen)), None)

@@ -128,6 +128,12 @@ def test_a_question_about_two_things_is_answered_by_a_sentence_on_each() -> None
     assert pieces(asked, 2) == ["Alder pays two euros in dividends. [1]", " Birch pays one euro. [2]"]
 
 
+def test_an_answer_is_in_one_language_but_for_code() -> None:
+    both = "CORS is enabled by a middleware. 中间件将拦截传入的CORS请求并进行响应。\n\napp.add_middleware(CORS)"
+    said = pieces(request("How is CORS enabled by a middleware?", hit(both, near=[0.9, 0.8, 0.85])))
+    assert said == ["CORS is enabled by a middleware. [1]", " app.add_middleware(CORS) [1]"]
+
+
 def test_the_answer_stays_short() -> None:
     sentences = [
         f"The tax of {word} was raised by the council {'and again ' * 30}." for word in ("salt", "bread", "wine")
