@@ -39,6 +39,7 @@ _CODE = re.compile(
     r"\A(?:[@#$>]|>>>|(?:def|class|import|from|return|if|for|while|with|const|let|var|function|public|SELECT|async|await)\b)"
     r"|[{};:(,\[\\]\Z|\A[})\]]|\w\(.*\)|\w\s*(?:=|->|=>|:=)\s*\S|\A\s*[\"']?\w+[\"']?:\s|\A[a-z]+ --?\w"
 )
+_ITEM = re.compile(r"(?:[-*•]|\d{1,3}[.)]) ")
 _CJK_END = re.compile("[。！？；…」』）》】\u3400-\u9fff]\\Z")
 
 
@@ -230,8 +231,11 @@ def _repeats(text: str, other: str) -> bool:
 
 def _written(extracts: Sequence[_Extract]) -> Iterator[str]:
     """Each extract with its label, parted from the one before; brackets of the document's own are no labels."""
+    after_lines = False
     for index, extract in enumerate(extracts):
         text = textwrap.dedent(extract.text) if extract.lines else " ".join(extract.text.split())
-        before = "" if not index else "\n" if extract.lines or extracts[index - 1].lines else " "
+        lines = extract.lines or _ITEM.match(text) is not None
+        before = "" if not index else "\n" if lines or after_lines else " "
+        after_lines = lines
         label = f"[{extract.label}]" if _CJK_END.search(text) else f" [{extract.label}]"
         yield f"{before}{defused_labels(text)}{label}"

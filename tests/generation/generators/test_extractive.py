@@ -134,6 +134,16 @@ def test_an_answer_is_in_one_language_but_for_code() -> None:
     assert said == ["CORS is enabled by a middleware. [1]", " app.add_middleware(CORS) [1]"]
 
 
+def test_an_item_of_a_list_has_a_line_of_its_own() -> None:
+    text = "The image is built with Docker.\n- Build the image with docker build.\n\nThe build takes a Python image."
+    said = pieces(request("How is the Docker image built?", hit(text, near=[0.9, 0.9, 0.9])))
+    assert said == [
+        "The image is built with Docker. [1]",
+        "\n- Build the image with docker build. [1]",
+        "\nThe build takes a Python image. [1]",
+    ]
+
+
 def test_the_answer_stays_short() -> None:
     sentences = [
         f"The tax of {word} was raised by the council {'and again ' * 30}." for word in ("salt", "bread", "wine")
