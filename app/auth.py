@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from app.db.collections import CollectionStore
-from app.db.keys import KeyStore
+from app.db.library.collections import CollectionStore
+from app.db.people.keys import KeyStore
 from app.db.types import KeyKind, KeyRecord
 from app.settings import Settings, UnsafeAdminKey
 from retrieval import types as retrieval

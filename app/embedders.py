@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from app.db.embedders import EmbedderStore
+from app.db.index.embedders import EmbedderStore
 from app.db.types import EmbedderRecord
 from retrieval.errors import ModelUnavailable
 from retrieval.ports import Embedder, Embedders

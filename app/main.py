@@ -44,11 +44,11 @@ from app.api import (
 )
 from app.api.dependencies import App, new_app
 from app.api.generator_figures import GeneratorFigures
-from app.db.audit import AuditStore
+from app.db.people.audit import AuditStore
 from app.db.types import KeyRecord
-from app.gate import Gate, rule_for
-from app.http_protocol import Deadlines, guarded
-from app.limits import ARCHIVE_BYTES, FILES_PER_UPLOAD, FORM_BYTES, JSON_BYTES, BodyCap
+from app.http.gate import Gate, rule_for
+from app.http.limits import ARCHIVE_BYTES, FILES_PER_UPLOAD, FORM_BYTES, JSON_BYTES, BodyCap
+from app.http.protocol import Deadlines, guarded
 from app.page import add_page
 from app.telemetry import RequestLog
 from app.wiring import Services

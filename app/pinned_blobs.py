@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from app.db.pins import PinStore
+from app.db.copies.pins import PinStore
 from ingestion.errors import Outage
 from ingestion.ports import BlobStore
 from ingestion.types import Blob, BlobKey

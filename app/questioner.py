@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from app.db.hypothetical import HypotheticalStore
+from app.db.index.hypothetical import HypotheticalStore
 from app.db.types import Unasked
 from generation.hypothetical import questions_about
 from generation.ports import Completer

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from app.db.calibrations import CalibrationStore
-from app.db.collections import CollectionStore
+from app.db.library.collections import CollectionStore
+from app.db.quality.calibrations import CalibrationStore
 from app.settings import Settings
 from retrieval.types import Scope
 

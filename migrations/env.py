@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from app.db.models import Base
+from app.db.tables import Base
 from app.settings import Settings
 
 

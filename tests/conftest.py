@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from sqlalchemy import text
 
-from app.db.session import Database
+from app.db.database import Database
 from tests import postgresql
 
 SHARED = "openbook_tests"

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import psycopg
 
-from app.db.models import Base
+from app.db.tables import Base
 
 START_SECONDS = 30.0
 SETTINGS = (

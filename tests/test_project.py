@@ -17,7 +17,7 @@ import docx
 import pypdfium2
 import pytest
 
-from app.gate import RULES
+from app.http.gate import RULES
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent

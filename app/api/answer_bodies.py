@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from app.api.models import Reply
+from app.api.bodies import Reply
 from app.api.search import PlaceBody, ScoresOfHit, place_body, scores_of
 from app.db.types import AnswerId
 from generation.types import Answer, Citation, Doubt, QueryKind, ValueDoubt

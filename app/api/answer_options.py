@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from app.api.models import Closed, Text
+from app.api.bodies import Closed, Text
 from app.api.search import PreferRecent
 from generation.answer_schema import AnswerSchema, answer_schema
 from generation.types import AnswerOptions, Style

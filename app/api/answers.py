@@ -15,9 +15,9 @@ from pydantic import Field
 from app import auth
 from app.api.answer_bodies import AnswerBody, answer_body, context_body, passages_read
 from app.api.answer_options import Options
+from app.api.bodies import Closed, Id, Reply, Text
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, Readable, ServicesGiven, while_connected
 from app.api.events import EventStream, error_event, event
-from app.api.models import Closed, Id, Reply, Text
 from app.api.problems import request_id_of
 from app.api.rendering import GrowingText, Node, rendered_body
 from app.api.search import Collections, Filter, Question

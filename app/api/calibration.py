@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
+from app.api.bodies import Closed, Reply
 from app.api.dependencies import ServicesGiven, audit
-from app.api.models import Closed, Reply
 from app.wiring import Services
 from retrieval.errors import UnknownCollection
 

@@ -8,10 +8,10 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field, model_validator
 
+from app.api.bodies import Closed, CollectionName, Cursor, Limit, Page, Reply, Text, page
 from app.api.dependencies import Readable, ServicesGiven, audit
-from app.api.models import Closed, CollectionName, Cursor, Limit, Page, Reply, Text, page
 from app.api.reindexes import Reindex, shown
-from app.db.collections import pipeline_of
+from app.db.library.collections import pipeline_of
 from app.db.types import CollectionRecord
 from app.wiring import Services
 from ingestion.types import PersonalKind

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from app.api.bodies import Closed, Cursor, Id, Limit, Page, Reply, Text, page
 from app.api.dependencies import KeyGiven, ServicesGiven
-from app.api.models import Closed, Cursor, Id, Limit, Page, Reply, Text, page
 from app.api.rendering import Node, rendered_body
 from app.db.types import ConversationId, ConversationRecord, MessageRecord
 

@@ -14,7 +14,7 @@ from app.api.events import OpenStreams
 from app.api.problems import request_id_of
 from app.db.types import KeyRecord
 from app.history import History
-from app.limits import MovingWindow, Slots
+from app.http.limits import MovingWindow, Slots
 from app.telemetry import Metrics
 from app.wiring import Services
 from retrieval.types import Scope

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from app import auth
-from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
-from app.api.models import (
+from app.api.bodies import (
     Closed,
     CollectionName,
     Cursor,
@@ -23,6 +22,7 @@ from app.api.models import (
     failure,
     page,
 )
+from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.db.types import ChunkRecord, DocumentRecord, DocumentSort
 from ingestion.intake import NAME_MAX, display_name
 from ingestion.types import DocumentId, VersionStatus

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request
 
+from app.api.bodies import Cursor, Id, Limit, Page, Reply, page
 from app.api.dependencies import ServicesGiven, audit
-from app.api.models import Cursor, Id, Limit, Page, Reply, page
 from app.db.types import EvaluationRecord
 from app.evaluation.summary import Configuration, Figure, Summary
 

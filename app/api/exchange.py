@@ -14,8 +14,8 @@ from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
 from app import auth
+from app.api.bodies import CollectionName, Reply
 from app.api.dependencies import KeyGiven, ServicesGiven, TransferHeld, audit
-from app.api.models import CollectionName, Reply
 from app.archives import exchange
 from app.db.types import KeyRecord
 from app.wiring import Services

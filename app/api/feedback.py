@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from app.api.bodies import Cursor, Limit, Page, Reply, page
 from app.api.dependencies import ServicesGiven
-from app.api.models import Cursor, Limit, Page, Reply, page
 from app.db.types import RatedRecord
 
 router = APIRouter(prefix="/v1/admin/feedback", tags=["feedback"])

@@ -11,8 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.api.bodies import Reply
 from app.api.dependencies import App, AppGiven
-from app.api.models import Reply
 from app.api.overview import take_sample
 from app.db.errors import DatabaseError
 from app.history import SAMPLE_SECONDS

@@ -7,7 +7,7 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import Header
 
 from app.api.problems import IdempotencyMismatch, StillWorking
-from app.db.idempotency import IdempotencyStore
+from app.db.people.idempotency import IdempotencyStore
 from app.db.types import KeyId
 
 _BLOCK = 1 << 20

@@ -9,9 +9,9 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.sse import ServerSentEvent
 
+from app.api.bodies import Failure, Id, Page, Reply, failure
 from app.api.dependencies import AppGiven, Readable, ServicesGiven, WatchHeld, audit
 from app.api.events import EventStream, error_event, event
-from app.api.models import Failure, Id, Page, Reply, failure
 from app.api.problems import request_id_of
 from app.db.types import JobRecord, JobStatus
 from app.wiring import Services

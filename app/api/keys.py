@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from app import auth
+from app.api.bodies import Closed, CollectionName, Cursor, Id, Limit, Page, Reply, Text, page
 from app.api.dependencies import KeyGiven, ServicesGiven, audit
-from app.api.models import Closed, CollectionName, Cursor, Id, Limit, Page, Reply, Text, page
 from app.api.problems import InvalidRequest
 from app.db.types import KeyId, KeyRecord, Role
 from app.wiring import Services

@@ -16,12 +16,12 @@ from app import auth
 from app.api.answer_bodies import AnswerBody
 from app.api.answer_options import ResponseFormat, schema_of
 from app.api.answers import HISTORY_TURNS, STREAM_SECONDS, Ask, Told, begin, whole
+from app.api.bodies import Closed, Text
 from app.api.dependencies import AppGiven, KeyGiven, PlaceHeld, while_connected
 from app.api.events import EventStream
-from app.api.models import Closed, Text
 from app.api.problems import InvalidRequest, problem, request_id_of
 from app.api.search import QUESTION_MAX
-from app.gate import NoRoute
+from app.http.gate import NoRoute
 from generation.errors import InvalidOutput
 from generation.types import AnswerOptions, Delta, Turn
 

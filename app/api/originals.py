@@ -9,8 +9,8 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
+from app.api.bodies import Id
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, TurnTaken, audit
-from app.api.models import Id
 from app.api.problems import UnknownPage
 from app.auth import Forbidden
 from app.db.types import DocumentRecord, KeyRecord

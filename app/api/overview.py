@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
+from app.api.bodies import Reply
 from app.api.dependencies import App, AppGiven, ServicesGiven
-from app.api.models import Reply
 from app.db.types import JobStatus
 from app.history import SAMPLE_SECONDS, Outcome, RouteFigures, Sample, Times, routes
 from app.wiring import Services

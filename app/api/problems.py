@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import auth, gate, limits
+from app import auth
 from app.archives import archive, readers
 from app.db import errors as db
+from app.http import gate, limits
 from generation import errors as generation
 from ingestion import errors as ingestion
 from retrieval import errors as retrieval

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request
 
+from app.api.bodies import Closed, Reply
 from app.api.dependencies import ServicesGiven, audit
-from app.api.models import Closed, Reply
 from app.db.types import ReindexRecord, ReindexStatus
 
 router = APIRouter(prefix="/v1/admin/collections/{name}/reindex", tags=["collections"])

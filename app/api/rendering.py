@@ -16,7 +16,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from app.api.models import Reply
+from app.api.bodies import Reply
 
 Kind = Literal[
     "paragraph", "heading", "list", "item", "quote", "table", "row", "head", "cell", "code", "rule",

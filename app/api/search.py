@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import Field, model_validator
 
 from app import auth
+from app.api.bodies import Closed, CollectionName, Reply, Text
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld
-from app.api.models import Closed, CollectionName, Reply, Text
 from app.db.types import KeyRecord
 from app.wiring import Services
 from retrieval.types import Condition, Hit, MetadataValue, Operator, Place, Scores, SearchMode, SearchResult, Source

@@ -8,8 +8,8 @@ from pydantic import Field
 from starlette.responses import RedirectResponse
 
 from app import auth
+from app.api.bodies import Closed, Reply, Text
 from app.api.dependencies import App, AppGiven, KeyGiven, ServicesGiven, address_of, audit
-from app.api.models import Closed, Reply, Text
 from app.db.errors import DatabaseUnavailable
 from app.db.types import KeyRecord, Role
 from app.wiring import Services

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 
 from app import auth
 from app.api.answer_bodies import CitedDocument
+from app.api.bodies import CollectionName, Reply
 from app.api.dependencies import KeyGiven, ServicesGiven
-from app.api.models import CollectionName, Reply
 from app.db.types import ChunkRecord, DocumentRecord
 
 router = APIRouter(prefix="/v1/suggestions", tags=["answers"])

@@ -26,7 +26,7 @@ from starlette.types import Message, Scope
 
 from app.api.answer_bodies import AnswerBody
 from app.api.answers import Asked
-from app.api.models import Closed, Reply
+from app.api.bodies import Closed, Reply
 from app.api.search import Collections, Found, Question, SearchQuery
 
 _HITS_MOST = 20  # a model reads all of them

@@ -8,10 +8,10 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import TypeAdapter, ValidationError
 
 from app import auth
+from app.api.bodies import METADATA_BYTES, CollectionName, GivenMetadata, Id, Reply
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.api.documents import Document, fields_of
 from app.api.idempotency import IdempotencyKey, hash_of, once
-from app.api.models import METADATA_BYTES, CollectionName, GivenMetadata, Id, Reply
 from app.api.problems import InvalidRequest, problem, request_id_of
 from app.db.types import KeyRecord
 from app.wiring import Services

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from app.api.bodies import Cursor, Failure, Id, Limit, Page, Reply, failure, page
 from app.api.dependencies import Readable, ServicesGiven, audit
 from app.api.documents import Chunk, Document, chunk_fields, shown
-from app.api.models import Cursor, Failure, Id, Limit, Page, Reply, failure, page
 from app.db.types import ChunkChange, ComparedChunk, VersionRecord
 from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue

@@ -22,9 +22,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from app.archives import archive
 from app.archives.archive import Damaged, Member, NewerFormat
 from app.archives.whole_file import whole
-from app.db import dump, load, migration
-from app.db.dump import Dump, Original
-from app.db.pins import Pin
+from app.db import migration
+from app.db.copies import dump, load
+from app.db.copies.dump import Dump, Original
+from app.db.copies.pins import Pin
 from app.wiring import Services
 from ingestion.errors import BlobMissing
 from ingestion.types import BlobKey
@@ -113,7 +114,7 @@ def restore(services: Services, path: Path) -> Summary:
 def _members(
     services: Services, snapshot: ExitStack, dumped: Dump, pin: Pin, originals: "_Spool", summary: Summary
 ) -> Iterator[Member]:
-    for table in dump.tables():
+    for table in dump.kept_tables():
         for member in archive.lines(f"rows/{table}", _counted(dumped.lines(table), summary)):
             yield member
             pin.renew()

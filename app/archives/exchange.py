@@ -16,8 +16,8 @@ from app.archives import archive
 from app.archives.archive import Member
 from app.archives.entries import Opening, opening_entry
 from app.archives.readers import Checking, Imported, OtherIndex, Publishing, Uploading, read
-from app.db.exchange import CollectionDump, Leaving
-from app.db.pins import Pin
+from app.db.copies.exchange import CollectionDump, Leaving
+from app.db.copies.pins import Pin
 from app.db.types import CollectionRecord
 from app.wiring import Services
 from ingestion.errors import BlobMissing

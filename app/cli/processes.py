@@ -6,7 +6,7 @@ import typer
 
 from app import worker
 from app.cli.terminal import console, explained, settings_of_environment
-from app.db.session import Database
+from app.db.database import Database
 from app.serve import serve as serve_until_stopped
 from app.telemetry import configure_logging
 

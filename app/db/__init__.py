@@ -1,1 +1,1 @@
-"""SQLAlchemy models and one store per noun; SQL is nowhere else, and one method is one transaction."""
+"""The schema and one store per noun; SQL is nowhere else, and one method is one transaction."""

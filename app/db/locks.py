@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db import models
+from app.db import tables
 from app.db.sql import among
 from ingestion.errors import UnknownDocument
 
@@ -15,10 +15,10 @@ def hold_document(session: Session, document: str) -> tuple[int, int]:
 
     Raises UnknownDocument.
     """
-    home = select(models.Document.collection_id).where(models.Document.id == document)
+    home = select(tables.Document.collection_id).where(tables.Document.id == document)
     collection = session.execute(
-        select(models.Collection.id, models.Collection.generation)
-        .where(models.Collection.id == home.scalar_subquery())
+        select(tables.Collection.id, tables.Collection.generation)
+        .where(tables.Collection.id == home.scalar_subquery())
         .with_for_update(key_share=True)
     ).one_or_none()
     found = session.execute(home.with_for_update()).first()
@@ -29,5 +29,5 @@ def hold_document(session: Session, document: str) -> tuple[int, int]:
 
 def hold_collections(session: Session, collections: Collection[int]) -> None:
     """Hold them, as publications do: none refers to a chunk or to a vector meanwhile."""
-    found = select(models.Collection.id).where(among(models.Collection.id, collections))
-    session.execute(found.order_by(models.Collection.id).with_for_update(key_share=True)).all()
+    found = select(tables.Collection.id).where(among(tables.Collection.id, collections))
+    session.execute(found.order_by(tables.Collection.id).with_for_update(key_share=True)).all()

@@ -39,7 +39,7 @@ def current(connection: Connection) -> str | None:
 
 
 def newest() -> str:
-    """The revision that this code's models describe."""
+    """The revision that this code's tables have."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 

@@ -16,14 +16,14 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from app.db import models
+from app.db import tables
 from app.db.clock import Clock, utc_now
-from app.db.deletion import delete_chunks, delete_parsed, delete_pieces, drop_blobs
-from app.db.idempotency import KEPT
+from app.db.database import Database
+from app.db.index.publications import reading
+from app.db.library.deletion import delete_chunks, delete_parsed, delete_pieces, drop_blobs
+from app.db.library.registration import PENDING
 from app.db.locks import hold_collections, hold_document
-from app.db.publications import reading
-from app.db.registration import PENDING
-from app.db.session import Database
+from app.db.people.idempotency import KEPT
 from app.db.sql import SWEEP_LOCK, Column, among, changed, lock, unindexed
 from ingestion.errors import UnknownDocument
 from ingestion.ports import Remains
@@ -86,25 +86,25 @@ class RemainsStore(Remains):
 
     def dropped(self, limit: int) -> list[BlobKey]:
         with self.db.read() as session:
-            return [BlobKey(key) for key in session.scalars(select(models.DroppedBlob.key).limit(limit))]
+            return [BlobKey(key) for key in session.scalars(select(tables.DroppedBlob.key).limit(limit))]
 
     def settle(self, keys: Sequence[BlobKey]) -> None:
         with self.db.write() as session:
-            session.execute(delete(models.DroppedBlob).where(among(models.DroppedBlob.key, keys)))
+            session.execute(delete(tables.DroppedBlob).where(among(tables.DroppedBlob.key, keys)))
 
     def referenced(self, keys: Sequence[BlobKey]) -> set[BlobKey]:
         with self.db.read() as session:
-            found = session.scalars(select(models.Version.blob_key).where(among(models.Version.blob_key, keys)))
+            found = session.scalars(select(tables.Version.blob_key).where(among(tables.Version.blob_key, keys)))
             return {BlobKey(key) for key in found}
 
     def _retire_versions(self) -> Deletions:
         """Those past the number that is kept can be restored no longer; what hangs on them goes piece by piece."""
         many = (
-            select(models.Version.document_id)
-            .group_by(models.Version.document_id)
+            select(tables.Version.document_id)
+            .group_by(tables.Version.document_id)
             .having(func.count() > self.keep_versions)
         )
-        for page in self._pages(many, models.Version.document_id):
+        for page in self._pages(many, tables.Version.document_id):
             for (document,) in page:
                 with self._alone() as session:
                     retired = _retire(session, document, self.keep_versions, self.clock())
@@ -112,11 +112,11 @@ class RemainsStore(Remains):
 
     def _empty_versions(self) -> Deletions:
         retired = (
-            select(models.Version.id, models.Document.collection_id)
-            .join(models.Document, models.Document.id == models.Version.document_id)
-            .where(models.Version.retired_at.is_not(None))
+            select(tables.Version.id, tables.Document.collection_id)
+            .join(tables.Document, tables.Document.id == tables.Version.document_id)
+            .where(tables.Version.retired_at.is_not(None))
         )
-        for page in self._pages(retired, models.Version.id):
+        for page in self._pages(retired, tables.Version.id):
             for version in page:
                 for generation in self._generations(version.id):
                     yield from self._empty(version.collection_id, version.id, generation)
@@ -133,33 +133,33 @@ class RemainsStore(Remains):
                 if _switched_after(session, collection, self.clock() - INDEX_KEPT):
                     continue
             stale = (
-                select(models.Placement.version_id)
-                .join(models.Version, models.Version.id == models.Placement.version_id)
-                .join(models.Document, models.Document.id == models.Version.document_id)
-                .where(models.Document.collection_id == collection, ~among(models.Placement.generation, kept))
+                select(tables.Placement.version_id)
+                .join(tables.Version, tables.Version.id == tables.Placement.version_id)
+                .join(tables.Document, tables.Document.id == tables.Version.document_id)
+                .where(tables.Document.collection_id == collection, ~among(tables.Placement.generation, kept))
                 .distinct()
             )
-            for page in self._pages(stale, models.Placement.version_id):
+            for page in self._pages(stale, tables.Placement.version_id):
                 for (version,) in page:
                     for generation in set(self._generations(version)) - kept:
                         yield from self._empty(collection, version, generation)
 
     def _empty(self, collection: int, version: int, generation: int) -> Deletions:
         """A version's placements in one generation, with the chunks that stand nowhere else."""
-        mine = and_(models.Placement.version_id == version, models.Placement.generation == generation)
-        beyond = select(models.Placement.ordinal).where(mine).order_by(models.Placement.ordinal).offset(ROWS).limit(1)
-        retired = exists().where(models.Version.id == version, models.Version.retired_at.is_not(None))
+        mine = and_(tables.Placement.version_id == version, tables.Placement.generation == generation)
+        beyond = select(tables.Placement.ordinal).where(mine).order_by(tables.Placement.ordinal).offset(ROWS).limit(1)
+        retired = exists().where(tables.Version.id == version, tables.Version.retired_at.is_not(None))
         while True:
             with self._alone() as session:
                 hold_collections(session, [collection])
                 if generation in kept_generations(session, collection) and not session.scalar(select(retired)):
                     return
                 end = session.scalar(beyond)
-                some = mine if end is None else and_(mine, models.Placement.ordinal < end)
+                some = mine if end is None else and_(mine, tables.Placement.ordinal < end)
                 chunks = session.scalars(
-                    delete(models.Placement)
+                    delete(tables.Placement)
                     .where(some)
-                    .returning(models.Placement.chunk_id)
+                    .returning(tables.Placement.chunk_id)
                     .execution_options(synchronize_session=False)
                 ).all()
                 delete_chunks(session, list(set(chunks)))
@@ -169,10 +169,10 @@ class RemainsStore(Remains):
 
     def _delete_chunks(self) -> Deletions:
         """Those that stand nowhere and that no job will place: a large document's are written ahead, like vectors."""
-        stands = exists().where(models.Placement.chunk_id == models.Chunk.id)
-        ahead = exists().where(models.Embedding.id == models.Chunk.embedding_id, self._is_awaited())
-        orphans = select(models.Chunk.id, models.Chunk.collection_id).where(~stands, ~ahead)
-        for rows in self._pages(orphans, models.Chunk.id):
+        stands = exists().where(tables.Placement.chunk_id == tables.Chunk.id)
+        ahead = exists().where(tables.Embedding.id == tables.Chunk.embedding_id, self._is_awaited())
+        orphans = select(tables.Chunk.id, tables.Chunk.collection_id).where(~stands, ~ahead)
+        for rows in self._pages(orphans, tables.Chunk.id):
             with self._alone() as session:
                 hold_collections(session, {chunk.collection_id for chunk in rows})
                 deleted = delete_chunks(session, [chunk.id for chunk in rows])
@@ -180,33 +180,33 @@ class RemainsStore(Remains):
 
     def _delete_vectors(self) -> Deletions:
         """Those that no chunk uses and no job will: large documents' are written ahead, and a retry finds them."""
-        used = exists().where(models.Chunk.embedding_id == models.Embedding.id)
+        used = exists().where(tables.Chunk.embedding_id == tables.Embedding.id)
         unused = and_(~used, ~self._is_awaited())
-        orphans = select(models.Embedding.id, models.Embedding.collection_id).where(unused)
-        for rows in self._pages(orphans, models.Embedding.id):
+        orphans = select(tables.Embedding.id, tables.Embedding.collection_id).where(unused)
+        for rows in self._pages(orphans, tables.Embedding.id):
             with self._alone() as session:
                 hold_collections(session, {vector.collection_id for vector in rows})
-                these = delete(models.Embedding).where(among(models.Embedding.id, [row.id for row in rows]), unused)
+                these = delete(tables.Embedding).where(among(tables.Embedding.id, [row.id for row in rows]), unused)
                 deleted = changed(session.execute(these.execution_options(synchronize_session=False)))
             yield deleted
 
     def _is_awaited(self) -> ColumnElement[bool]:
         """Of a vector: whether the job that it was written for is under way, or may be tried again."""
         return exists().where(
-            models.Job.id == models.Embedding.job_id,
-            or_(models.Job.status.in_(UNFINISHED), models.Job.updated_at >= self.clock() - RETRY_KEPT),
+            tables.Job.id == tables.Embedding.job_id,
+            or_(tables.Job.status.in_(UNFINISHED), tables.Job.updated_at >= self.clock() - RETRY_KEPT),
         )
 
     def _delete_parsed(self) -> Deletions:
         """Of files that no version has any more, and those that would be read differently today."""
-        blob = models.ParsedBlob
+        blob = tables.ParsedBlob
         needed = exists().where(
-            models.Version.sha256 == blob.sha256,
-            models.Document.id == models.Version.document_id,
-            unindexed(models.Document.collection_id) == blob.collection_id,
+            tables.Version.sha256 == blob.sha256,
+            tables.Document.id == tables.Version.document_id,
+            unindexed(tables.Document.collection_id) == blob.collection_id,
         )
         with self.db.read() as session:
-            today = session.execute(select(models.Collection.id, models.Collection.redact)).all()
+            today = session.execute(select(tables.Collection.id, tables.Collection.redact)).all()
         for collection, redact in today:
             other = blob.parser != reading(self.parser, redact or ())
             useless = and_(blob.collection_id == collection, or_(other, ~needed))
@@ -214,9 +214,9 @@ class RemainsStore(Remains):
 
     def _shorten_logs(self) -> Deletions:
         """Whoever lies behind what is left of a log learns of it there, and rebuilds."""
-        change = models.Change
+        change = tables.Change
         for collection in self._collections():
-            kept_from = select(models.Collection.seq - LOG_ROWS).where(models.Collection.id == collection)
+            kept_from = select(tables.Collection.seq - LOG_ROWS).where(tables.Collection.id == collection)
             old = select(func.max(change.seq)).where(
                 change.collection_id == collection,
                 change.created_at < self.clock() - LOG_KEPT,
@@ -235,24 +235,24 @@ class RemainsStore(Remains):
 
     def _delete_jobs(self) -> Deletions:
         """Finished jobs of a re-index that is over; those of uploads go with their versions."""
-        job = models.Job
+        job = tables.Job
         being_made = exists().where(
-            models.Document.id == job.document_id,
-            models.Reindex.collection_id == models.Document.collection_id,
-            models.Reindex.generation == job.generation,
+            tables.Document.id == job.document_id,
+            tables.Reindex.collection_id == tables.Document.collection_id,
+            tables.Reindex.generation == job.generation,
         )
-        over = and_(job.generation != models.UPLOADED, job.status.in_(FINISHED), ~being_made)
+        over = and_(job.generation != tables.UPLOADED, job.status.in_(FINISHED), ~being_made)
         return self._delete_by_key(job, (job.id,), over)
 
     def _delete_replies(self) -> Deletions:
-        reply = models.Idempotency
+        reply = tables.Idempotency
         return self._delete_by_key(reply, (reply.key_id, reply.idempotency_key), reply.created_at < self.clock() - KEPT)
 
     def _delete_credentials(self) -> Deletions:
-        return self._delete_by_key(models.Key, (models.Key.id,), models.Key.expires_at <= self.clock())
+        return self._delete_by_key(tables.Key, (tables.Key.id,), tables.Key.expires_at <= self.clock())
 
     def _delete_by_key(
-        self, model: type[models.Base], key: Sequence[Column], useless: ColumnElement[bool], limit: int = ROWS
+        self, model: type[tables.Base], key: Sequence[Column], useless: ColumnElement[bool], limit: int = ROWS
     ) -> Deletions:
         while True:
             with self.db.read() as session:
@@ -267,10 +267,10 @@ class RemainsStore(Remains):
 
     def _collections(self) -> list[int]:
         with self.db.read() as session:
-            return list(session.scalars(select(models.Collection.id)))
+            return list(session.scalars(select(tables.Collection.id)))
 
     def _generations(self, version: int) -> list[int]:
-        mine = select(models.Placement.generation).where(models.Placement.version_id == version).distinct()
+        mine = select(tables.Placement.generation).where(tables.Placement.version_id == version).distinct()
         with self.db.read() as session:
             return list(session.scalars(mine))
 
@@ -300,7 +300,7 @@ def _retire(session: Session, document: str, keep: int, now: datetime) -> int:
         hold_document(session, document)
     except UnknownDocument:
         return 0
-    version = models.Version
+    version = tables.Version
     ranked = (
         select(version.id, version.number, version.status)
         .add_columns(
@@ -311,7 +311,7 @@ def _retire(session: Session, document: str, keep: int, now: datetime) -> int:
         .where(version.document_id == document)
         .subquery()
     )
-    live = select(models.Document.live_version_id).where(models.Document.id == document).scalar_subquery()
+    live = select(tables.Document.live_version_id).where(tables.Document.id == document).scalar_subquery()
     newest = select(func.max(version.number)).where(version.document_id == document).scalar_subquery()
     old = session.scalars(
         select(ranked.c.id).where(
@@ -321,19 +321,19 @@ def _retire(session: Session, document: str, keep: int, now: datetime) -> int:
             ranked.c.status.not_in(PENDING),
         )
     ).all()
-    over = delete(models.Job).where(among(models.Job.version_id, old), models.Job.status.in_(FINISHED))
-    jobs = session.scalars(over.returning(models.Job.id).execution_options(synchronize_session=False)).all()
+    over = delete(tables.Job).where(among(tables.Job.version_id, old), tables.Job.status.in_(FINISHED))
+    jobs = session.scalars(over.returning(tables.Job.id).execution_options(synchronize_session=False)).all()
     delete_pieces(session, jobs)
-    works = exists().where(models.Job.version_id == version.id)  # one that was just tried again
+    works = exists().where(tables.Job.version_id == version.id)  # one that was just tried again
     retired = update(version).where(among(version.id, old), version.retired_at.is_(None), ~works)
     return changed(session.execute(retired.values(retired_at=now).execution_options(synchronize_session=False)))
 
 
 def _delete_version(session: Session, collection: int, version: int) -> None:
     gone = session.execute(
-        delete(models.Version)
-        .where(models.Version.id == version)
-        .returning(models.Version.blob_key, models.Version.sha256)
+        delete(tables.Version)
+        .where(tables.Version.id == version)
+        .returning(tables.Version.blob_key, tables.Version.sha256)
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if gone is not None:
@@ -343,18 +343,18 @@ def _delete_version(session: Session, collection: int, version: int) -> None:
 
 def kept_generations(session: Session, collection: int) -> set[int]:
     """The one that answers, and the one that is being made, if there is one."""
-    answers = select(models.Collection.generation).where(models.Collection.id == collection)
-    is_made = select(models.Reindex.generation).where(models.Reindex.collection_id == collection)
+    answers = select(tables.Collection.generation).where(tables.Collection.id == collection)
+    is_made = select(tables.Reindex.generation).where(tables.Reindex.collection_id == collection)
     return set(session.scalars(answers.union_all(is_made)))
 
 
 def _switched_after(session: Session, collection: int, moment: datetime) -> bool:
-    switched = session.scalar(select(models.Collection.switched_at).where(models.Collection.id == collection))
+    switched = session.scalar(select(tables.Collection.switched_at).where(tables.Collection.id == collection))
     return switched is not None and switched >= moment
 
 
 def _shorten_log(session: Session, collection: int, to: int) -> int:
-    start = update(models.Collection).where(models.Collection.id == collection, models.Collection.log_start <= to)
+    start = update(tables.Collection).where(tables.Collection.id == collection, tables.Collection.log_start <= to)
     session.execute(start.values(log_start=to + 1).execution_options(synchronize_session=False))
-    old = delete(models.Change).where(models.Change.collection_id == collection, models.Change.seq <= to)
+    old = delete(tables.Change).where(tables.Change.collection_id == collection, tables.Change.seq <= to)
     return changed(session.execute(old.execution_options(synchronize_session=False)))

@@ -34,7 +34,7 @@ from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from app.db.models import Base
+from app.db.tables import Base
 
 Alias = TypeVar("Alias")
 Row: TypeAlias = Mapping[str, object]

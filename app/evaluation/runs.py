@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from app.api.models import Closed, Text
+from app.api.bodies import Closed, Text
 from app.evaluation import measures
 from app.evaluation.asking import Asker, Replied, Retrieved
 from app.evaluation.datasets import NoDataset

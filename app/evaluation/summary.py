@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.api.models import Closed, Text
+from app.api.bodies import Closed, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=100)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -18,13 +18,13 @@ from sqlalchemy import Engine, event
 import app.archives.readers
 import ingestion.bench
 import ingestion.pipeline
-from app.db.collections import CollectionStore
-from app.db.documents import DocumentStore
-from app.db.exchange import ExchangeStore
-from app.db.hypothetical import HypotheticalStore
-from app.db.jobs import JobStore
-from app.db.publications import PublicationStore
-from app.db.reindexes import ReindexStore
+from app.db.copies.exchange import ExchangeStore
+from app.db.index.hypothetical import HypotheticalStore
+from app.db.index.publications import PublicationStore
+from app.db.index.reindexes import ReindexStore
+from app.db.library.collections import CollectionStore
+from app.db.library.documents import DocumentStore
+from app.db.queue.jobs import JobStore
 from app.db.remains import RemainsStore
 from app.pinned_blobs import PinnedBlobStore
 from app.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from app.db.models import DroppedBlob, HypotheticalQuestions
+from app.db.tables import DroppedBlob, HypotheticalQuestions
 from app.wiring import Services
 from ingestion.intake import IncomingFile
 from ingestion.sweep import Sweep

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from app.archives import exchange
-from app.db.models import Version
+from app.db.tables import Version
 from ingestion.types import DocumentId
 from tests.acceptance.killed_worker import Death
 from tests.acceptance.workers import (

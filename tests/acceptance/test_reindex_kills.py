@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from app.db.models import Chunk, Embedding, Job, Placement, Reindex, Version
+from app.db.tables import Chunk, Embedding, Job, Placement, Reindex, Version
 from app.wiring import Services
 from retrieval.types import CollectionId, Scope
 from tests.acceptance.killed_worker import Death

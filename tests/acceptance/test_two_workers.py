@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select
 
-from app.db.models import Change, Chunk, Embedding, Job, Version
+from app.db.tables import Change, Chunk, Embedding, Job, Version
 from app.wiring import Services
 from retrieval.ports import Embedder
 from retrieval.types import PassageEmbedding, PassageInput

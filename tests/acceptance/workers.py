@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.archives import exchange
-from app.db.models import Change, Chunk, Document, Embedding, Job, Placement, Version
+from app.db.tables import Change, Chunk, Document, Embedding, Job, Placement, Version
 from app.settings import Settings
 from app.wiring import Services, build, close
 from app.worker import make, new_name

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app import auth
-from app.db.collections import CollectionStore
-from app.db.keys import KeyStore
-from app.db.session import Database
+from app.db.database import Database
+from app.db.library.collections import CollectionStore
+from app.db.people.keys import KeyStore
 from app.db.types import KeyKind
 from app.settings import Settings, UnsafeAdminKey
 from retrieval.errors import UnknownCollection

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from app.cli.main import cli
 from app.client import Client, client_of
 from app.data_folder import hold
-from app.db.jobs import JobStore
-from app.db.session import Database
+from app.db.database import Database
+from app.db.queue.jobs import JobStore
 from app.serve import own_service
 from app.settings import Settings
 from ingestion.pipeline import Pipeline

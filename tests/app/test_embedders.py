@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.db.embedders import EmbedderStore
-from app.db.session import Database
+from app.db.database import Database
+from app.db.index.embedders import EmbedderStore
 from app.db.types import EmbedderRecord
 from app.embedders import EmbedderCatalog
 from retrieval.embedders.hashing import HashingEmbedder

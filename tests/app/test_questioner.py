@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app import questioner
-from app.db.hypothetical import HypotheticalStore
+from app.db.index.hypothetical import HypotheticalStore
 from app.questioner import Questioner
 from app.settings import Settings
 from app.wiring import Services

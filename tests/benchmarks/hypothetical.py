@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from statistics import mean
 
-from app.db.hypothetical import HypotheticalStore
+from app.db.index.hypothetical import HypotheticalStore
 from app.evaluation.corpus import markdown
 from app.evaluation.datasets import load
 from app.evaluation.measures import ranking

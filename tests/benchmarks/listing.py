@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import text
 
 from app.client import Client, Json
-from app.db.session import Database
+from app.db.database import Database
 from measure import Table, milliseconds, p50, p95
 from service import running
 from tests import chromium

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.db.collections import CollectionStore
-from app.db.documents import DocumentStore
-from app.db.jobs import JobStore
-from app.db.publications import PublicationStore
+from app.db.database import Database
+from app.db.index.publications import PublicationStore
+from app.db.library.collections import CollectionStore
+from app.db.library.documents import DocumentStore
+from app.db.queue.jobs import JobStore
 from app.db.remains import RemainsStore
-from app.db.session import Database
 from ingestion.blob_stores.filesystem import FilesystemBlobStore
 from ingestion.intake import Intake
 from ingestion.ocr import Ocr

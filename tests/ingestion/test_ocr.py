@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfWriter
 from sqlalchemy import select
 
-from app.db.models import ParsedBlob
+from app.db.tables import ParsedBlob
 from ingestion import parsed_json
 from ingestion.errors import NoLongerWanted, TookTooLong
 from ingestion.intake import IncomingFile

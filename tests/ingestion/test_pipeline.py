@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from app.db.models import Chunk, Embedding
+from app.db.tables import Chunk, Embedding
 from app.db.types import ChunkRecord
 from ingestion.intake import IncomingFile
 from ingestion.types import DocumentId, Metadata, WorkerId

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.db.collections import CollectionStore
 from app.db.errors import DatabaseUnavailable
+from app.db.library.collections import CollectionStore
 from ingestion.intake import IncomingFile
 from ingestion.sandbox.sandbox import Sandbox
 from ingestion.types import Accepted, DocumentId, WorkerId

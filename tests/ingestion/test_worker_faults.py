@@ -30,7 +30,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.worker._PAUSE_SECONDS", 0.05)
     monkeypatch.setattr("ingestion.worker._PAUSE_MOST_SECONDS", 0.1)
     monkeypatch.setattr("ingestion.worker._BACK_OFF_SECONDS", 0.05)
-    monkeypatch.setattr("app.db.attempts.BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr("app.db.queue.attempts.BACKOFF_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import insert
 
-from app.db import models
-from app.db.session import Database
+from app.db import tables
+from app.db.database import Database
 from app.db.sql import table
 from tests.acceptance.conftest import Service, running
 from tests.acceptance.page.browsing import Watched, enter
@@ -63,9 +63,9 @@ def fill(database: Database, count: int) -> None:
         version |= {"status": "ready", "error_code": None, "error_message": None}
     with database.write() as session:
         for model, rows in (
-            (models.Collection, [collection]),
-            (models.Document, documents),
-            (models.Version, versions),
+            (tables.Collection, [collection]),
+            (tables.Document, documents),
+            (tables.Version, versions),
         ):
             session.connection().execute(insert(table(model)), rows)
 

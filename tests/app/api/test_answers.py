@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.db.conversations import ConversationStore
 from app.db.errors import StorageFull
+from app.db.people.conversations import ConversationStore
 from generation.errors import GeneratorUnavailable
 from tests.app.running import Running, Scripted, events, running
 

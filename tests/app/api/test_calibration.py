@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.db.calibrations import CalibrationStore
+from app.db.quality.calibrations import CalibrationStore
 from retrieval.types import Scope
 from tests.app.library import services
 from tests.app.running import Running

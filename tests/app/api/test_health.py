@@ -4,8 +4,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.db.database import Database
 from app.db.errors import DatabaseUnavailable
-from app.db.session import Database
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import ModelUnavailable
 from tests.app.running import Running, running
@@ -69,7 +69,7 @@ def test_figures_survive_a_database_that_is_away(
     def away(_: object) -> None:
         raise DatabaseUnavailable("gone")
 
-    monkeypatch.setattr("app.db.jobs.JobStore.depth", away)
+    monkeypatch.setattr("app.db.queue.jobs.JobStore.depth", away)
     text = admin.get("/metrics").text
     assert "openbook_requests_total" in text
     assert "openbook_jobs{" not in text

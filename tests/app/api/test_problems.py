@@ -7,10 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from app import auth, gate, limits
+from app import auth
 from app.api import problems
 from app.api.answers import Asked
 from app.db import errors as db
+from app.http import gate, limits
 from generation import errors as generation
 from ingestion import errors as ingestion
 from retrieval import errors as retrieval

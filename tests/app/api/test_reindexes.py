@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.db.embedders import EmbedderStore
+from app.db.index.embedders import EmbedderStore
 from app.worker import make, new_name
 from tests.app.running import Running, eventually, running
 

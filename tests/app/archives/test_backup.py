@@ -16,10 +16,11 @@ from app.archives import archive, backup
 from app.archives.archive import Member, NewerFormat
 from app.archives.backup import FORMAT, KIND
 from app.auth import fingerprint, new_secret
-from app.db import dump, models
-from app.db.load import Loader, NotEmpty, Unloadable
-from app.db.models import Base
-from app.db.session import Database
+from app.db import tables
+from app.db.copies import dump
+from app.db.copies.load import Loader, NotEmpty, Unloadable
+from app.db.database import Database
+from app.db.tables import Base
 from app.pinned_blobs import PinnedBlobStore
 from app.wiring import Services
 from ingestion.errors import BlobMissing
@@ -77,7 +78,7 @@ def test_a_restored_service_is_the_one_that_was_backed_up(
         found_key = there.keys.find(fingerprint(secret))
         assert found_key is not None
         assert found_key.collections == everything(there).collections
-        assert _count(there, models.Key) == 1
+        assert _count(there, tables.Key) == 1
         read_all(there)
         assert [hit for hit in found(there, "mercury") if hit not in before["hits"]] != []
 
@@ -183,7 +184,7 @@ def test_a_damaged_backup_writes_nothing(five_metals: tuple[Path, dict[str, Any]
             backup.restore(there, tmp_path / "damaged.tar")
 
         assert list(there.blobs.stored()) == []
-        assert _count(there, models.Collection) == 0
+        assert _count(there, tables.Collection) == 0
 
 
 MOMENTS = {
@@ -206,7 +207,7 @@ def test_a_restore_that_is_killed_can_be_done_again(
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     with services(tmp_path / "there", migrated=False) as there:
-        assert _count(there, models.Document) == 0
+        assert _count(there, tables.Document) == 0
 
         backup.restore(there, file)
 
@@ -236,7 +237,7 @@ def test_rows_that_do_not_fit_and_a_schema_from_the_future_are_refused(tmp_path:
         with pytest.raises(NewerFormat, match="0999_future"):
             backup.restore(there, _archive(tmp_path, [], revision="0999_future"))
 
-        assert _count(there, models.Collection) == 0
+        assert _count(there, tables.Collection) == 0
 
 
 def _kill_at(owner: type, method: str, call: int) -> None:

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.db.changes import ChangeStore
-from app.db.chunks import ChunkStore
-from app.db.collections import CollectionStore
-from app.db.documents import DocumentStore
-from app.db.jobs import JobStore
-from app.db.publications import PublicationStore
+from app.db.database import Database
+from app.db.index.changes import ChangeStore
+from app.db.index.chunks import ChunkStore
+from app.db.index.publications import PublicationStore
+from app.db.library.collections import CollectionStore
+from app.db.library.documents import DocumentStore
+from app.db.queue.jobs import JobStore
 from app.db.remains import RemainsStore
-from app.db.session import Database
 from app.db.types import CollectionRecord
 from ingestion.parsed_json import dump
 from ingestion.types import (

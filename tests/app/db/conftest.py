@@ -1,6 +1,6 @@
 import pytest
 
-from app.db.session import Database
+from app.db.database import Database
 from tests.app.db.builders import World, world
 
 

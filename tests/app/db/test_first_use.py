@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-from app.db.session import Database
+from app.db.database import Database
 from tests.app.db.builders import world
 
 RACE = """
 import sys, threading
 sys.setswitchinterval(1e-6)
-from app.db.documents import DocumentStore
-from app.db.session import Database
+from app.db.library.documents import DocumentStore
+from app.db.database import Database
 from retrieval.types import CollectionId, Scope
 
 documents = DocumentStore(Database(sys.argv[1]), 10, 3)

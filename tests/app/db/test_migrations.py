@@ -11,8 +11,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
 import migrations
-from app.db.documents import DocumentStore
-from app.db.session import Database
+from app.db.database import Database
+from app.db.library.documents import DocumentStore
 from ingestion.types import DocumentId
 from retrieval.types import CollectionId, Scope
 from tests import postgresql

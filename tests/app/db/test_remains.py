@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, event, func, select, update
 
-from app.db import models, remains
+from app.db import remains, tables
+from app.db.database import Database
 from app.db.errors import Conflict
-from app.db.idempotency import IdempotencyStore
-from app.db.keys import KeyStore
-from app.db.models import Base
-from app.db.session import Database
+from app.db.people.idempotency import IdempotencyStore
+from app.db.people.keys import KeyStore
+from app.db.tables import Base
 from ingestion.errors import UnknownDocument
 from ingestion.types import DocumentId, Failure, JobId
 from retrieval.errors import IndexDamaged
@@ -43,9 +43,9 @@ def put(here: World, document: DocumentId, *texts: str) -> None:
     here.publish(*texts)
 
 
-def rows(here: World, *tables: type[Base]) -> list[int]:
+def rows(here: World, *kinds: type[Base]) -> list[int]:
     with here.db.read() as session:
-        return [session.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+        return [session.execute(select(func.count()).select_from(kind)).scalar_one() for kind in kinds]
 
 
 def numbers(here: World, document: DocumentId) -> list[int]:
@@ -66,8 +66,8 @@ def test_old_versions_go_with_all_that_only_they_held(here: World) -> None:
     assert numbers(here, document) == [5, 4]
     assert numbers(here, other) == [1]
     assert here.live() == {"shared", "text 5", "text 1"}
-    assert rows(here, models.Version, models.Placement, models.Chunk, models.Embedding, models.Job) == [3, 5, 4, 4, 3]
-    assert rows(here, models.DroppedBlob) == [3]
+    assert rows(here, tables.Version, tables.Placement, tables.Chunk, tables.Embedding, tables.Job) == [3, 5, 4, 4, 3]
+    assert rows(here, tables.DroppedBlob) == [3]
     assert swept(here) == {}
 
 
@@ -115,16 +115,16 @@ def test_a_swept_version_can_neither_be_seen_nor_restored(here: World) -> None:
     document = with_five_versions(here)
     # as a crash leaves it: retired, and half of its placements gone
     with here.db.write() as session:
-        session.execute(update(models.Version).where(models.Version.number <= 3).values(retired_at=datetime.now(UTC)))
-        oldest = select(func.min(models.Version.id)).scalar_subquery()
+        session.execute(update(tables.Version).where(tables.Version.number <= 3).values(retired_at=datetime.now(UTC)))
+        oldest = select(func.min(tables.Version.id)).scalar_subquery()
         session.execute(
-            delete(models.Placement).where(models.Placement.ordinal == 0, models.Placement.version_id == oldest)
+            delete(tables.Placement).where(tables.Placement.ordinal == 0, tables.Placement.version_id == oldest)
         )
     assert numbers(here, document) == [5, 4]
     with pytest.raises(UnknownDocument, match="version 1"):
         here.documents.restore(document, 1)
     assert swept(here, keep=10) == {"placements": 5}
-    assert rows(here, models.Version, models.Chunk) == [2, 3]
+    assert rows(here, tables.Version, tables.Chunk) == [2, 3]
 
 
 def test_transactions_are_small_and_a_sweep_goes_on_where_one_was_cut_off(
@@ -140,14 +140,14 @@ def test_transactions_are_small_and_a_sweep_goes_on_where_one_was_cut_off(
         asked = iter([True] * 5)
 
         def goes_on() -> bool:
-            placements.extend(rows(here, models.Placement))
+            placements.extend(rows(here, tables.Placement))
             return next(asked, False)
 
         return goes_on
 
     for _ in range(10):
         store.sweep(some_transactions())
-    assert rows(here, models.Version, models.Placement, models.Chunk, models.Embedding) == [1, 1, 1, 1]
+    assert rows(here, tables.Version, tables.Placement, tables.Chunk, tables.Embedding) == [1, 1, 1, 1]
     assert here.live() == {"new"}
     assert {before - after for before, after in pairwise(placements)} == {0, 1, 2}
 
@@ -170,7 +170,7 @@ def test_sweepers_and_publishers_at_once_lose_nothing_and_leave_nothing(here: Wo
         here.publications.publish([publication(job, "shared", f"last {job.document}") for job in jobs])
     swept(here, keep=1)
     versions, placements, chunks, embeddings = rows(
-        here, models.Version, models.Placement, models.Chunk, models.Embedding
+        here, tables.Version, tables.Placement, tables.Chunk, tables.Embedding
     )
     _, live = here.changes.live(here.home.id, 1)
     assert chunks == embeddings == live.size
@@ -182,11 +182,11 @@ def test_sweepers_and_publishers_at_once_lose_nothing_and_leave_nothing(here: Wo
 def test_chunks_without_a_place_and_placements_of_other_generations_are_swept(here: World) -> None:
     document = here.add("stays", "goes")
     with here.db.write() as session:
-        chunk = session.scalars(select(models.Chunk.id).where(models.Chunk.text == "goes")).one()
+        chunk = session.scalars(select(tables.Chunk.id).where(tables.Chunk.text == "goes")).one()
         session.execute(
-            update(models.Placement).where(models.Placement.chunk_id == chunk).values(generation=3, ordinal=9)
+            update(tables.Placement).where(tables.Placement.chunk_id == chunk).values(generation=3, ordinal=9)
         )
-    being_made = models.Reindex(
+    being_made = tables.Reindex(
         collection_id=here.home.id,
         generation=3,
         fingerprint=FINGERPRINT,
@@ -198,13 +198,13 @@ def test_chunks_without_a_place_and_placements_of_other_generations_are_swept(he
         session.add(being_made)
     assert swept(here) == {}
     with here.db.write() as session:
-        session.execute(delete(models.Reindex))
+        session.execute(delete(tables.Reindex))
     assert swept(here) == {"placements of other generations": 1}
     assert here.live() == {"stays"}
     with here.db.write() as session:
-        session.execute(delete(models.Placement))
+        session.execute(delete(tables.Placement))
     assert swept(here) == {"chunks": 1}
-    assert rows(here, models.Chunk, models.Embedding) == [0, 0]
+    assert rows(here, tables.Chunk, tables.Embedding) == [0, 0]
     assert numbers(here, document) == [1]
 
 
@@ -217,9 +217,9 @@ def test_pieces_of_an_ended_job_are_swept_in_time_and_used_ones_never(here: Worl
     assert swept(here, after=LATER) == {}
     here.jobs.cancel(cancelled.id, here.scope)
     assert swept(here) == {}
-    assert rows(here, models.Chunk, models.Embedding) == [2, 2]
+    assert rows(here, tables.Chunk, tables.Embedding) == [2, 2]
     assert swept(here, after=timedelta(hours=25)) == {"chunks": 1}
-    assert rows(here, models.Chunk, models.Embedding) == [1, 1]
+    assert rows(here, tables.Chunk, tables.Embedding) == [1, 1]
     assert here.live() == {"used"}
 
 
@@ -230,11 +230,11 @@ def test_parsed_files_of_other_parsers_or_of_nobody_are_swept(here: World) -> No
         replace(here.publications, parser="parser-0").save_parsed([(job, parsed())])
     with here.db.write() as session:
         session.execute(
-            update(models.ParsedBlob).where(models.ParsedBlob.sha256 == sha("beta")).values(sha256=sha("gone"))
+            update(tables.ParsedBlob).where(tables.ParsedBlob.sha256 == sha("beta")).values(sha256=sha("gone"))
         )
     assert swept(here) == {"parsed files": 3}
     with here.db.read() as session:
-        left = session.execute(select(models.ParsedBlob.sha256, models.ParsedBlob.parser)).all()
+        left = session.execute(select(tables.ParsedBlob.sha256, tables.ParsedBlob.parser)).all()
     assert [tuple(row) for row in left] == [(sha("alpha"), "parser-1")]
 
 
@@ -262,13 +262,13 @@ def test_jobs_replies_and_credentials_that_are_over_are_swept(here: World) -> No
     keys.open_session(key, sha("session"), datetime.now(UTC) + timedelta(hours=1))
     replies.begin(key, "retry", "request")
     with here.db.write() as session:
-        [job] = session.scalars(select(models.Job)).all()
+        [job] = session.scalars(select(tables.Job)).all()
         uploaded = job.id
-        session.add(models.Job(**{**_values(job), "id": "job_reindex", "generation": 2}))
+        session.add(tables.Job(**{**_values(job), "id": "job_reindex", "generation": 2}))
     assert swept(here) == {"jobs": 1}
     assert here.documents.get(document, here.scope).job_id == uploaded
     assert swept(here, after=timedelta(hours=25)) == {"replies": 1, "credentials": 1}
-    assert rows(here, models.Key, models.Idempotency) == [1, 0]
+    assert rows(here, tables.Key, tables.Idempotency) == [1, 0]
 
 
 def _values(row: Base) -> dict[str, object]:
@@ -345,4 +345,4 @@ def test_no_step_is_begun_once_the_worker_stops(here: World) -> None:
 
     stop: Callable[[], bool] = goes_on
     assert replace(here.remains, keep_versions=1).sweep(stop) == {}
-    assert rows(here, models.Version) == [5]
+    assert rows(here, tables.Version) == [5]

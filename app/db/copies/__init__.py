@@ -1,0 +1,1 @@
+"""Rows that leave for a backup or another Openbook, and come back."""

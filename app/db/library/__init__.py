@@ -1,0 +1,1 @@
+"""Collections and the documents in them: registered, shown, described, deleted."""

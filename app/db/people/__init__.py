@@ -1,0 +1,1 @@
+"""Who asks: credentials, conversations, replies kept for retries, and who did what."""

@@ -1,0 +1,1 @@
+"""Jobs as rows: queued, claimed under a lease, attempted."""
