@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from generation.inquiry.decomposition import Decomposition
 from generation.inquiry.expansion import Expansion
 from generation.inquiry.lookup import Finding, Lookup, cut
-from generation.inquiry.named_documents import named_side_by_side, without_names
+from generation.inquiry.named_documents import named_side_by_side, without_names, without_proper_nouns
 from generation.inquiry.search_rounds import SearchRounds
 from generation.threads import in_thread
 from generation.types import AnswerOptions, QueryKind
@@ -76,12 +76,12 @@ class Inquiry:
 async def _of_each_named(question: str, first: Finding, lookup: Lookup, k: int) -> list[Finding]:
     """What the question asks of each document that it names beside others, searched within that document alone.
 
-    The best hits may all be of one. Without the names, which all of a document's chunks bear in its title, what is
-    asked decides among them. A document that cannot be searched leaves the question's own hits to all.
+    The best hits may all be of one. Without the titles, which all of a document's chunks bear, and without the names in
+    it, what is asked decides among its chunks. One that cannot be searched leaves the question's own hits to all.
     """
     hits = first.result.hits
     named = named_side_by_side(question, (hit.source.title for hit in hits))
-    asked = without_names(question, named)
+    asked = without_proper_nouns(without_names(question, named))
     if not content_terms(asked):
         return []
     ids = [tuple(dict.fromkeys(hit.source.id for hit in hits if hit.source.title == one.title)) for one in named]

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from generation.language import HAN
+from generation.wording import content_terms
 from retrieval.chinese import HAN_SIGNS
 
 MOST = 4  # documents of one question; each costs a search
@@ -18,6 +19,7 @@ _WORD = re.compile(rf"[^\W{HAN_SIGNS}]+(?:['’][^\W{HAN_SIGNS}]+)*|[{HAN_SIGNS}
 _POSSESSIVE = re.compile(r"['’]s\Z")
 _BESIDE = re.compile(r"\b(?:and|or|vs|versus|with|to|than|from)\b|[,&/、和与與跟或及]", re.IGNORECASE)
 _BETWEEN = 80  # characters from one name to the next, as in «Oslo in 2023 and Bergen in 2024»
+_LEFT = 2  # terms that a search asks for without the proper nouns of its question, or it keeps them
 _NAME = "\0"  # stands for a name while an opening is looked for
 _OPENING = re.compile(
     rf"\A\W*(?:(?:according to|as per|based on|in|under)\b|[根依]?[据據]|按照)[^{_NAME},，?？\d]*{_NAME}"
@@ -66,6 +68,21 @@ def without_names(question: str, named: Sequence[Named]) -> str:
         at = one.end
     asked = _OPENING.sub("", _NAME.join([*parts, question[at:]]))
     return " ".join(asked.replace(_NAME, "").split())
+
+
+def without_proper_nouns(asked: str) -> str:
+    """What is asked of a document, for a search within it: a judgment has the names of its parties all over.
+
+    Abbreviations stay, and so does everything where too few terms would be left.
+    """
+    rest: list[str] = []
+    at = 0
+    for word in list(_WORD.finditer(asked))[1:]:
+        if word[0][0].isupper() and (len(word[0]) == 1 or not word[0].isupper()):
+            rest.append(asked[at : word.start()])
+            at = word.end()
+    sought = " ".join("".join([*rest, asked[at:]]).split())
+    return sought if len(content_terms(sought)) >= _LEFT else asked
 
 
 def _found(title: str, said: _Words) -> Named | None:

@@ -135,6 +135,12 @@ def test_documents_named_side_by_side_are_each_searched_by_themselves_for_what_i
     assert findings.skipped == ()
 
 
+def test_within_a_named_document_its_people_are_not_searched_for() -> None:
+    asked = "How many days of leave does Vera Martin have by the Oslo Handbook and the Bergen Handbook?"
+    findings = asyncio.run(inquiry(None).find(asked, lookup(SearchWithin((OSLO, BERGEN))), 10, NONE))
+    assert [each.query for each in findings.searched[1:]] == ["How many days of leave does have by the and the ?"] * 2
+
+
 def test_documents_that_are_only_named_are_not_searched_by_themselves() -> None:
     search = SearchWithin((OSLO, BERGEN))
     findings = asyncio.run(inquiry(None).find("The Oslo Handbook and the Bergen Handbook?", lookup(search), 10, NONE))
