@@ -1,10 +1,9 @@
 """The command line, `openbook`: one file here per kind of command, imported when one of its commands is asked for."""
 
 from importlib import import_module
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 _FILES = {
@@ -29,16 +28,17 @@ _GROUPS = {"keys": "keys", "models": "models", "tune": "tuning"}
 class _OnDemand(TyperGroup):
     """A question to a running service waits for the import of nothing that only a service needs."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         return [*_FILES, *_GROUPS]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # typer keeps their classes to itself
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """All are imported for a name that is none of theirs: what was meant is looked for among them."""
         names = self.list_commands(ctx)
         for name in [cmd_name] if cmd_name in names else names:
             if name not in self.commands:
                 self._load(name)
-        return super().get_command(ctx, cmd_name)
+        command = self.commands.get(cmd_name)
+        return command if isinstance(command, TyperCommand | TyperGroup) else None
 
     def _load(self, name: str) -> None:
         if name in _GROUPS:
