@@ -2,10 +2,10 @@
 
 import csv
 import os
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from itertools import groupby
 from typing import IO
 
 from ingestion.errors import IngestionError
+from ingestion.sandbox import limits
 from retrieval.types import Box
 
 _BINARY = "tesseract"
 _ENVIRONMENT = {"PATH": os.defpath, "OMP_THREAD_LIMIT": "1"}  # its threads would spin more than they help
-_OPEN_FILES = 32
 _LAYOUT = ("--psm", "3")  # blocks, columns and lines by itself; its guess of the orientation (1) errs on short pages
 _WORD = "5"
 _CLOSE_SECONDS = 5.0
@@ -74,8 +74,10 @@ class Tesseract:
         return list(_paragraphs(self._asked(png, dots_per_inch, look)))
 
     def _asked(self, png: bytes, dots_per_inch: int, look: Callable[[], None]) -> str:
-        process = subprocess.Popen(
-            [_BINARY, "stdin", "stdout", "-l", self.languages, *_LAYOUT, "--dpi", str(dots_per_inch), "tsv"],
+        bounds = (os.getpid(), self.memory_bytes, int(self.timeout_seconds) + 1)
+        read = (_BINARY, "stdin", "stdout", "-l", self.languages, *_LAYOUT, "--dpi", str(dots_per_inch), "tsv")
+        process = subprocess.Popen(  # it dies with this thread, which waits for it
+            [sys.executable, "-I", "-S", limits.__file__, *map(str, bounds), *read],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -83,7 +85,6 @@ class Tesseract:
             cwd="/",
             start_new_session=True,
         )
-        self._limit(process.pid)  # before it has any of the picture
         try:
             said = self._said(process, png, look)
         finally:
@@ -110,20 +111,6 @@ class Tesseract:
                     raise NotRecognised(f"it took longer than {seconds} s (OPENBOOK_PARSE_TIMEOUT_SECONDS)") from None
             else:
                 return said
-
-    def _limit(self, process: int) -> None:
-        seconds = int(self.timeout_seconds) + 1
-        limits = (
-            (resource.RLIMIT_AS, self.memory_bytes),
-            (resource.RLIMIT_CPU, seconds),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_NPROC, 0),
-            (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        )
-        with suppress(ProcessLookupError):  # it failed at once, and says so by its status
-            for limit, most in limits:
-                resource.prlimit(process, limit, (most, most))
 
 
 def _send(pipe: IO[bytes], png: bytes) -> None:

@@ -3,7 +3,6 @@
 Run as `python -m ingestion.sandbox.child PARENT MEMORY_BYTES TIMEOUT_SECONDS`, by `Sandbox` alone.
 """
 
-import ctypes
 import gc
 import os
 import resource
@@ -23,14 +22,12 @@ from ingestion.parsers.pdf import parser as pdf
 from ingestion.parsers.registry import PARSERS
 from ingestion.redaction.redaction import redact
 from ingestion.sandbox import page_image
+from ingestion.sandbox.limits import limit
 from ingestion.sandbox.protocol import ARRIVED, LENGTH, Asked, tell_pages
 from retrieval.types import Box
 
 _REQUESTS = 500  # a child's life; libraries that leak are then of no account
-_OPEN_FILES = 32
 _GRACE_SECONDS = 5
-_SET_PARENT_DEATH_SIGNAL = 1
-_SET_NO_NEW_PRIVILEGES = 38
 
 
 Task = Callable[[Asked, bytes], bytes | None]
@@ -67,7 +64,7 @@ def serve(tasks: Mapping[str, Task]) -> None:
     """Answer requests until the pipe ends or the child is spent."""
     parent, memory_bytes, timeout_seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     requests, replies = _pipes()
-    _limit(parent, memory_bytes)
+    limit(parent, _status_bytes("VmSize") + memory_bytes)  # libraries map far more than they use: that is no parsing
     page_count.tell_to(lambda done, total: _tell(replies, done, total))
     gc.freeze()  # what the imports made lives as long as the child
     base = _status_bytes("VmRSS")
@@ -117,21 +114,6 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(nowhere, standard)
     os.close(nowhere)
     return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
-
-
-def _limit(parent: int, memory_bytes: int) -> None:
-    """Give up what parsing needs none of (files, processes, new rights), and bound the memory that it does need."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(0)  # it died before its death could be told
-    used = _status_bytes("VmSize")  # libraries map far more than they use: what counts is what parsing adds
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, used + memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
 
 
 def _start_clock(timeout_seconds: float) -> None:

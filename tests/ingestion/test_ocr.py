@@ -1,6 +1,8 @@
 import io
 import os
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -21,6 +23,7 @@ from ingestion.types import Accepted, ParsedDocument, PersonalKind, WorkerId
 from retrieval.types import Box
 from tests.ingestion.conftest import Library
 from tests.ingestion.files import PdfPage, Text, pdf, scanned, scanned_with
+from tests.ingestion.sandbox.test_sandbox import ended
 from tests.ingestion.test_worker import wait_for, working
 
 pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs tesseract")
@@ -34,7 +37,17 @@ PRINTED = pdf(PdfPage([FIRST, SECOND, THIRD], media=SIZE))
 WORKER = WorkerId("tested")
 ENGLISH = Tesseract("eng", 30.0, 1 << 30)
 CHINESE = Tesseract("chi_sim+eng", 30.0, 1 << 30)
+ROOT = Path(__file__).parents[2]
 CHINESE_FONT = Path("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc")
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """In Tesseract's place, what knows English and reads nothing for a minute."""
+    program = tmp_path / "slow-tesseract"
+    program.write_text('#!/bin/sh\n[ "$1" = --list-langs ] && echo eng && exit\nexec sleep 60\n')
+    program.chmod(0o755)
+    return program
 
 
 def read(
@@ -146,17 +159,28 @@ def test_nothing_stays_of_a_recognition_that_nobody_wants_any_more(sandbox: Sand
     with pytest.raises(NoLongerWanted):
         ENGLISH.paragraphs(png, 300, look)
     assert time.monotonic() - start < 2
-    assert not _children("tesseract")
+    assert not _children("tesseract", os.getpid())
     with pytest.raises(NotRecognised):
         replace(ENGLISH, timeout_seconds=0.1).paragraphs(png, 300, lambda: None)
 
 
+def test_a_recognition_ends_with_a_killed_worker(slow: Path) -> None:
+    program = (
+        "import sys; from ingestion import tesseract\n"
+        "tesseract._BINARY = sys.argv[1]\n"
+        "tesseract.Tesseract('eng', 60.0, 1 << 30).paragraphs(b'', 300, lambda: None)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(slow)], cwd=ROOT) as worker:
+        wait_for(lambda: bool(_children("sleep", worker.pid)))
+        [recognition] = _children("sleep", worker.pid)
+        worker.kill()
+
+    assert ended(recognition)
+
+
 def test_a_cancelled_recognition_ends_within_two_seconds_and_leaves_nothing(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Library, slow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = tmp_path / "slow-tesseract"
-    slow.write_text('#!/bin/sh\n[ "$1" = --list-langs ] && echo eng && exit\nexec sleep 60\n')
-    slow.chmod(0o755)
     monkeypatch.setattr("ingestion.tesseract._BINARY", str(slow))
     upload = IncomingFile("scan.pdf", io.BytesIO(scanned(PRINTED)), {})
     document = library.intake.accept(upload, library.collection).document
@@ -165,10 +189,10 @@ def test_a_cancelled_recognition_ends_within_two_seconds_and_leaves_nothing(
     pipeline = replace(library.pipeline, ocr=Ocr(library.pipeline.sandbox, ENGLISH))
 
     with working(library, pipeline=pipeline, lease_seconds=60.0):
-        wait_for(lambda: bool(_children("sleep")))
+        wait_for(lambda: bool(_children("sleep", os.getpid())))
         library.jobs.cancel(job, library.scope)
         began = time.monotonic()
-        wait_for(lambda: not _children("sleep"))
+        wait_for(lambda: not _children("sleep", os.getpid()))
         took = time.monotonic() - began
 
     assert took < 2
@@ -210,15 +234,15 @@ def _by_page(document: ParsedDocument) -> dict[int, list[str]]:
     return pages
 
 
-def _children(name: str) -> list[str]:
-    found: list[str] = []
+def _children(name: str, parent: int) -> list[int]:
+    found: list[int] = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            _, command, rest = path.read_text().replace("(", ")").split(")")
+            number, command, rest = path.read_text().replace("(", ")").split(")")
         except OSError:
             continue
-        if command == name and int(rest.split()[1]) == os.getpid() and rest.split()[0] != "Z":
-            found.append(command)
+        if command == name and int(rest.split()[1]) == parent and rest.split()[0] != "Z":
+            found.append(int(number))
     return found
 
 
