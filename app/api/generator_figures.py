@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Literal
 
 import httpx
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+
+from retrieval.server_client import ServerClient
 
 _SECONDS = 1.0
 _BYTES = 4 << 20
@@ -36,7 +39,7 @@ class GeneratorFigures(Collector):
 
     def __init__(self, base_url: str, api_key: str | None) -> None:
         self._url = base_url.rstrip("/").removesuffix("/v1") + "/metrics"
-        self._headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._api_key = api_key
 
     def collect(self) -> Iterable[Metric]:
         """`openbook_generator_up` alone, 0 or 1, where the server is away or tells nothing that we know."""
@@ -49,14 +52,8 @@ class GeneratorFigures(Collector):
         yield from (up, *taken)
 
     def _text(self) -> str:
-        content = b""
-        with httpx.stream("GET", self._url, headers=self._headers, timeout=_SECONDS, trust_env=False) as reply:
-            reply.raise_for_status()
-            for part in reply.iter_raw():
-                content += part
-                if len(content) > _BYTES:
-                    raise ValueError("the figures are too long")
-        return content.decode()
+        with closing(ServerClient(self._api_key, _SECONDS)) as client:
+            return client.get(self._url, _BYTES).decode()
 
 
 def _taken(text: str) -> Iterable[Metric]:

@@ -21,6 +21,7 @@ from generation.model_server.patience import Patience
 from generation.prompts.prompts import Message
 from generation.types import GeneratedText
 from retrieval.breaker import Breaker
+from retrieval.server_client import bounded_async, headers
 
 ANSWER_BYTES = 64 * 1024
 _REPLY_BYTES = 4 << 20  # of a list of models, or of a prompt's tokens
@@ -49,10 +50,8 @@ class ModelServer:
         self._uncounted_until: dict[str, float] = {}
         self._places = asyncio.Semaphore(connections)
         most = connections + _SMALL_CONNECTIONS
-        key = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.AsyncClient(
-            # what is compressed could unpack to anything
-            headers={"Accept-Encoding": "identity"} | key,
+            headers=headers(api_key),
             timeout=httpx.Timeout(None),  # what is waited for is bounded by Patience
             limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
             follow_redirects=False,
@@ -114,11 +113,7 @@ class ModelServer:
             request = self._client.build_request(method, url, json=body)
             response = await self._client.send(request, stream=True)
             try:
-                content = b""
-                async for part in response.aiter_raw():
-                    content += part
-                    if len(content) > _REPLY_BYTES:
-                        raise GeneratorUnavailable("the model server's reply is too long")
+                content = await bounded_async(response.aiter_raw(), _REPLY_BYTES)
             finally:
                 await response.aclose()
         if response.status_code in _MISSING:

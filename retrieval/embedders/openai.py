@@ -20,6 +20,7 @@ from retrieval.embedders.parts import parted
 from retrieval.embedders.prompts import NO_PROMPTS, Prompts
 from retrieval.errors import InputRefused, ModelUnavailable
 from retrieval.ports import Embedder
+from retrieval.server_client import ReplyTooLong, ServerClient
 from retrieval.types import Matrix, PassageEmbedding, PassageInput
 
 BATCH_TEXTS = 128  # in one request
@@ -67,13 +68,7 @@ class OpenAIEmbedder(Embedder):
         self._languages = languages
         self._wait_seconds = wait_seconds
         self._url = url.rstrip("/").removesuffix("/v1") + "/v1/embeddings"
-        self._client = httpx.Client(
-            # what is compressed could unpack to anything
-            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            timeout=timeout_seconds,
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = ServerClient(api_key, timeout_seconds)
 
     @property
     def fingerprint(self) -> str:
@@ -140,10 +135,11 @@ class OpenAIEmbedder(Embedder):
                 wait = min(self._wait_seconds * 2 ** (attempt - 1), MOST_WAIT_SECONDS)
                 time.sleep(wait * (0.5 + random.random() / 2))  # noqa: S311 - spreads the retries, keeps no secret
             try:
-                with self._client.stream("POST", self._url, json=body) as reply:
-                    if reply.status_code == HTTPStatus.OK:
-                        return self._received(reply)
-                    status = reply.status_code
+                return self._client.post(self._url, body, REPLY_BYTES)
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+            except ReplyTooLong as error:
+                raise self._unavailable(str(error)) from error
             except httpx.TransportError as error:
                 why = f"{type(error).__name__}: {error}"
                 continue
@@ -155,14 +151,6 @@ class OpenAIEmbedder(Embedder):
             if status != HTTPStatus.TOO_MANY_REQUESTS and status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 break
         raise self._unavailable(why)
-
-    def _received(self, reply: httpx.Response) -> bytes:
-        received = bytearray()
-        for part in reply.iter_raw():
-            received += part
-            if len(received) > REPLY_BYTES:
-                raise self._unavailable("its reply is too long")
-        return bytes(received)
 
     def _unavailable(self, why: str) -> ModelUnavailable:
         return ModelUnavailable(

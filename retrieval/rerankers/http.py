@@ -1,6 +1,5 @@
 """A reranker on a server: `/rerank` as vLLM, Jina and Cohere have it, or as Text Embeddings Inference has it."""
 
-import time
 from collections.abc import Sequence
 from math import isfinite
 
@@ -11,6 +10,7 @@ from retrieval.breaker import Breaker
 from retrieval.errors import RerankerUnavailable
 from retrieval.ports import Reranker
 from retrieval.rerankers.passages import passage
+from retrieval.server_client import ServerClient
 from retrieval.types import PlacedChunk, Vector
 
 MOST = 32  # candidates: what Text Embeddings Inference takes in one request, unless told otherwise
@@ -53,16 +53,9 @@ class HttpReranker(Reranker):
     ) -> None:
         self._url = url.rstrip("/").removesuffix("/rerank") + "/rerank"
         self._model = model
-        self._timeout_seconds = timeout_seconds
         self._breaker = breaker or Breaker()
         self._speaks_tei: bool | None = None
-        self._client = httpx.Client(
-            # what is compressed could unpack to anything
-            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._client = ServerClient(api_key, timeout_seconds, CONNECT_SECONDS)
 
     def scores(self, query: str, query_vector: Vector | None, candidates: Sequence[PlacedChunk]) -> list[float]:
         if not candidates:
@@ -77,9 +70,9 @@ class HttpReranker(Reranker):
         except RerankerUnavailable:
             self._breaker.failed()
             raise
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except httpx.HTTPError as error:
             self._breaker.failed()
-            raise self._unavailable(type(error).__name__) from error
+            raise self._unavailable(f"{type(error).__name__}: {error}") from error
         self._breaker.succeeded()
         return scores
 
@@ -120,20 +113,13 @@ class HttpReranker(Reranker):
         return [by_index[index] for index in range(len(texts))]
 
     def _post(self, body: dict[str, object]) -> bytes:
-        deadline = time.monotonic() + self._timeout_seconds
-        with self._client.stream("POST", self._url, json=body) as reply:
-            if reply.status_code != 200:
-                if reply.status_code in _REFUSED:
-                    raise _Refused(str(reply.status_code))
-                raise self._unavailable(f"it answered {reply.status_code}")
-            received = bytearray()
-            for part in reply.iter_raw():
-                received += part
-                if len(received) > REPLY_BYTES:
-                    raise self._unavailable("its reply is too long")
-                if time.monotonic() > deadline:
-                    raise self._unavailable(f"it took longer than {self._timeout_seconds:g} s")
-        return bytes(received)
+        try:
+            return self._client.post(self._url, body, REPLY_BYTES)
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            if status in _REFUSED:
+                raise _Refused(str(status)) from error
+            raise self._unavailable(f"it answered {status}") from error
 
     def _unavailable(self, why: str) -> RerankerUnavailable:
         return RerankerUnavailable(

@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -27,6 +28,7 @@ class Served:
     url: str = ""
     failures: list[int] = field(default_factory=list[int])
     instead: bytes | None = None
+    drip_seconds: float = 0.0
     asked: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     keys: list[str | None] = field(default_factory=list[str | None])
 
@@ -52,7 +54,10 @@ def served() -> Generator[Served]:
             self.send_response(status if self.path == "/v1/embeddings" else 404)
             self.send_header("Content-Length", str(len(reply)))
             self.end_headers()
-            self.wfile.write(reply)
+            with suppress(ConnectionError):
+                for part in [reply[at : at + 1] for at in range(len(reply))] if state.drip_seconds else [reply]:
+                    time.sleep(state.drip_seconds)
+                    self.wfile.write(part)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -174,8 +179,18 @@ def test_a_reply_without_end_is_cut(served: Served, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(openai, "REPLY_BYTES", 1000)
     with closing(OpenAIEmbedder(served.url, "small", dim=64)) as embedder:
         served.instead = b" " * 1001
-        with pytest.raises(ModelUnavailable, match="its reply is too long"):
+        with pytest.raises(ModelUnavailable, match="its reply has more than 1000 bytes"):
             embedder.embed_queries(["a cat"])
+
+
+def test_a_reply_that_drips_is_cut_at_the_timeout_and_asked_for_again(served: Served) -> None:
+    served.drip_seconds = 0.02
+    with (
+        closing(OpenAIEmbedder(served.url, "small", dim=64, timeout_seconds=0.1, wait_seconds=0.001)) as embedder,
+        pytest.raises(ModelUnavailable, match="ReadTimeout"),
+    ):
+        embedder.embed_queries(["a cat"])
+    assert len(served.asked) == openai.ATTEMPTS
 
 
 def test_texts_go_to_the_server_that_is_named_whatever_proxy_is_set(

@@ -130,7 +130,7 @@ def test_a_server_that_does_not_answer_is_unavailable(served: Served, reranker: 
         ('{"results": []}', "[]", "0 scores for 3 texts"),
         ('{"results": [ROW, ROW, ROW]}', "[ROW, ROW, ROW]", "1 scores for 3 texts"),
         ('{"results": [RAW, {"index": 1, KEY: 0}, {"index": 2, KEY: 0}]}', "", "not between 0 and 1"),
-        (" " * (http.REPLY_BYTES + 1), " " * (http.REPLY_BYTES + 1), "too long"),
+        (" " * (http.REPLY_BYTES + 1), " " * (http.REPLY_BYTES + 1), "more than 4194304 bytes"),
     ],
 )
 def test_a_reply_that_does_not_make_sense_is_unavailable(
@@ -155,7 +155,7 @@ def test_a_reply_that_drips_is_cut_at_the_timeout(served: Served) -> None:
     served.trickle_seconds = 0.02
     reranker = HttpReranker(served.url, "small", timeout_seconds=0.1)
 
-    with pytest.raises(RerankerUnavailable, match=r"longer than 0\.1 s"):
+    with pytest.raises(RerankerUnavailable, match="ReadTimeout"):
         reranker.scores(QUERY, VECTOR, CANDIDATES)
     reranker.close()
 
