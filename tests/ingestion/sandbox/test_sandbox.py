@@ -123,7 +123,7 @@ def test_a_child_knows_no_model_no_database_and_no_server(sandbox: Sandbox) -> N
 
 
 def test_one_child_parses_many_documents(poisoned: Sandbox) -> None:
-    assert len({said(poisoned, "pid") for _ in range(20)}) == 1
+    assert len({said(poisoned, "pid") for _ in range(1000)}) == 1
 
 
 @pytest.mark.parametrize("order", ["hang", "sleep 60", "ignore-alarm"])
@@ -202,6 +202,15 @@ def test_a_child_that_has_grown_is_replaced(poisoned: Sandbox) -> None:
     before = said(poisoned, "pid")
 
     assert said(poisoned, "keep 100") == "done"
+
+    assert said(poisoned, "pid") != before
+
+
+def test_a_child_that_grows_a_little_with_every_file_is_replaced(poisoned: Sandbox) -> None:
+    before = said(poisoned, "pid")
+
+    for _ in range(13):  # 65 MiB, past a fourth of the 256 that one file may take
+        assert said(poisoned, "keep 5") == "done"
 
     assert said(poisoned, "pid") != before
 
