@@ -34,7 +34,11 @@ _HIDING = re.compile(
     f"|(?<![^\\sA-Za-z\u00c0-\u052f\ufe0f{_SELECTORS}])[{_SELECTORS}]"
     f"|\u115f(?![{_VOWELS}]|\u1160[{_FINALS}])|(?<![{_INITIALS}\u115f])\u1160|(?<=\u115f)\u1160(?![{_FINALS}])"
 )
-_EVERYDAY = re.compile("[ -~\n\u4e00-\u9fff\u3001\u3002\uff0c]*")
+# What nothing above matches and NFC leaves alone, in whatever order: Latin, Greek, Chinese, punctuation, mathematics.
+_EVERYDAY = re.compile(
+    "[ -~\n\u00a1-\u00ac\u00ae-\u024f\u0391-\u03c9\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u3001-\u3029\u4e00-\u9fff"
+    "\uff01-\uff5e]*"
+)
 
 _LATIN_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _BULLETS = dict.fromkeys((0xF0B7, 0xF0A7, 0xF076, 0xF0D8, 0xF0FC, 0xF0A8), "•")

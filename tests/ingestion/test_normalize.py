@@ -15,6 +15,15 @@ def test_clean_text_is_nfc_and_stays_as_it_is_when_cleaned_again(text: str) -> N
     assert clean(once) == once
 
 
+def test_a_sign_is_read_alike_alone_and_beside_one_that_is_not_everyday() -> None:
+    beside = "☃"
+
+    signs = [chr(code) for code in range(0x10000)]
+
+    assert [sign for sign in signs if clean(sign + beside) != clean(sign) + beside] == []
+    assert [sign for sign in signs if count_invisible(sign + beside) != count_invisible(sign)] == []
+
+
 @given(st.text())
 def test_one_line_has_no_line_ends_and_no_space_at_its_ends(text: str) -> None:
     line = one_line(text)

@@ -29,6 +29,15 @@ _DEEP_MARKERS = re.compile(rf"^((?:{_MARKER}){{{_MAX_MARKERS}}})(?:{_MARKER})+",
 _DEEP_INDENT = re.compile(rf"^([ \t]{{{_MAX_INDENT}}})[ \t]+", re.MULTILINE)
 
 
+def _reader() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
+    reader.core.ruler.disable("inline")
+    return reader
+
+
+_READER = _reader()  # what one document says of links and the like is in its environment
+
+
 class MarkdownParser(Parser):
     """Reads Markdown: headings, paragraphs, lists, tables and code, in order."""
 
@@ -139,15 +148,13 @@ class _Reader:
 def _tokens(markdown: str) -> Iterator[Token]:
     """markdown-it's tokens, paragraph by paragraph; one with marks past all reason keeps them as text."""
     environment: dict[str, object] = {}
-    reader = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
-    reader.core.ruler.disable("inline")
-    for token in reader.parse(markdown, environment):
+    for token in _READER.parse(markdown, environment):
         if token.type == "inline":
             token.children = []
             if len(token.content) > _MAX_INLINE or token.content.count("[") > _MAX_BRACKETS:
                 token.children.append(Token("text", "", 0, content=token.content))
             else:
-                reader.inline.parse(token.content, reader, environment, token.children)
+                _READER.inline.parse(token.content, _READER, environment, token.children)
         yield token
 
 
