@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ _OF_THE_FILE = frozenset({413, 415, 422})
 _BATCH_FILES = 64  # files in one upload
 _BATCH_BYTES = 32 << 20
 _POLL_SECONDS = 0.3
+_QUEUED_POLL_SECONDS = 2.0  # at most, while a document waits in the queue: it is read for a moment before it is ready
 _POLL_PAUSE = 30  # times as long as the look before: thousands of documents are listed in a second or more
 _FEW = 64  # documents that are looked up one by one
 _UNSETTLED = frozenset({"queued", "processing"})
@@ -115,15 +117,20 @@ class Client:
     def _pause(self, last: str, seconds: float) -> None:
         """Until so much time has passed, or the last document, which is mostly the last in the queue, is settled."""
         end = time.monotonic() + seconds
-        time.sleep(_POLL_SECONDS)
-        while time.monotonic() < end and self.get(f"/v1/documents/{last}")["latest_status"] in _UNSETTLED:
-            time.sleep(_POLL_SECONDS)
+        pause = _POLL_SECONDS
+        time.sleep(pause)
+        while time.monotonic() < end:
+            status = self.get(f"/v1/documents/{last}")["latest_status"]
+            if status not in _UNSETTLED:
+                break
+            pause = min(pause * 1.5, _QUEUED_POLL_SECONDS) if status == "queued" else _POLL_SECONDS
+            time.sleep(pause)
 
-    def _looked_up(self, collection: str, ids: set[str]) -> Iterator[Json]:
+    def _looked_up(self, collection: str, ids: set[str]) -> list[Json]:
         if len(ids) <= _FEW:
-            yield from [self.get(f"/v1/documents/{each}") for each in ids]
-        else:
-            yield from [each for each in self.listed("/v1/documents", collection=collection) if each["id"] in ids]
+            return [self.get(f"/v1/documents/{each}") for each in ids]
+        oldest, newest_first = min(ids), self.listed("/v1/documents", collection=collection)
+        return [each for each in takewhile(lambda each: each["id"] >= oldest, newest_first) if each["id"] in ids]
 
     def stream_answer(self, body: Json) -> Iterator[tuple[str, Json]]:
         """The events of a streamed answer: name and body."""

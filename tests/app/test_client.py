@@ -1,5 +1,6 @@
-"""What the client does when the service asks it to wait."""
+"""What the client does when it has to wait."""
 
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -9,6 +10,8 @@ from app.client import Client, Refused
 
 PROBLEM = {"title": "Too many requests", "detail": "600 a minute", "status": 429}
 EVENTS = 'event: context\ndata: {"passages": []}\n\nevent: answer\ndata: {"answer": "Yes."}\n\n'
+NEW = [f"doc_{number:03}" for number in range(100, 200)]
+PAGES = {"newest": (NEW[::-1], "older"), "older": (["doc_002"], "oldest"), "oldest": (["doc_001"], None)}
 
 
 def client_for(*replies: httpx.Response) -> Client:
@@ -30,3 +33,42 @@ def test_an_answer_is_asked_for_again_when_the_service_says_when() -> None:
 def test_a_refusal_without_a_time_to_come_back_is_told() -> None:
     with pytest.raises(Refused, match="600 a minute"):
         list(client_for(httpx.Response(429, json=PROBLEM)).stream_answer({"question": "?"}))
+
+
+class Service:
+    """A hundred new documents and two pages of older ones; time passes as requests and sleeps say."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.asked: list[str] = []
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def reply(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path.removeprefix("/v1/documents"))
+        if request.url.path == "/v1/documents":
+            self.now += 1.0
+            ids, following = PAGES[request.url.params.get("cursor", "newest")]
+            return httpx.Response(200, json={"items": list(map(self.document, ids)), "next_cursor": following})
+        return httpx.Response(200, json=self.document(request.url.path.rpartition("/")[2]))
+
+    def document(self, id: str) -> dict[str, str]:
+        status = "queued" if self.now < 24 else "processing" if self.now < 27 else "ready"
+        return {"id": id, "latest_status": status}
+
+
+def test_documents_are_waited_for_with_few_requests_and_told_soon_after_they_are_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service(monkeypatch)
+    client = Client(httpx.Client(base_url="http://openbook", transport=httpx.MockTransport(service.reply)))
+
+    settled = [document["id"] for document in client.settled("default", set(NEW))]
+
+    assert sorted(settled) == NEW
+    assert service.now < 27 + 0.3 + 2  # a poll, and the two pages of a look
+    assert service.asked.count("") == 4  # two looks, each until the first document that is older
+    assert len(service.asked) < 40
