@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from generation.citations import without_labels
 from generation.types import Citation
-from generation.wording import content_terms, names, numbers
+from generation.wording import asked_about, content_terms, names, numbers
 from retrieval.types import Hit
 
 # Chosen and measured on the same questions. At .45 (packaged MiniLM) seven English sets refuse .025 of their own and
@@ -13,7 +13,7 @@ _DENSE_WEIGHT = 0.7
 _TERMS_ALONE = 1.125  # puts a share of .40 at .45; terms alone part less well
 _NAME_WEIGHT = 2  # of a name or a number among the question's terms; 3 is no better
 
-SCALE = 3
+SCALE = 4
 """Of the evidence: it counts up when the score changes, so that thresholds found before are not used."""
 
 
@@ -21,8 +21,8 @@ def evidence(question: str, hits: Sequence[Hit]) -> float:
     """How likely the hits answer the question, 0..1: of one of them, its similarity and its share of the terms.
 
     In its similarity the best sentence and all of the text count alike: what answers stands among what is near, too.
-    Names and numbers count as two terms: a text that is near and speaks of others does not answer. Of hits without
-    similarities terms decide alone.
+    Names and numbers count as two terms: a text that is near and speaks of others does not answer. What the question
+    asks by, as «how long», is not missed. Of hits without similarities terms decide alone.
     """
     weights = _weights(question)
     return max((_of_hit(weights, hit) for hit in hits), default=0.0)
@@ -45,7 +45,7 @@ def _nearness(hit: Hit) -> float:
 
 def _weights(question: str) -> Mapping[str, int]:
     named = names(question)
-    return {term: _NAME_WEIGHT if term in named else 1 for term in content_terms(question)}
+    return {term: _NAME_WEIGHT if term in named else 1 for term in asked_about(question)}
 
 
 def best_similarity(hit: Hit) -> float:

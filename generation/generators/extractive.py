@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from generation.citations import defused_labels
@@ -25,6 +25,9 @@ _THIRD_SHARE = 0.75  # of 200 each, hotpotqa's answers .425 at .9, .460 here; cl
 _CHARACTERS = 600  # a further sentence must fit; the best, or the best of each document named, is given whole
 _CODE_LINES = 12
 _ASKS = -1.0  # a question in a document is near every question and answers none; what follows it does
+_REPLIES = 0.05  # what the first sentence of a reply loses against its question
+_REPLIES_ON = 0.1  # what each further one does beside that
+_LABELLED = 0.25  # a line as «Owner: Finance» answers who the owner is, where all that is asked about is its label
 _TIE = 1e-6
 _BARE = -0.15  # a heading or a stub: no verb, no full stop
 # What a sentence gains that has what is asked of documents named side by side; asked of one subject alone, it would let
@@ -39,6 +42,7 @@ _CODE = re.compile(
     r"\A(?:[@#$>]|>>>|(?:def|class|import|from|return|if|for|while|with|const|let|var|function|public|SELECT|async|await)\b)"
     r"|[{};:(,\[\\]\Z|\A[})\]]|\w\(.*\)|\w\s*(?:=|->|=>|:=)\s*\S|\A\s*[\"']?\w+[\"']?:\s|\A[a-z]+ --?\w"
 )
+_LABEL = re.compile(r"(?:\A|(?<=[\s;；,，。]))[^\s:：;；,，。|]{1,24}(?: [^\s:：;；,，。|]{1,24}){0,3} ?[:：](?=\s*\S)")
 _ITEM = re.compile(r"(?:[-*•]|\d{1,3}[.)]) ")
 _CJK_END = re.compile("[。！？；…」』）》】\u3400-\u9fff]\\Z")
 
@@ -104,8 +108,8 @@ def _extracts(passages: Sequence[Passage], wanted: Callable[[str], frozenset[str
 def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset[str]) -> Iterator[_Extract]:
     chunk, similarities, title = passage.hit.chunk, passage.hit.similarities, passage.hit.source.title
     above = wanted & content_terms("\n".join(chunk.headings))
-    follows_question = 0.0
     rows: dict[int, list[_Extract]] = {}
+    replies, of_questions = _replies(chunk), dict[int, float]()
     for first, last in _units(chunk):
         text = chunk.text[chunk.sentences[first][0] : chunk.sentences[last][1]]
         header = _header(chunk, first)
@@ -124,12 +128,38 @@ def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset
             rows.setdefault(header, []).append(row)
             continue
         lines = last > first
-        asks = _QUESTION.search(text) is not None
-        alone = score + (_ASKS if asks else _BARE if _is_bare(text) and not lines else 0.0)
-        yield _Extract(passage.label, title, text, max(alone, follows_question), place, lines, own | above)
-        follows_question = score - 0.05 if asks else 0.0
+        if wanted and wanted <= content_terms(" ".join(_LABEL.findall(text))):
+            score += _LABELLED
+        if _QUESTION.search(text):
+            of_questions[first] = score
+            score += _ASKS
+        elif _is_bare(text) and not lines:
+            score += _BARE
+        question, before = replies.get(first, (-1, 0))
+        if question in of_questions:
+            score = max(score, of_questions[question] - _REPLIES - before * _REPLIES_ON)
+        yield _Extract(passage.label, title, text, score, place, lines, own | above)
     for table in rows.values():
         yield from _of_table(table)
+
+
+def _replies(chunk: Chunk) -> Mapping[int, tuple[int, int]]:
+    """Of each sentence that replies to a question of the text: the question's index, and how many come before it.
+
+    Always the sentence after the question; and the whole paragraph where the question opens it or stands above it.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    question, before, whole = -1, 0, False
+    for index, (start, end) in enumerate(chunk.sentences):
+        opens = not index or "\n\n" in chunk.text[chunk.sentences[index - 1][1] : start]
+        if _QUESTION.search(chunk.text[start:end]):
+            question, before, whole = index, 0, opens
+        elif question >= 0 and (not before or (whole and not opens)):
+            found[index] = question, before
+            before += 1
+        else:
+            question = -1
+    return found
 
 
 def _of_table(rows: Sequence[_Extract]) -> Iterator[_Extract]:

@@ -52,6 +52,18 @@ def test_a_name_that_is_not_found_weighs_more_than_another_word() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "near"),
+    [
+        ("What does error E07 mean?", "E07 Communication lost with the controller.", 0.25),
+        ("How long is a label kept?", "The label is a PDF and is kept for 90 days.", 0.3),
+        ("免租期有多长？", "其中2026年5月1日至2026年6月15日为免租装修期。", None),
+    ],
+)
+def test_words_that_a_question_asks_by_are_not_missed(question: str, text: str, near: float | None) -> None:
+    assert evidence(question, [hit(text, near=near, headings=("Error codes",))]) > THRESHOLD
+
+
 def test_terms_in_the_headings_count() -> None:
     question = "How are route parameters declared?"
     plain, headed = hit("They are declared so."), hit("They are declared so.", headings=("Route parameters",))

@@ -1,6 +1,6 @@
 import pytest
 
-from generation.wording import content_terms, names, numbers, share
+from generation.wording import asked_about, content_terms, names, numbers, share
 
 
 def test_words_that_any_question_has_are_no_content() -> None:
@@ -36,6 +36,28 @@ def test_content_is_the_same_in_both_scripts() -> None:
 
 def test_a_single_character_counts_where_it_stands_alone() -> None:
     assert content_terms("什么是茶？") == {"茶"}
+
+
+@pytest.mark.parametrize(
+    ("question", "about"),
+    [
+        ("How long is a label kept?", "label kept"),
+        ("How far in advance are flights booked?", "advance flights booked"),
+        ("What does error E07 mean?", "error E07"),
+        ("What happens when I am ill?", "ill"),
+        ("免租期有多长？", "免租期"),
+        ("免租期多长时间", "免租期 时间"),
+        ("续租需要提前多久通知？", "续租 提前 通知"),
+        ("Is the mean price a long-term figure?", "mean price long-term figure"),
+        ("多大的大学？", "多大的大学"),
+    ],
+)
+def test_what_a_question_asks_by_is_not_what_it_asks_about(question: str, about: str) -> None:
+    assert asked_about(question) == content_terms(about)
+
+
+def test_a_question_that_asks_by_all_of_its_words_is_about_them() -> None:
+    assert asked_about("How far?") == content_terms("far")
 
 
 def test_numbers_are_the_same_with_and_without_grouping() -> None:

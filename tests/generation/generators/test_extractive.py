@@ -57,9 +57,40 @@ def test_a_chinese_question_is_answered_by_its_terms() -> None:
 
 
 def test_a_question_in_the_document_gives_way_to_what_follows_it() -> None:
-    text = "What is the capital of France? It is Paris, on the Seine. Bread is baked there."
-    asked = request("What is the capital of France?", hit(text, near=[0.99, 0.4, 0.1]))
+    text = "Many ask. What is the capital of France? It is Paris, on the Seine. Bread is baked there."
+    asked = request("What is the capital of France?", hit(text, near=[0.1, 0.99, 0.4, 0.1]))
     assert pieces(asked) == ["It is Paris, on the Seine. [1]"]
+
+
+@pytest.mark.parametrize("parted", [" ", "\n\n"])
+def test_a_paragraph_that_a_question_opens_or_stands_above_replies_to_it(parted: str) -> None:
+    text = (
+        f"Who tells of parental leave?{parted}Ask Priya Nair. The company pays 90% of it.\n\n"
+        f"May I work from abroad?{parted}Twenty days a year. Leave is no work."
+    )
+    asked = request("What is the parental leave policy?", hit(text, near=[0.7, 0.1, 0.1, 0.3, 0.1, 0.4]))
+    assert pieces(asked, 2) == ["Ask Priya Nair. [1]", " The company pays 90% of it. [1]"]
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        ("Who is the owner of it?", "Owner: Finance Operations"),
+        ("乙方是谁？", "甲方（出租方）：云栖物业管理有限公司\n乙方（承租方）：启明数据科技有限公司"),
+    ],
+)
+def test_a_line_whose_label_is_what_is_asked_about_comes_before_sentences_that_say_the_word(
+    question: str, line: str
+) -> None:
+    said = "The owner pays. The owner may sell it." if line.isascii() else "乙方不得转租。乙方支付保证金。"
+    first, second = hit(said, near=None), hit(line, 2, near=None, score=0.9, lines=True)
+    assert line.splitlines()[-1] in pieces(request(question, first, second), 1)[0]
+
+
+def test_a_label_that_says_less_than_the_question_is_no_answer_before_others() -> None:
+    text = "Owner: Finance Operations\nThe owner of the travel policy may delegate its approval."
+    asked = request("May the owner delegate the approval of travel?", hit(text, near=None, lines=True))
+    assert "may delegate" in pieces(asked, 1)[0]
 
 
 def test_a_heading_gives_way_to_a_sentence() -> None:
