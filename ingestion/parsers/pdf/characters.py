@@ -47,16 +47,17 @@ def read_characters(page: pdfium.PdfPage, text_page: pdfium.PdfTextPage, view: V
     count = cast("int", text_page.count_chars())
     raw = handle(text_page)
     codes = _codes(raw, count)
-    boxes = view.boxes(_sides(raw, count))
-    inked = (codes > 0x20) & ~np.isin(codes, (*HYPHENS, 0xA0))
+    inked = (codes > 0x20) & (codes != HYPHENS[1]) & (codes != 0xA0)
+    boxes = view.boxes(_sides(raw, inked))
     tiny = _with_real_heights(text_page, boxes, inked)
-    hidden = inked & (tiny | _is_outside(boxes, size_of(page)) | _is_unread(codes))
+    unread, private = _unread_and_private(codes)
+    hidden = inked & (tiny | _is_outside(boxes, size_of(page)) | unread)
     hidden |= unseen_characters(page, text_page, boxes, inked & ~hidden, drawn)
-    kept = np.flatnonzero(~hidden)
+    shown = inked & ~hidden
+    unmapped = sum(map(_is_unmapped, repeat(raw), np.flatnonzero(shown & ~private).tolist()))
+    unmapped += int((shown & private).sum())
     halves = int((codes == _TAG_HALF).sum())  # of two codes each, and one character
-    told = inked & ~hidden & ~_is_private(codes)
-    unmapped = sum(map(_is_unmapped, repeat(raw), np.flatnonzero(told).tolist()))
-    unmapped += int((inked & ~hidden & ~told).sum())
+    kept = np.flatnonzero(~hidden)
     return Characters(codes[kept], boxes[kept], kept, np.flatnonzero(inked[kept]), int(hidden.sum()) - halves, unmapped)
 
 
@@ -68,11 +69,12 @@ def _codes(raw: Handle, count: int) -> NDArray[np.uint32]:
     return np.fromiter(map(_unicode_of, repeat(raw), range(count)), np.uint32, count)
 
 
-def _sides(raw: Handle, count: int) -> Floats:
-    """Each character's left, top, right and bottom in the page's own coordinates (y upwards)."""
-    sides = np.zeros((count, 4), dtype=np.float32)  # PDFium writes into it
-    first, size = sides.ctypes.data, 4 * sides.itemsize
-    deque(map(_box_of, repeat(raw), range(count), range(first, first + count * size, size)), maxlen=0)
+def _sides(raw: Handle, inked: NDArray[np.bool_]) -> Floats:
+    """Each inked character's left, top, right and bottom in the page's own coordinates (y upwards)."""
+    sides = np.zeros((len(inked), 4), dtype=np.float32)  # PDFium writes into it
+    places = np.flatnonzero(inked)
+    addresses = sides.ctypes.data + places * sides.strides[0]
+    deque(map(_box_of, repeat(raw), places.tolist(), addresses.tolist()), maxlen=0)
     return np.nan_to_num(sides.astype(np.float64))
 
 
@@ -100,13 +102,14 @@ def _is_outside(boxes: Floats, size: tuple[float, float]) -> NDArray[np.bool_]:
     return (boxes[:, 2] <= 0) | (boxes[:, 3] <= 0) | (boxes[:, 0] >= size[0]) | (boxes[:, 1] >= size[1])
 
 
-def _is_private(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Signs that Unicode leaves to each font; those of U+F000 to U+F0FF are symbol fonts' bullets and arrows."""
-    return ((codes >= 0xE000) & (codes <= 0xEFFF)) | ((codes >= 0xF100) & (codes <= 0xF8FF))
+def _unread_and_private(codes: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Signs without width, that steer a line's direction or only tag it; and those that Unicode leaves to each font.
 
-
-def _is_unread(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Signs without width, that steer a line's direction or only tag it."""
+    Private ones of U+F000 to U+F0FF are symbol fonts' bullets and arrows.
+    """
+    if codes.max(initial=0) < _ZERO_WIDTH[0]:  # most pages have neither, and looking for them takes long
+        none = np.zeros(len(codes), dtype=np.bool_)
+        return none, none
     unread = np.isin(codes, _ZERO_WIDTH) | ((codes >= 0xE0000) & (codes <= 0xE0FFF)) | (codes == _TAG_HALF)
     unread[1:] |= codes[:-1] == _TAG_HALF
-    return unread
+    return unread, ((codes >= 0xE000) & (codes <= 0xEFFF)) | ((codes >= 0xF100) & (codes <= 0xF8FF))

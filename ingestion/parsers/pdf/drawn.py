@@ -42,7 +42,7 @@ _fill_of, _stroke_of = plain("FPDFPageObj_GetFillColor"), plain("FPDFPageObj_Get
 _clip_of, _clips_in = plain("FPDFPageObj_GetClipPath"), plain("FPDFClipPath_CountPaths")
 _segment_in_clip = plain("FPDFClipPath_GetPathSegment")
 _draw_mode_of, _count_segments = plain("FPDFPath_GetDrawMode"), plain("FPDFPath_CountSegments")
-_TEXT, _PATH = pdfium_c.FPDF_PAGEOBJ_TEXT, pdfium_c.FPDF_PAGEOBJ_PATH
+_NO_TEXT = pdfium_c.FPDF_TEXTRENDERMODE_UNKNOWN
 _UNPAINTED = pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE
 _OUTLINES = (pdfium_c.FPDF_TEXTRENDERMODE_STROKE, pdfium_c.FPDF_TEXTRENDERMODE_STROKE_CLIP)
 
@@ -119,7 +119,7 @@ def read_drawn(page: pdfium.PdfPage, view: View) -> Drawn:
     found = _Found()
     raw = handle(page)
     _read(list(map(_object_on_page, repeat(raw), range(_count_on_page(raw)))), None, 0, found)
-    unpainted, pale = _hard_to_see(found.texts)
+    unpainted, pale = _hard_to_see(found.texts, found.modes)
     boxes = view.boxes(_sides(found.strokes))
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     return Drawn(
@@ -150,6 +150,7 @@ class _Found:
     strokes: list[Box] = field(default_factory=list[Box])
     images: list[Box] = field(default_factory=list[Box])
     texts: list[Handle] = field(default_factory=list[Handle])
+    modes: list[int] = field(default_factory=list[int])
     clips: dict[Handle, Box] = field(default_factory=dict[Handle, Box])
     clip_boxes: dict[tuple[Handle, ...], Box] = field(default_factory=dict[tuple[Handle, ...], Box])
     painted: list[tuple[Box, int]] = field(default_factory=list[tuple[Box, int]])
@@ -158,31 +159,45 @@ class _Found:
 
 def _read(objects: Sequence[Handle], matrix: Matrix | None, depth: int, found: _Found) -> None:
     """Take in the objects of a page or a form, and what a form among them holds; `matrix`: of the forms around."""
-    kinds = list(map(_kind_of, objects))
-    _read_clips([each for each, kind in zip(objects, kinds, strict=True) if kind == _TEXT], matrix, found)
-    for each, kind in zip(objects, kinds, strict=True):
-        if kind == _TEXT:
-            found.texts.append(each)
-        elif kind == _PATH:
-            if found.texts or len(found.strokes) < _MOST_STROKES:
-                _read_path(each, matrix, found)
-        elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
-            found.images.append(moved(bounds(each), matrix))
-            found.pictured.append((found.images[-1], len(found.texts)))
-        elif kind == pdfium_c.FPDF_PAGEOBJ_SHADING:
-            found.painted.append((moved(bounds(each), matrix), len(found.texts)))
-        elif kind == pdfium_c.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
-            held = list(map(_object_in_form, repeat(each), range(_count_in_form(each))))
-            _read(held, times(matrix_of(each), matrix), depth + 1, found)
+    modes = list(map(_mode_of, objects))
+    others = [place for place, mode in enumerate(modes) if mode == _NO_TEXT]
+    texts = [each for each, mode in zip(objects, modes, strict=True) if mode != _NO_TEXT] if others else objects
+    _read_clips(texts, matrix, found)
+    start = 0
+    for place in others:
+        found.texts += objects[start:place]
+        found.modes += modes[start:place]
+        _read_other(objects[place], matrix, depth, found)
+        start = place + 1
+    found.texts += objects[start:]
+    found.modes += modes[start:]
 
 
-def _hard_to_see(texts: Sequence[Handle]) -> tuple[frozenset[Handle], frozenset[Handle]]:
+def _read_other(each: Handle, matrix: Matrix | None, depth: int, found: _Found) -> None:
+    """Take in an object that is no text."""
+    kind = _kind_of(each)
+    if kind == pdfium_c.FPDF_PAGEOBJ_PATH:
+        if found.texts or len(found.strokes) < _MOST_STROKES:
+            _read_path(each, matrix, found)
+    elif kind == pdfium_c.FPDF_PAGEOBJ_IMAGE:
+        found.images.append(moved(bounds(each), matrix))
+        found.pictured.append((found.images[-1], len(found.texts)))
+    elif kind == pdfium_c.FPDF_PAGEOBJ_SHADING:
+        found.painted.append((moved(bounds(each), matrix), len(found.texts)))
+    elif kind == pdfium_c.FPDF_PAGEOBJ_FORM and depth < _DEEPEST:
+        held = list(map(_object_in_form, repeat(each), range(_count_in_form(each))))
+        _read(held, times(matrix_of(each), matrix), depth + 1, found)
+
+
+def _hard_to_see(texts: Sequence[Handle], modes: Sequence[int]) -> tuple[frozenset[Handle], frozenset[Handle]]:
     """Which text objects are not painted, and which in a colour that may be that of what is behind."""
-    handles, modes = np.array(texts, dtype=np.int64), np.fromiter(map(_mode_of, texts), np.int32, len(texts))
-    is_unpainted, is_outline = modes == _UNPAINTED, np.isin(modes, _OUTLINES)
-    filled, outlines = handles[~is_unpainted & ~is_outline].tolist(), handles[is_outline].tolist()
-    pale = [*_pale(filled, _fill_of), *_pale(outlines, _stroke_of)]
-    return frozenset(handles[is_unpainted].tolist()), frozenset(pale)
+    if not any(map(modes.count, (_UNPAINTED, *_OUTLINES))):
+        return frozenset(), frozenset(_pale(texts, _fill_of))
+    unpainted = [text for text, mode in zip(texts, modes, strict=True) if mode == _UNPAINTED]
+    outlines = [text for text, mode in zip(texts, modes, strict=True) if mode in _OUTLINES]
+    others = {*unpainted, *outlines}
+    filled = [text for text in texts if text not in others]
+    return frozenset(unpainted), frozenset((*_pale(filled, _fill_of), *_pale(outlines, _stroke_of)))
 
 
 def _pale(texts: Sequence[Handle], color_of: Callable[..., int]) -> list[Handle]:
@@ -196,9 +211,11 @@ def _pale(texts: Sequence[Handle], color_of: Callable[..., int]) -> list[Handle]
 
 def _read_clips(texts: Sequence[Handle], matrix: Matrix | None, found: _Found) -> None:
     clips = list(map(_clip_of, texts))
-    for text, clip, count in zip(texts, clips, map(_clips_in, clips), strict=True):
-        if count > 0:
-            _read_clip(text, clip, count, matrix, found)
+    counts = list(map(_clips_in, clips))
+    if max(counts, default=0) > 0:
+        for text, clip, count in zip(texts, clips, counts, strict=True):
+            if count > 0:
+                _read_clip(text, clip, count, matrix, found)
 
 
 def _read_clip(text: Handle, clip: Handle, count: int, matrix: Matrix | None, found: _Found) -> None:

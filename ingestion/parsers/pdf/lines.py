@@ -1,30 +1,28 @@
 """A PDF page's characters → its lines with their boxes, in the order in which the page writes them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ctypes import byref, c_int, create_string_buffer
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 
 import numpy as np
 import pypdfium2 as pdfium
-import pypdfium2.raw as pdfium_c
 from numpy.typing import NDArray
 
 from ingestion.normalize import fold_glyphs, one_line
-from ingestion.parsers.pdf.characters import HYPHENS, LINE_ENDS, Characters, font_size
+from ingestion.parsers.pdf.characters import HYPHENS, Characters, font_size
 from ingestion.parsers.pdf.drawn import Floats
+from ingestion.parsers.pdf.native import Handle, handle, plain
+from ingestion.parsers.pdf.spans import AMOUNT_ENDS, CELL_GAP, CURRENCIES, RIGHT_TO_LEFT, WORD_GAP, spans
 from retrieval.types import Box
 
-CELL_GAP = 1.2  # in line heights; spaces of justified text stay below
-_WORD_GAP = 0.12
-_BOLD_WEIGHT = 600
-_BOLD_NAME = re.compile("bold|black|heavy", re.IGNORECASE)
-_CURRENCIES = tuple(map(ord, "$€£¥₩₹"))
-_AMOUNT_ENDS = tuple(map(ord, "0123456789%)—–"))
-_MOST_RULES = 500  # looked at for each line
+_weight_of, _font_of = plain("FPDFText_GetFontWeight"), plain("FPDFText_GetFontInfo")
 
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_BOLD_WEIGHT = 600
+_BOLD_NAME = re.compile(b"bold|black|heavy", re.IGNORECASE)
+_LONGEST_NAME = 128
+_MOST_RULES = 500  # looked at for each line
+_HYPHENS = tuple(map(chr, HYPHENS))
 _BRACKETS = str.maketrans("()[]{}", ")(][}{")
 
 
@@ -46,10 +44,10 @@ class Line:
 
 def read_lines(text_page: pdfium.PdfTextPage, characters: Characters, down: Floats, number: int) -> list[Line]:
     """Return the lines of page `number`; a gap that a rule of `down` stands in parts two of them."""
+    if not len(characters.inked):
+        return []
     rules = down[:_MOST_RULES]
-    opens = _opens_amount(characters.codes[characters.inked])
-    lines = [line for span in _spans(characters) for line in _lines(text_page, characters, span, opens, rules, number)]
-    return _joined(lines, rules)
+    return _joined(list(_lines(text_page, characters, rules, number)), rules)
 
 
 def beside(left: Line, right: Line) -> bool:
@@ -66,91 +64,29 @@ def beside(left: Line, right: Line) -> bool:
 
 def union(boxes: Sequence[Box]) -> Box:
     """The smallest box around all."""
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
+    x0s, y0s, x1s, y1s = zip(*boxes, strict=True)
+    return (min(x0s), min(y0s), max(x1s), max(y1s))
 
 
-def _spans(characters: Characters) -> list[tuple[int, int]]:
-    """The lines as [start, end) in `inked`: PDFium's own line ends, and places where the pen went back and down."""
-    inked = characters.inked
-    if not len(inked):
-        return []
-    ends = np.cumsum(np.isin(characters.codes, (*LINE_ENDS, *HYPHENS)))[inked]
-    boxes = characters.boxes[inked]
-    heights = boxes[:, 3] - boxes[:, 1]
-    middles = (boxes[:, 1] + boxes[:, 3]) / 2
-    went_down = np.abs(np.diff(middles)) > 0.7 * np.maximum(heights[1:], heights[:-1])
-    went_back = np.diff(boxes[:, 0]) < -2 * heights[1:]
-    starts = np.flatnonzero((np.diff(ends) != 0) | (went_down & went_back)) + 1
-    return list(zip([0, *starts.tolist()], [*starts.tolist(), len(inked)], strict=True))
-
-
-def _lines(
-    text_page: pdfium.PdfTextPage,
-    characters: Characters,
-    span: tuple[int, int],
-    opens: NDArray[np.bool_],
-    rules: Floats,
-    page: int,
-) -> list[Line]:
-    places = characters.inked[span[0] : span[1]]
-    boxes = characters.boxes[places]
-    height = median((boxes[:, 3] - boxes[:, 1]).tolist()) or 1.0
-    first, last = int(places[0]), int(places[-1])
-    codes = characters.codes[first : last + 1]
-    is_rtl = bool((codes >= 0x590).any()) and RIGHT_TO_LEFT.search(_raw(codes)) is not None
-    cuts = _cuts(boxes, height, rules, opens[span[0] : span[1] - 1], is_rtl=is_rtl)
-    bold = _is_bold(text_page, int(characters.indices[first])) and _is_bold(text_page, int(characters.indices[last]))
-    size = font_size(text_page, int(characters.indices[places[len(places) // 2]]))
-    hyphen = last + 1 < len(characters.codes) and int(characters.codes[last + 1]) in HYPHENS
-    lines: list[Line] = []
-    for start, end in zip([0, *cuts], [*cuts, len(places)], strict=True):
-        stretch = slice(int(places[start]), int(places[end - 1]) + 1)
-        codes = _in_order(characters.codes[stretch], characters.boxes[stretch]) if is_rtl else characters.codes[stretch]
-        text = _text(codes)
-        if text:
-            own = boxes[start:end]
-            x0, y0, *_ = own.min(axis=0).tolist()
-            *_, x1, y1 = own.max(axis=0).tolist()
-            lines.append(Line(text, page, (x0, y0, x1, y1), height, size, bold))
-    if lines and hyphen:
-        lines[-1] = replace(lines[-1], hyphen=True)
-    return lines
-
-
-def _cuts(boxes: Floats, height: float, rules: Floats, opens_amount: NDArray[np.bool_], *, is_rtl: bool) -> list[int]:
-    """The places before which a gap is wider than between words, or holds a rule that goes through the line.
-
-    In lines that run right to left a number is written left to right, so that the pen jumps over it: there, a gap is
-    one that no character of the line stands in.
-    """
-    if len(boxes) < 2:
-        return []
-    lefts, rights = boxes[1:, 0], boxes[:-1, 2]
-    if is_rtl:
-        lefts, rights = np.maximum(boxes[1:, 0], boxes[:-1, 0]), np.minimum(boxes[1:, 2], boxes[:-1, 2])
-    gaps = lefts - rights
-    cut = (gaps > CELL_GAP * height) | ((gaps > _WORD_GAP * height) & opens_amount)
-    wide = np.flatnonzero((gaps > 0.1 * height) & ~cut)
-    top, bottom = float(boxes[:, 1].min()), float(boxes[:, 3].max())
-    through = rules[(rules[:, 1] < top + 0.3 * height) & (rules[:, 3] > bottom - 0.3 * height)]
-    if len(wide) and len(through):
-        x = (through[:, 0] + through[:, 2]) / 2
-        cut[wide] |= ((rights[wide, None] <= x + 0.5) & (x - 0.5 <= lefts[wide, None])).any(axis=1)
-    if is_rtl:
-        for place in np.flatnonzero(cut).tolist():
-            middle = (lefts[place] + rights[place]) / 2
-            cut[place] = not ((boxes[:, 0] < middle) & (boxes[:, 2] > middle)).any()
-    return (np.flatnonzero(cut) + 1).tolist()
-
-
-def _opens_amount(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Where a sign of currency follows an amount: in a table set that tightly, the next column."""
-    return np.isin(codes[1:], _CURRENCIES) & np.isin(codes[:-1], _AMOUNT_ENDS)
+def _lines(text_page: pdfium.PdfTextPage, characters: Characters, rules: Floats, page: int) -> Iterator[Line]:
+    raw, codes = handle(text_page), characters.codes
+    said = _decoded(codes)
+    if RIGHT_TO_LEFT.search(said):
+        said = _decoded(_in_order(codes, characters.boxes))
+    has_halves = bool(((codes & 0xF800) == 0xD800).any())
+    inked, indices = characters.inked.tolist(), characters.indices[characters.inked].tolist()
+    for span in spans(characters, said, rules):
+        start, end = span.parts[0][0], span.parts[-1][1]
+        bold = _is_bold(raw, indices[start]) and _is_bold(raw, indices[end - 1])
+        size = font_size(text_page, indices[(start + end) // 2])
+        texts = [
+            _text(said[inked[first] : inked[last - 1] + 1], has_halves=has_halves) for first, last, _ in span.parts
+        ]
+        told = [place for place, text in enumerate(texts) if text]
+        hyphen = said[inked[end - 1] + 1 : inked[end - 1] + 2] in _HYPHENS
+        for place in told:
+            box = span.parts[place][2]
+            yield Line(texts[place], page, box, span.height, size, bold, hyphen and place == told[-1])
 
 
 def _in_order(codes: NDArray[np.uint32], boxes: Floats) -> NDArray[np.uint32]:
@@ -165,15 +101,14 @@ def _in_order(codes: NDArray[np.uint32], boxes: Floats) -> NDArray[np.uint32]:
     return codes
 
 
-def _raw(codes: NDArray[np.uint32]) -> str:
-    text = np.minimum(codes, 0x10FFFF).tobytes().decode("utf-32-le", "surrogatepass")
-    if not text.isascii() and ((codes & 0xF800) == 0xD800).any():  # characters past U+FFFF may come as two halves
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+def _decoded(codes: NDArray[np.uint32]) -> str:
+    return np.minimum(codes, 0x10FFFF).tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def _text(codes: NDArray[np.uint32]) -> str:
-    text = one_line(fold_glyphs(_raw(codes)))
+def _text(said: str, *, has_halves: bool) -> str:
+    if has_halves:  # characters past U+FFFF may come as two
+        said = said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = one_line(fold_glyphs(said))
     is_turned = RIGHT_TO_LEFT.search(text) is not None and _closes_first(text)
     return text.translate(_BRACKETS) if is_turned else text
 
@@ -190,12 +125,12 @@ def _closed(text: str, opening: str) -> list[int]:
     return [place for place, sign in enumerate(text) if sign == opening]
 
 
-def _is_bold(text_page: pdfium.PdfTextPage, index: int) -> bool:
-    if pdfium_c.FPDFText_GetFontWeight(text_page.raw, index) >= _BOLD_WEIGHT:
+def _is_bold(text_page: Handle, index: int) -> bool:
+    if _weight_of(text_page, index) >= _BOLD_WEIGHT:
         return True
-    name = create_string_buffer(128)
-    pdfium_c.FPDFText_GetFontInfo(text_page.raw, index, name, len(name), byref(c_int()))
-    return _BOLD_NAME.search(name.value.decode("latin-1")) is not None
+    name = create_string_buffer(_LONGEST_NAME)
+    _font_of(text_page, index, name, _LONGEST_NAME, byref(c_int()))
+    return _BOLD_NAME.search(name.value) is not None
 
 
 def _joined(lines: Sequence[Line], rules: Floats) -> list[Line]:
@@ -212,7 +147,7 @@ def _joined(lines: Sequence[Line], rules: Floats) -> list[Line]:
 
 def _is_parted(one: Line, other: Line, rules: Floats) -> bool:
     """Whether a rule stands between two lines that stand side by side, or the second opens another amount."""
-    if ord(other.text[0]) in _CURRENCIES and ord(one.text[-1]) in _AMOUNT_ENDS:
+    if ord(other.text[0]) in CURRENCIES and ord(one.text[-1]) in AMOUNT_ENDS:
         return True
     left, right = sorted((one.box, other.box))
     middle = (max(left[1], right[1]) + min(left[3], right[3])) / 2
@@ -229,7 +164,7 @@ def _gap(left: Line, right: Line) -> float:
 
 def _together(left: Line, right: Line) -> Line:
     is_rtl = RIGHT_TO_LEFT.search(left.text[-1] + right.text[0]) is not None  # PDFium parts those between words only
-    joint = "" if _gap(left, right) < _WORD_GAP and not is_rtl else " "
+    joint = "" if _gap(left, right) < WORD_GAP and not is_rtl else " "
     longer = left if len(left.text) >= len(right.text) else right
     return Line(
         left.text + joint + right.text,

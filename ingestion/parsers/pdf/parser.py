@@ -25,7 +25,6 @@ from ingestion.parsers.pdf.running import PageLines, running_lines
 from ingestion.parsers.pdf.tables import with_tables
 from ingestion.ports import Parser
 from ingestion.types import MediaType, Page, ParsedDocument
-from retrieval.types import Box
 
 _PASSWORD_ERROR = pdfium.raw.FPDF_ERR_PASSWORD
 _NO_BOXES = np.zeros((0, 4))
@@ -136,7 +135,7 @@ def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter
         characters = read_characters(page, text_page, view, drawn)
         lines = read_lines(text_page, characters, drawn.down, number)
     counts["hidden_characters"] += characters.hidden
-    lines = [replace(line, box=_clipped(line.box, width, height)) for line in lines]
+    lines = [_clipped(line, width, height) for line in lines]
     page_told = Page(number, round(width, 2), round(height, 2), label)
     garbled = characters.unmapped > _UNMAPPED * len(characters.inked)
     return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images, garbled)
@@ -188,7 +187,13 @@ def _items(lines: Sequence[Line], across: Floats, down: Floats) -> list[Item]:
     return items + rows(free)
 
 
-def _clipped(box: Box, width: float, height: float) -> Box:
-    x0, x1 = (round(min(max(side, 0.0), width), 2) for side in (box[0], box[2]))
-    y0, y1 = (round(min(max(side, 0.0), height), 2) for side in (box[1], box[3]))
-    return (x0, y0, x1, y1)
+def _clipped(line: Line, width: float, height: float) -> Line:
+    """The line with its box cut to the page."""
+    x0, y0, x1, y1 = line.box
+    box = (
+        round(min(max(x0, 0.0), width), 2),
+        round(min(max(y0, 0.0), height), 2),
+        round(min(max(x1, 0.0), width), 2),
+        round(min(max(y1, 0.0), height), 2),
+    )
+    return Line(line.text, line.page, box, line.height, line.size, line.bold, line.hyphen)

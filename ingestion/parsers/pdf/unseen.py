@@ -40,6 +40,8 @@ def unseen_characters(
     painted, pictured = drawn.painted.over(boxes), drawn.pictured.over(boxes)
     if not (drawn.unpainted or drawn.pale or drawn.clips):
         asked = asked & ((painted > 0) | (pictured > 0))
+    if not asked.any():
+        return asked
     pieces = _pieces(text_page, asked)
     order = _order(pieces, drawn)
     unpainted, pale = np.isin(pieces, list(drawn.unpainted)), np.isin(pieces, list(drawn.pale))
@@ -131,10 +133,12 @@ def _pieces(text_page: pdfium.PdfTextPage, asked: Flags) -> Pieces:
 def _order(pieces: Pieces, drawn: Drawn) -> NDArray[np.intp]:
     """For each character how many pieces of text are drawn before its own; past all where nobody asks."""
     last = len(drawn.texts)
-    if not pieces.any():
+    if not (last and pieces.any()):
         return np.full(len(pieces), last)
-    numbers = {text: number for number, text in enumerate(drawn.texts)}
-    return np.array([numbers.get(piece, last) for piece in pieces.tolist()], dtype=np.intp)
+    texts = np.array(drawn.texts, dtype=np.int64)
+    sorter = np.argsort(texts)
+    order = sorter[np.searchsorted(texts, pieces, sorter=sorter).clip(max=last - 1)]
+    return np.where(texts[order] == pieces, order, last)
 
 
 def _is_cut(boxes: Floats, pieces: Pieces, drawn: Drawn) -> Flags:
