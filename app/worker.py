@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from app.garbage import end_uncollected
 from app.settings import Settings
 from app.telemetry import configure_logging
 from app.wiring import Services, build, close
@@ -137,6 +138,7 @@ class Supervisor:
 
 def main() -> None:
     """`python -m app.worker`: what the supervisor starts; people use `openbook worker`."""
+    end_uncollected()
     settings = Settings()
     configure_logging(settings)
     run(settings, embedded_name(settings.data_dir) if _EMBEDDED_FLAG in sys.argv[1:] else new_name())

@@ -6,6 +6,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
+from app.garbage import end_uncollected, uncollected
+
 _FILES = {
     "serve": "processes",
     "worker": "processes",
@@ -51,7 +53,8 @@ class _OnDemand(TyperGroup):
 
 
 def _commands(file: str) -> typer.Typer:
-    return import_module(f"app.cli.{file}").commands
+    with uncollected():
+        return import_module(f"app.cli.{file}").commands
 
 
 cli = typer.Typer(cls=_OnDemand, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -64,4 +67,5 @@ def openbook() -> None:
 
 def main() -> None:
     """The `openbook` script."""
+    end_uncollected()
     cli()

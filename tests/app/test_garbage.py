@@ -1,0 +1,34 @@
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from app.garbage import uncollected
+
+LAST = """
+import atexit, gc
+import {module} as module
+made = []
+module.{work} = lambda *_: made.extend([] for _ in range(5000))
+atexit.register(lambda: print(len(gc.get_objects())))
+module.main()
+"""
+
+
+@pytest.mark.parametrize(("module", "work"), [("app.cli.main", "cli"), ("app.worker", "run")])
+def test_a_process_ends_without_looking_through_what_it_has_loaded(module: str, work: str) -> None:
+    program = [sys.executable, "-c", LAST.format(module=module, work=work)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) < 1000
+
+
+def test_what_is_made_uncollected_is_never_looked_through() -> None:
+    try:
+        with uncollected():
+            assert not gc.isenabled()
+            made = [object()]
+        assert gc.isenabled()
+        assert not any(each is made for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
