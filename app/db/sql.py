@@ -182,9 +182,9 @@ def ints(values: Sequence[object] | None = None, name: str | None = None) -> Bin
     return bind(name, type_=IntArray()) if values is None else bind(name, values, type_=IntArray(), unique=True)
 
 
-def texts(values: Sequence[object]) -> BindParameter[Any]:
-    """A parameter that holds texts."""
-    return bind(None, values, type_=TextArray(), unique=True)
+def texts(values: Sequence[object] | None = None, name: str | None = None) -> BindParameter[Any]:
+    """A parameter that holds texts, given now or, under its name, on execution."""
+    return bind(name, type_=TextArray()) if values is None else bind(name, values, type_=TextArray(), unique=True)
 
 
 def epoch() -> ColumnElement[float]:

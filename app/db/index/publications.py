@@ -169,7 +169,8 @@ class PublicationStore(VersionStore):
         there = before.keys() | embeddings.keys()
         whole = [p for p in publications if all(draft.key in there for draft in p.drafts)]
         lacking = [publication.job.id for publication in publications if publication not in whole]
-        attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
+        if lacking:
+            attempts.postpone(session, lacking, FORGOTTEN, 0.0, self.clock)
         return whole, shelf.chunks(chunk_rows(whole, rows), embeddings, before)
 
     def _sort_out(

@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.db import tables
 from app.db.library import metadata
 from app.db.library.metadata import from_json
 from app.db.library.registration import PENDING
-from app.db.sql import among, insert_all, storable, table
+from app.db.sql import among, filled, insert_all, storable, table, texts
 from ingestion.dates import effective_at
 from ingestion.title import title_of
 from ingestion.types import DocumentId, Metadata, Publication, VersionId
@@ -80,7 +80,11 @@ def follow_live(session: Session, documents: Collection[str]) -> None:
 
     One that is just being replaced is called as its replacement already.
     """
-    live, later = aliased(tables.Version), aliased(tables.Version)
+    session.connection().execute(_FOLLOW_LIVE, {"documents": list(documents)})
+
+
+def _follow_live_statement() -> Update:
+    live, later = filled(aliased(tables.Version)), filled(aliased(tables.Version))
     is_replaced = exists().where(
         live.id == tables.Document.live_version_id,
         later.document_id == tables.Document.id,
@@ -91,12 +95,14 @@ def follow_live(session: Session, documents: Collection[str]) -> None:
     def of_live(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
         return select(column).where(tables.Version.id == tables.Document.live_version_id).scalar_subquery()
 
-    session.execute(
-        update(tables.Document)
-        .where(among(tables.Document.id, documents), ~is_replaced)
-        .values(name=of_live(tables.Version.name), metadata_=of_live(tables.Version.given_metadata))
-        .execution_options(synchronize_session=False)
+    return (
+        update(table(tables.Document))
+        .where(among(tables.Document.id, texts(name="documents")), ~is_replaced)
+        .values(name=of_live(tables.Version.name), metadata=of_live(tables.Version.given_metadata))
     )
+
+
+_FOLLOW_LIVE = _follow_live_statement()  # made once: making it takes longer than to run it
 
 
 def _reword(session: Session, document: DocumentId, live: int | None, name: str, given: Metadata) -> None:

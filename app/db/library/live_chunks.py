@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 import numpy as np
-from sqlalchemy import exists, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.db import tables
-from app.db.sql import among, insert_all
+from app.db.sql import among, filled, insert_all, ints, texts
 
 Switch: TypeAlias = tuple[frozenset[int], frozenset[int]]
 """The chunks that came alive, and those that ceased."""
@@ -91,13 +91,20 @@ def packed(chunks: Iterable[int]) -> bytes:
 def _held_by_others(
     session: Session, generation: int, documents: Collection[str], chunks: Collection[int]
 ) -> frozenset[int]:
+    given = {"generation": generation, "documents": list(documents), "chunks": list(chunks)}
+    return frozenset(session.connection().execute(_HELD_BY_OTHERS, given).scalars())
+
+
+def _held_by_others_statement() -> Select[int]:
     """EXISTS stops at the first holder: a footer that a thousand documents share costs no more than one."""
-    place, document = aliased(tables.Placement), aliased(tables.Document)
+    place, document = filled(aliased(tables.Placement)), filled(aliased(tables.Document))
     held = exists().where(
         place.chunk_id == tables.Chunk.id,
-        place.generation == generation,
+        place.generation == bindparam("generation"),
         document.live_version_id == place.version_id,
-        ~among(document.id, documents),
+        ~among(document.id, texts(name="documents")),
     )
-    statement = select(tables.Chunk.id).where(among(tables.Chunk.id, chunks), held)
-    return frozenset(session.connection().execute(statement).scalars())
+    return select(tables.Chunk.id).where(among(tables.Chunk.id, ints(name="chunks")), held)
+
+
+_HELD_BY_OTHERS = _held_by_others_statement()  # made once: making it takes longer than to run it

@@ -183,6 +183,19 @@ def test_a_book_whose_pieces_are_kept_is_published_without_writing_its_texts_aga
     assert here.live() == {"one", "two"}
 
 
+def test_a_publication_that_lacks_nothing_queues_nothing_again(here: World) -> None:
+    here.register(upload())
+    [job] = here.claim()
+    written: list[str] = []
+
+    @event.listens_for(here.db.engine, "before_cursor_execute")
+    def write_down(_c: object, _cursor: object, statement: str, *_: object) -> None:  # pyright: ignore[reportUnusedFunction]
+        written.append(statement)
+
+    assert here.publications.publish([publication(job, "one")]) == {job.id}
+    assert len([each for each in written if each.startswith("UPDATE jobs")]) == 1
+
+
 def test_a_piece_that_stands_elsewhere_already_is_the_same_chunk(here: World) -> None:
     here.add("one")
     before = _ids(here)
