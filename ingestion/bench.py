@@ -21,6 +21,8 @@ class Bench:
     """
 
     _small: list[Parsed] = field(default_factory=list[Parsed])
+    _chunks: int = 0
+    """Of those."""
     _large: list[Work] = field(default_factory=list[Work])
     _sizes: dict[JobId, int] = field(default_factory=dict[JobId, int])
     _in_hand: list[Work] = field(default_factory=list[Work])
@@ -43,7 +45,9 @@ class Bench:
                 self._large.append(Work([parsed]))
             else:
                 self._small.append(parsed)
-            self._changed.notify_all()
+                self._chunks += len(parsed.drafts)
+            if self._notes_wait() or self._books():  # else who waits would wake for nothing, once for every note
+                self._changed.notify_all()
 
     def next(self, timeout: float) -> Work | None:
         """Whose turn it is, until it is put back or removed; None when nothing came in time."""
@@ -55,6 +59,7 @@ class Bench:
             if self._notes_wait() and (not books or self._turn % 2):
                 work = next(works(self._small))
                 del self._small[: len(work.parsed)]
+                self._chunks -= work.chunks
             else:
                 work = min(books, key=lambda work: work.left) if self._turn % 4 == 0 else books[0]
             self._in_hand.append(work)
@@ -95,18 +100,23 @@ class Bench:
         with self._changed:
             waiting = [*self._small, *chain.from_iterable(work.parsed for work in self._books())]
             self._small = [one for one in self._small if stays(one)]
+            self._chunks = sum(len(one.drafts) for one in self._small)
             self._large = [work for work in self._large if work in self._in_hand or all(map(stays, work.parsed))]
             return [one.job for one in waiting if not stays(one)]
 
     def holds(self, job: Job) -> bool:
         """Whether the job's document is on the bench, or was when its turn came."""
+        return not self.without([job])
+
+    def without(self, jobs: Iterable[Job]) -> list[Job]:
+        """Those of the jobs whose documents are not on the bench."""
         with self._changed:
-            return job.id in self._sizes
+            return [job for job in jobs if job.id not in self._sizes]
 
     def small(self) -> int:
         """Chunks that wait in small documents."""
         with self._changed:
-            return sum(len(parsed.drafts) for parsed in self._small)
+            return self._chunks
 
     def large(self) -> int:
         """How many large documents wait."""
@@ -120,4 +130,4 @@ class Bench:
     def _notes_wait(self) -> bool:
         """Whether small ones may be taken."""
         others = any(work not in self._large for work in self._in_hand)
-        return bool(self._small) and (not others or sum(len(parsed.drafts) for parsed in self._small) >= PIECE)
+        return bool(self._small) and (not others or self._chunks >= PIECE)

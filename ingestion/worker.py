@@ -141,7 +141,7 @@ class Worker:
         if time.monotonic() < self._paused_until or self._bench.small() >= _READY_CHUNKS:
             return False
         in_hand = self._leases.jobs()
-        reading = [job for job in in_hand if not self._bench.holds(job)]
+        reading = self._bench.without(in_hand)
         size = sum(job.blob.size for job in reading if job.blob.size <= _PAPER_BYTES)
         if len(reading) > _READING // 2 or size > _READING_BYTES // 2:
             return False  # a claim costs the database as much for one job as for many

@@ -56,6 +56,16 @@ def test_notes_are_taken_together_and_while_they_are_in_hand_a_few_more_wait() -
     assert numbers(bench.next(AT_ONCE)) == [3]
 
 
+def test_the_chunks_that_wait_are_those_of_notes_in_nobodys_hand() -> None:
+    bench = bench_with(parsed(1, 2), parsed(2, 3), parsed(3, PIECE + 1), parsed(4, PIECE - 4), parsed(5, 1, "other"))
+    assert bench.small() == PIECE + 2
+
+    taken(bench)
+    assert bench.small() == PIECE - 3
+    bench.clear("mine")
+    assert bench.small() == 1
+
+
 def test_as_many_notes_as_fill_a_piece_do_not_wait() -> None:
     bench = bench_with(parsed(1, PIECE), parsed(2, PIECE))
 
