@@ -16,6 +16,7 @@ import orjson
 
 from generation.errors import GeneratorUnavailable, UnknownAdapter
 from generation.model_server.chat_stream import ChatEvent, ChatReader, Cut
+from generation.model_server.connections import Transport
 from generation.model_server.liveness import Liveness, Timeouts
 from generation.model_server.patience import Patience
 from generation.prompts.prompts import Message
@@ -49,11 +50,10 @@ class ModelServer:
         self._windows_until = 0.0
         self._uncounted_until: dict[str, float] = {}
         self._places = asyncio.Semaphore(connections)
-        most = connections + _SMALL_CONNECTIONS
         self._client = httpx.AsyncClient(
             headers=headers(api_key),
             timeout=httpx.Timeout(None),  # what is waited for is bounded by Patience
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            transport=Transport(connections + _SMALL_CONNECTIONS),
             follow_redirects=False,
             trust_env=False,
         )
@@ -115,7 +115,7 @@ class ModelServer:
             try:
                 content = await bounded_async(response.aiter_raw(), _REPLY_BYTES)
             finally:
-                await response.aclose()
+                await asyncio.shield(response.aclose())
         if response.status_code in _MISSING:
             return {}
         if response.status_code != 200:
@@ -170,7 +170,7 @@ class ModelServer:
             self._require_taken(response.status_code, str(body["model"]))
             yield _Call(response.aiter_raw(), self._timeouts, self._patience, self._liveness, began)
         finally:
-            await response.aclose()
+            await asyncio.shield(response.aclose())
 
     def _require_taken(self, status: int, model: str) -> None:
         """A server that refuses a request is well, whoever probes it."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import httpx
 
@@ -105,12 +106,12 @@ class VllmServer:
         except httpx.HTTPError:
             return False
 
-    def running_requests(self) -> float:
-        """How many requests the engine works on, as the server tells it."""
-        for line in httpx.get(f"{self.root}/metrics", timeout=10, trust_env=False).text.splitlines():
-            if line.startswith("vllm:num_requests_running{"):
+    def requests(self, state: Literal["running", "waiting"]) -> float:
+        """How many requests the engine works on, or has not begun with, as the server tells it."""
+        for line in httpx.get(f"{self.root}/metrics", timeout=60, trust_env=False).text.splitlines():
+            if line.startswith(f"vllm:num_requests_{state}{{"):
                 return float(line.rpartition(" ")[2])
-        raise AssertionError("the server does not say how many requests are running")
+        raise AssertionError(f"the server does not say how many requests are {state}")
 
     def log(self) -> str:
         """The end of what it wrote."""

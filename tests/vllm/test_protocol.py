@@ -151,7 +151,7 @@ def test_a_stream_that_is_closed_ends_the_servers_work(vllm: VllmServer) -> None
     async def leave(generator: VllmGenerator) -> float:
         async with aclosing(generator.stream(request(max_tokens=4000))) as heard:
             await anext(heard)
-            return await asyncio.to_thread(vllm.running_requests)
+            return await asyncio.to_thread(vllm.requests, "running")
 
     assert use(vllm, leave) == 1
-    assert eventually(lambda: vllm.running_requests() == 0, 30)
+    assert eventually(lambda: vllm.requests("running") == 0, 30)

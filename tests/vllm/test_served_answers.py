@@ -112,8 +112,8 @@ def test_clients_that_leave_end_the_servers_work(vllm: VllmServer, service: Runn
             crowd.enter_context(
                 leavers.begin(service.host, service.port, f"Bearer {service.admin_secret}", asked(4000))
             )
-        assert eventually(lambda: vllm.running_requests() == SEQUENCES, 120)
-    assert eventually(lambda: vllm.running_requests() == 0, 30)
+        assert eventually(lambda: vllm.requests("running") > SEQUENCES / 2, 600)
+    assert eventually(lambda: vllm.requests("running") + vllm.requests("waiting") == 0, 120)
 
 
 def test_a_collections_adapter_writes_its_answers(vllm: VllmServer, service: Running) -> None:
