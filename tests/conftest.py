@@ -9,11 +9,14 @@ from typing import Any
 import hypothesis
 import pytest
 from sqlalchemy import text
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from app.db.database import Database
 from tests import postgresql
 
 SHARED = "openbook_tests"
+THE_PAGE = "tests/acceptance/page/"
 os.environ["COLUMNS"] = "200"  # what commands print is compared line by line, and wraps nowhere
 
 # A busy machine is no fault of what is tested.
@@ -92,6 +95,22 @@ def _migrate(url: str) -> str:
         version = session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
     database.dispose()
     return str(version)
+
+
+class FilesAndThePage(LoadFileScheduling):
+    """Gives a process one file after the other, and the tests of the page as if they were one.
+
+    A second process would start their services, embed their samples and start a Chromium once more.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return THE_PAGE if nodeid.startswith(THE_PAGE) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndThePage | None:
+    """Where files are given out whole."""
+    return FilesAndThePage(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def in_ci() -> bool:
