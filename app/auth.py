@@ -11,7 +11,6 @@ import secrets
 import string
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +30,7 @@ _ALPHABET = string.digits + string.ascii_letters
 _SECRET_LENGTH, _CHECK_LENGTH = 43, 6
 _WELL_FORMED = re.compile(r"(?:ob|obs|obl)_([A-Za-z0-9_-]{43,128})")
 _ADMIN_KEY_FILE = "admin.key"
+_LOGIN_OFFERED_FILE = "login.offered"
 
 
 class AuthError(Exception):
@@ -167,15 +167,7 @@ class Keyring(Protocol):
     def keys(self) -> KeyStore: ...
 
 
-@dataclass(frozen=True, slots=True)
-class AdminKey:
-    """The admin key of this data folder. `login` is the path of a one-time link, given only when the key is new."""
-
-    secret: str
-    login: str | None
-
-
-def ensure_admin(services: Keyring) -> AdminKey:
+def ensure_admin(services: Keyring) -> str:
     """The service never starts open: take the admin key from the settings or the data folder, else make one.
 
     Raises UnsafeAdminKey for a key that could be guessed or was mistyped.
@@ -188,8 +180,19 @@ def ensure_admin(services: Keyring) -> AdminKey:
         return _known(services.keys, path.read_text().strip(), str(path))
     secret = new_secret("api")
     _write_private(path, secret)
-    _known(services.keys, secret, str(path))
-    return AdminKey(secret, new_login(services.keys, secret))
+    path.with_name(_LOGIN_OFFERED_FILE).unlink(missing_ok=True)
+    return _known(services.keys, secret, str(path))
+
+
+def first_login(services: Keyring, admin_secret: str) -> str | None:
+    """The path of a one-time link, once for each admin key that a data folder has had; None for a configured one."""
+    if services.settings.admin_key is not None:
+        return None
+    try:
+        (services.settings.data_dir / _LOGIN_OFFERED_FILE).touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return None
+    return new_login(services.keys, admin_secret)
 
 
 def new_login(keys: KeyStore, secret: str) -> str:
@@ -201,11 +204,11 @@ def new_login(keys: KeyStore, secret: str) -> str:
     return f"/login/{token}"
 
 
-def _known(keys: KeyStore, secret: str, origin: str) -> AdminKey:
+def _known(keys: KeyStore, secret: str, origin: str) -> str:
     if not well_formed(secret, "api"):
         raise UnsafeAdminKey(f"{origin} is not a key of 256 bits. Here is a fresh one: {new_secret('api')}")
     keys.ensure_admin(fingerprint(secret))
-    return AdminKey(secret, None)
+    return secret
 
 
 def _write_private(path: Path, secret: str) -> None:

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from app import browser, data_folder, worker
-from app.auth import ensure_admin
+from app.auth import ensure_admin, first_login
 from app.client import Client, client_of
 from app.main import Server, create_app, new_server, run
 from app.settings import Settings
 from app.wiring import Services, build, close
 from ingestion.intake import IncomingFile
+from retrieval.types import CollectionId
 
 SAMPLES = Path(__file__).parent / "samples"
 DEFAULT_COLLECTION = "default"
@@ -54,7 +55,7 @@ def own_service(settings: Settings) -> Generator[Client]:
     ):
         services = build(settings.model_copy(update={"requests_per_minute": _OWN_REQUESTS_PER_MINUTE}))
         _ensure_default(services)
-        admin = ensure_admin(services)
+        secret = ensure_admin(services)
         server = new_server(services, create_app(services))
         loop = worker.make(services, worker.new_name())
         threads = [
@@ -65,7 +66,7 @@ def own_service(settings: Settings) -> Generator[Client]:
             thread.start()
         try:
             _wait_until_started(server)
-            with client_of(url, admin.secret) as client:
+            with client_of(url, secret) as client:
                 yield client
         finally:
             loop.stop()
@@ -81,39 +82,42 @@ def _reached(link: str | None) -> Callable[[], None]:
 
 
 def _prepare(services: Services, url: str) -> str | None:
-    """Bring the folder and the database up to date, and tell who starts for the first time how to log in; its link."""
-    first_start = _ensure_default(services)
-    admin = ensure_admin(services)
-    link = None if admin.login is None else f"{url}{admin.login}"
+    """Bring the folder and the database up to date, and tell who starts for the first time how to log in; its link.
+
+    A command that ran before, with a service of its own, was no first start.
+    """
+    collection = _ensure_default(services)
+    secret = ensure_admin(services)
+    login = first_login(services, secret)
+    link = None if login is None else f"{url}{login}"
     print(f"Openbook answers at {url}")  # noqa: T201  # to whoever started it, not to the log
     if link is not None:
         key_file = services.settings.data_dir / "admin.key"
         print(f"Log in once, within the hour: {link}")  # noqa: T201
-        print(f"The admin key, kept in {key_file}: {admin.secret}")  # noqa: T201
+        print(f"The admin key, kept in {key_file}: {secret}")  # noqa: T201
+    if services.settings.samples and not services.documents.had_any():
+        _add_samples(services, collection)
+    elif services.settings.samples and link is not None:
+        print("There are documents already, so no samples were added.")  # noqa: T201
     sys.stdout.flush()
-    if first_start and services.settings.samples:
-        _add_samples(services)
     return link
 
 
-def _ensure_default(services: Services) -> bool:
-    """Migrate, write down the embedder, and say whether the default collection is new."""
+def _ensure_default(services: Services) -> CollectionId:
+    """Migrate, write down the embedder, and see to it that the default collection is there."""
     services.db.migrate()
     services.embedders.remember()
-    is_new = services.collections.by_name(DEFAULT_COLLECTION) is None
-    services.collections.ensure(DEFAULT_COLLECTION, services.embedder.fingerprint)
-    return is_new
+    return services.collections.ensure(DEFAULT_COLLECTION, services.embedder.fingerprint).id
 
 
-def _add_samples(services: Services) -> None:
-    collection = services.collections.ensure(DEFAULT_COLLECTION, services.embedder.fingerprint)
+def _add_samples(services: Services, collection: CollectionId) -> None:
     with contextlib.ExitStack() as opened:
         files = [
             IncomingFile(path.name, opened.enter_context(path.open("rb")), {})
             for path in sorted(SAMPLES.iterdir())
             if path.is_file()
         ]
-        services.intake.accept_all(files, collection.id)
+        services.intake.accept_all(files, collection)
 
 
 def _reachable(host: str) -> str:

@@ -58,6 +58,7 @@ class Cluster:
             connection.execute("SET session_replication_role = replica")  # no references are checked, none cascades
             for table in Base.metadata.tables:
                 connection.execute(f'DELETE FROM "{table}"'.encode())
+            connection.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
             connection.execute("DELETE FROM alembic_version")
             connection.execute("INSERT INTO alembic_version VALUES (%s)", [version])
 

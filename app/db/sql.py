@@ -24,6 +24,7 @@ from sqlalchemy import (
     inspect,
     literal,
     select,
+    text,
 )
 from sqlalchemy import bindparam as bind
 from sqlalchemy.dialects import postgresql, sqlite
@@ -258,6 +259,16 @@ def lock(session: Session, name: int) -> None:
     """Hold the named lock to the end of the transaction; on SQLite every write transaction is alone anyway."""
     if is_postgresql(session):
         session.execute(select(func.pg_advisory_xact_lock(name)))
+
+
+def last_given(session: Session, table: Table) -> int:
+    """The highest id that a table whose ids are never given out again has ever had; 0: no row yet."""
+    if is_postgresql(session):
+        sequence = session.scalar(select(func.pg_get_serial_sequence(table.name, "id")))
+        statement = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")  # noqa: S608  # its own word
+        return int(session.scalar(statement) or 0) if sequence else 0
+    given = text("SELECT max(seq) FROM sqlite_sequence WHERE name = :name")
+    return int(session.scalar(given, {"name": table.name}) or 0)
 
 
 def is_postgresql(session: Session) -> bool:

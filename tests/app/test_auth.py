@@ -139,13 +139,14 @@ def test_a_scope_holds_what_was_named_and_nothing_foreign(database: Database) ->
 
 def test_the_first_start_makes_a_private_key_and_a_login_that_works_once(sqlite_url: str, tmp_path: Path) -> None:
     services = Services(sqlite_url, tmp_path / "new")
-    made = auth.ensure_admin(services)
+    secret = auth.ensure_admin(services)
     path = tmp_path / "new" / "admin.key"
-    assert path.read_text().strip() == made.secret
+    assert path.read_text().strip() == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert auth.identify(services.keys, {"api": made.secret}).role == "admin"
-    assert made.login is not None
-    token = made.login.removeprefix("/login/")
+    assert auth.identify(services.keys, {"api": secret}).role == "admin"
+    login = auth.first_login(services, secret)
+    assert login is not None
+    token = login.removeprefix("/login/")
     owner, session = auth.redeem_login(services.keys, token, timedelta(hours=1))
     assert owner.role == "admin"
     assert auth.identify(services.keys, {"session": session}).id == owner.id
@@ -155,15 +156,25 @@ def test_the_first_start_makes_a_private_key_and_a_login_that_works_once(sqlite_
 
 def test_a_later_start_takes_the_key_that_is_there_and_gives_no_login(sqlite_url: str, tmp_path: Path) -> None:
     services = Services(sqlite_url, tmp_path / "new")
-    made = auth.ensure_admin(services)
-    again = auth.ensure_admin(services)
-    assert again == auth.AdminKey(made.secret, None)
+    secret = auth.ensure_admin(services)
+    assert auth.first_login(services, secret)
+    assert auth.ensure_admin(services) == secret
+    assert auth.first_login(services, secret) is None
+
+
+def test_a_key_that_takes_the_place_of_a_deleted_one_has_a_login_of_its_own(sqlite_url: str, tmp_path: Path) -> None:
+    services = Services(sqlite_url, tmp_path / "new")
+    auth.first_login(services, auth.ensure_admin(services))
+    (tmp_path / "new" / "admin.key").unlink()
+    secret = auth.ensure_admin(services)
+    assert auth.first_login(services, secret)
 
 
 def test_a_configured_key_is_the_only_admin_key_and_is_written_nowhere(sqlite_url: str, tmp_path: Path) -> None:
     secret = "ob_" + "operators-own_key" * 3
     services = Services(sqlite_url, tmp_path / "new", secret)
-    assert auth.ensure_admin(services) == auth.AdminKey(secret, None)
+    assert auth.ensure_admin(services) == secret
+    assert auth.first_login(services, secret) is None
     assert auth.identify(services.keys, {"api": secret}).role == "admin"
     assert not (tmp_path / "new").exists()
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from sqlalchemy import Column, ColumnElement, ForeignKeyConstraint, Integer, Table, func, select, text
+from sqlalchemy import Column, ColumnElement, ForeignKeyConstraint, Integer, Table, func, select
 from sqlalchemy.orm import Session
 
 from app.db import migration, tables
 from app.db.database import Database
 from app.db.errors import DatabaseError
-from app.db.sql import is_postgresql
+from app.db.sql import last_given
 from app.db.tables import Base
 from ingestion.types import BlobKey
 
@@ -113,7 +113,7 @@ class Dump:
             column = _counted(table)
             if column is not None:
                 highest = self._session.scalar(select(func.max(column))) or 0
-                found[str(table.name)] = max(highest, _last_given(self._session, table))
+                found[str(table.name)] = max(highest, last_given(self._session, table))
         return found
 
     def lines(self, table: str) -> Iterator[bytes]:
@@ -178,12 +178,3 @@ def _of_itself(constraint: ForeignKeyConstraint) -> bool:
 def _counted(table: Table) -> Column[int] | None:
     column = table.autoincrement_column
     return column if column is not None and isinstance(column.type, Integer) else None
-
-
-def _last_given(session: Session, table: Table) -> int:
-    if is_postgresql(session):
-        sequence = session.scalar(select(func.pg_get_serial_sequence(table.name, "id")))
-        statement = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")  # noqa: S608  # its own word
-        return int(session.scalar(statement) or 0) if sequence else 0
-    given = text("SELECT max(seq) FROM sqlite_sequence WHERE name = :name")
-    return int(session.scalar(given, {"name": table.name}) or 0)

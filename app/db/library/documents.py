@@ -13,7 +13,7 @@ from app.db.errors import Conflict, InvalidCursor
 from app.db.library import comparisons, descriptions, document_rows, listings, live_chunks, registration
 from app.db.library.deletion import delete_document
 from app.db.locks import hold_document
-from app.db.sql import REGISTER_LOCK, among, lock
+from app.db.sql import REGISTER_LOCK, among, last_given, lock, table
 from app.db.types import (
     ChunkChange,
     ChunkRecord,
@@ -57,6 +57,11 @@ class DocumentStore(DocumentRegister):
             if upload.document is not None and outcome.duplicate:
                 self.describe(upload.document, upload.name, upload.metadata or None)
         return accepted
+
+    def had_any(self) -> bool:
+        """Whether there is a document, or ever was one, in any collection."""
+        with self.db.read() as session:
+            return last_given(session, table(tables.Version)) > 0
 
     def describe(self, id: DocumentId, name: str | None, metadata: Metadata | None) -> DocumentRecord:
         """Give a document another name or, in place of its own, other metadata; None leaves it. No version is made.

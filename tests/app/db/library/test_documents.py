@@ -44,6 +44,14 @@ def test_a_version_is_being_read_until_it_is_ready_or_failed(here: World) -> Non
     assert not here.documents.any_being_read(here.scope)
 
 
+def test_that_there_was_a_document_is_known_after_it_is_gone(here: World) -> None:
+    assert not here.documents.had_any()
+    [document] = here.register(upload("alpha"))
+    assert here.documents.had_any()
+    here.documents.forget(document)
+    assert here.documents.had_any()
+
+
 def test_the_same_bytes_give_the_same_document(here: World) -> None:
     first, second = here.documents.register(here.home.id, [upload("alpha"), upload("alpha")])
     assert (first.duplicate, second) == (False, Accepted(first.document, duplicate=True))
