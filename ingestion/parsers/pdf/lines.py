@@ -64,6 +64,8 @@ def beside(left: Line, right: Line) -> bool:
 
 def union(boxes: Sequence[Box]) -> Box:
     """The smallest box around all."""
+    if len(boxes) == 1:
+        return boxes[0]
     x0s, y0s, x1s, y1s = zip(*boxes, strict=True)
     return (min(x0s), min(y0s), max(x1s), max(y1s))
 

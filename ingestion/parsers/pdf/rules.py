@@ -49,18 +49,19 @@ def _grids(across: Floats, down: Floats) -> Iterator[tuple[Floats, Floats]]:
         & (across[:, None, 3] >= down[None, :, 1] - _TOUCH)
         & (across[:, None, 1] <= down[None, :, 3] + _TOUCH)
     )
-    unseen = set(range(len(across)))
-    while unseen:
-        levels: set[int] = {unseen.pop()}
+    seen: set[int] = set()
+    for first in np.flatnonzero(crossing.any(axis=1)).tolist():
+        if first in seen:
+            continue
+        levels, edge = {first}, [first]
         uprights: set[int] = set()
-        edge = sorted(levels)
         while edge:
             uprights |= set(np.flatnonzero(crossing[edge].any(axis=0)).tolist())
             met: set[int] = set(np.flatnonzero(crossing[:, sorted(uprights)].any(axis=1)).tolist())
             edge = sorted(met - levels)
             levels |= met
-        unseen -= levels
-        if len(levels) >= 2 and uprights:
+        seen |= levels
+        if len(levels) >= 2:
             yield across[sorted(levels)], down[sorted(uprights)]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+
 from ingestion.parsers.pdf.lines import Line, union
 from ingestion.parsers.pdf.rows import Cell, Item, Row, Table, flat, row_of
 from retrieval.types import Box
@@ -158,16 +160,12 @@ def _table(rows: Sequence[Row]) -> Table:
 def _columns(rows: Sequence[Row]) -> list[Span]:
     """The columns' spans, as they are read; a cell over several columns tells nothing of where they part."""
     most = max(len(row.cells) for row in rows)
-    models = [[_box(cell) for cell in row.cells] for row in rows if len(row.cells) == most][:_MODELS]
-    boxes = sorted(
-        box
-        for row in rows
-        if len(row.cells) > 1
-        for box in map(_box, row.cells)
-        if not any(sum(box[0] < other[2] and other[0] < box[2] for other in model) > 1 for model in models)
-    )
+    models = np.array([[_box(cell) for cell in row.cells] for row in rows if len(row.cells) == most][:_MODELS])
+    boxes = np.array([_box(cell) for row in rows if len(row.cells) > 1 for cell in row.cells]).reshape(-1, 4)
+    over = (boxes[:, None, None, 0] < models[:, :, 2]) & (models[:, :, 0] < boxes[:, None, None, 2])
+    narrow = boxes[~(over.sum(axis=2) > 1).any(axis=1)]
     columns: list[Span] = []
-    for left, _, right, _ in boxes:
+    for left, _, right, _ in sorted(narrow.tolist()):
         if columns and left < columns[-1][1]:
             columns[-1] = (columns[-1][0], max(columns[-1][1], right))
         else:
