@@ -113,13 +113,16 @@ def line_joint(left: str, right: str) -> str:
     return "" if left and right and is_spaceless(left[-1]) and is_spaceless(right[0]) else " "
 
 
-def hyphen_joint(left: str, right: str, words: Container[str]) -> str:
+def hyphen_joint(left: str, right: str, words: Container[str], unknown: str = "") -> str:
     """Whether a word broken at a line's end had a hyphen of its own: "-" if so, "" if the break made it.
 
-    `left` comes without the hyphen; `words` are those that the document writes inside its lines, in lower case.
+    `left` comes without the hyphen; `words` are those that the document writes inside its lines, in lower case;
+    `unknown` is the answer for one that it does not.
     """
     tail, front = _LAST_PART.search(left), _FIRST_PART.match(right)
     if tail is None or front is None or front[0][0].isupper():
         return "-"
     whole, parted = f"{tail[0]}{front[0]}".lower(), f"{tail[0]}-{front[0]}".lower()
-    return "-" if parted in words and whole not in words else ""
+    if whole in words:
+        return ""
+    return "-" if parted in words else unknown

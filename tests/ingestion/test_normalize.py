@@ -104,6 +104,11 @@ def test_a_broken_word_keeps_its_hyphen_only_if_it_had_one(left: str, right: str
     assert hyphen_joint(left, right, {"third-party", "compile"}) == joint
 
 
+def test_a_broken_word_that_is_not_known_is_joined_as_one_says() -> None:
+    assert hyphen_joint("of one", "third of", {"third"}, "-") == "-"
+    assert hyphen_joint("to com", "pile it", {"compile"}, "-") == ""
+
+
 def test_chinese_lines_join_without_a_space() -> None:
     assert line_joint("字符串的形", "式存在") == ""
     assert line_joint("字符串", "the") == " "

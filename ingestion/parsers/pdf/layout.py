@@ -1,13 +1,14 @@
 """Lines and tables of a PDF → blocks: paragraphs by gaps and indents, whole over breaks, lists, headings, notes."""
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ingestion.normalize import hyphen_joint, line_joint
+from ingestion.normalize import line_joint
 from ingestion.parsers.pdf.headings import Headings, Outline, body_size, headings
+from ingestion.parsers.pdf.hyphens import Hyphens, hyphens, stem
 from ingestion.parsers.pdf.lines import Line, union
 from ingestion.parsers.pdf.rows import Table
 from ingestion.types import Block, BlockKind
@@ -18,12 +19,10 @@ _PARAGRAPH_GAP = 0.35  # in line heights, on top of the page's usual gap
 _INDENT = 0.8
 _NOTE_SIZE = 0.93  # times the body's
 
-_WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"[.!?:;。！？：；…][\"'”’)\]」』）]*$")
 _ITEM = re.compile(r"[•·▪◦‣●○■□]|(?:[–—*-]|\[\d{1,3}\]|\(?(?:\d{1,2}|[A-Za-z]|[ivx]{1,4})[.)])\s")
 _NOTE = re.compile(r"\(?(?:\d{1,3}|[*†‡§¶#]{1,3}|[a-z])[.)]?\s?\S")
 _CAPTION = re.compile(r"(?:fig(?:ure|\.)|table|chart|exhibit|图|圖|表)\s*\d", re.IGNORECASE)
-_BROKEN_WORD = re.compile(r"[^\W\d_]-$")
 
 
 @dataclass(slots=True)
@@ -49,25 +48,25 @@ def blocks(pages: Sequence[Sequence[Line | Table]], outline: Outline) -> Iterato
     groups = [group for page in pages for group in _with_notes_last(list(_groups(page)), body)]
     styles = headings([group.lines for group in groups if group.table is None], body, outline)
     groups = list(_whole(groups, styles))
-    words = _known_words(pages)
+    told = hyphens([lines for group in groups for lines in _paragraphs(group)])
     items: list[Group] = []
     for group in groups:
         level = 0 if group.table is not None or group.is_note else styles.level(group.lines)
         is_item = not level and group.is_item
         if items and not (is_item and _goes_on(items[-1], group)):
-            yield _block("list", items, words)
+            yield _block("list", items, told)
             items = []
         if is_item:
             items.append(group)
         elif group.table is not None:
-            yield _table_block(group.table, words)
+            yield _table_block(group.table, told)
         else:
-            yield _block("heading" if level else "paragraph", [group], words, level)
+            yield _block("heading" if level else "paragraph", [group], told, level)
     if items:
-        yield _block("list", items, words)
+        yield _block("list", items, told)
 
 
-def compose(groups: Sequence[Sequence[Line]], words: Container[str]) -> tuple[str, tuple[Region, ...]]:
+def compose(groups: Sequence[Sequence[Line]], told: Hyphens) -> tuple[str, tuple[Region, ...]]:
     """Return the groups' text, one line each, with a region per PDF line."""
     parts: list[str] = []
     regions: list[Region] = []
@@ -76,7 +75,7 @@ def compose(groups: Sequence[Sequence[Line]], words: Container[str]) -> tuple[st
         for number, line in enumerate(group):
             between = "\n" if parts else ""
             if number:
-                between, previous = _between(parts[-1], line.text, group[number - 1], words)
+                between, previous = _between(group[number - 1], line, told)
                 length += len(previous) - len(parts[-1])
                 regions[-1] = _shortened(regions[-1], length)
                 parts[-1] = previous
@@ -89,30 +88,29 @@ def compose(groups: Sequence[Sequence[Line]], words: Container[str]) -> tuple[st
     return "".join(parts), tuple(regions)
 
 
-def _between(left: str, right: str, line: Line, words: Container[str]) -> tuple[str, str]:
-    """What joins two lines of one paragraph, and the left one without the hyphen of its broken word."""
-    if line.hyphen:
-        return hyphen_joint(left, right, words), left
-    if _BROKEN_WORD.search(left) and right[:1].islower():
-        return hyphen_joint(left[:-1], right, words), left[:-1]
-    return line_joint(left, right), left
+def _between(above: Line, below: Line, told: Hyphens) -> tuple[str, str]:
+    """What joins two lines of one paragraph, and the one above without the hyphen of its broken word."""
+    left = stem(above, below)
+    if left is None:
+        return line_joint(above.text, below.text), above.text
+    return told.joint(left, below.text), left
 
 
 def _shortened(region: Region, end: int) -> Region:
     return region if region.end == end else Region(region.start, end, region.page, region.box)
 
 
-def _block(kind: BlockKind, groups: Sequence[Group], words: Container[str], level: int = 0) -> Block:
-    text, regions = compose([group.lines for group in groups], words)
+def _block(kind: BlockKind, groups: Sequence[Group], told: Hyphens, level: int = 0) -> Block:
+    text, regions = compose([group.lines for group in groups], told)
     return Block(kind, text, level, regions)
 
 
-def _table_block(table: Table, words: Container[str]) -> Block:
+def _table_block(table: Table, told: Hyphens) -> Block:
     """A line for each row; its region is around the whole row, so that a number is shown with its label."""
     text = ""
     regions: list[Region] = []
     for row in table.rows:
-        cells = [compose([cell], words)[0] for cell in row]
+        cells = [compose([cell], told)[0] for cell in row]
         line = " | ".join(cells).strip(" ").rstrip(" |")
         if line:
             text += "\n" if text else ""
@@ -126,12 +124,8 @@ def _lines(item: Line | Table) -> Sequence[Line]:
     return [item] if isinstance(item, Line) else [line for row in item.rows for cell in row for line in cell]
 
 
-def _known_words(pages: Sequence[Sequence[Line | Table]]) -> Container[str]:
-    """The words that stand whole in the document: they tell which broken ones had a hyphen of their own."""
-    lines = [line for page in pages for item in page for line in _lines(item)]
-    if not any(line.hyphen or line.text.endswith("-") for line in lines):
-        return ()
-    return {word for line in lines for word in _WORDS.findall(line.text.lower())}
+def _paragraphs(group: Group) -> Sequence[Sequence[Line]]:
+    return [group.lines] if group.table is None else [cell for row in group.table.rows for cell in row]
 
 
 def _groups(page: Sequence[Line | Table]) -> Iterator[Group]:
@@ -240,7 +234,7 @@ def _continues(above: Group, below: Group, *, strictly: bool) -> bool:
         return False
     if abs(first.size - last.size) > 0.08 * last.size or first.bold != last.bold or _ITEM.match(first.text):
         return False
-    if last.hyphen or (_BROKEN_WORD.search(last.text) and first.text[:1].islower()):
+    if stem(last, first) is not None:
         return True
     if _SENTENCE_END.search(last.text):
         return False

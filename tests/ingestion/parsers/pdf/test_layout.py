@@ -2,6 +2,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestion.normalize import one_line
+from ingestion.parsers.pdf.hyphens import Hyphens
 from ingestion.parsers.pdf.layout import blocks, compose
 from ingestion.parsers.pdf.lines import Line
 from ingestion.parsers.pdf.order import in_order
@@ -22,7 +23,7 @@ def line(draw: st.DrawFn) -> Line:
 
 @given(st.lists(st.lists(line(), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_each_lines_region_is_exactly_its_text(groups: list[list[Line]]) -> None:
-    text, regions = compose(groups, {"ab-c"})
+    text, regions = compose(groups, Hyphens({"ab-c"}))
 
     every = [line for group in groups for line in group]
     assert [(region.page, region.box) for region in regions] == [(line.page, line.box) for line in every]
