@@ -140,7 +140,7 @@ def tree_paths() -> Iterator[str]:
 
 
 def test_every_backend_is_in_the_readmes_tree() -> None:
-    backends = {name for name in imported(ROOT / "app" / "wiring.py") if name.rpartition(".")[0] in BACKENDS}
+    backends = {name for name in imported(ROOT / "app" / "backends.py") if name.rpartition(".")[0] in BACKENDS}
     assert len(backends) > len(BACKENDS)
     assert [name for name in sorted(backends) if not re.search(rf"\b{name.rpartition('.')[2]}\b", README)] == []
 
@@ -200,10 +200,10 @@ def test_a_library_stays_in_its_own_corner(library: str) -> None:
 
 
 @pytest.mark.parametrize("package", BACKENDS)
-def test_backends_are_chosen_in_wiring_alone(package: str) -> None:
+def test_backends_are_chosen_in_one_file_alone(package: str) -> None:
     home = package.replace(".", "/")
     users = [relative(path) for path in SOURCES if any(name.startswith(f"{package}.") for name in imported(path))]
-    chosen = ("app/wiring.py", "retrieval/tuning/")  # tuning trains what the backends run
+    chosen = ("app/backends.py", "retrieval/tuning/")  # tuning trains what the backends run
     assert [user for user in users if not user.startswith((home, *chosen))] == []
 
 

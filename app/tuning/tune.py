@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from app.backends import embedder_of, reranker_of, trainer_of
 from app.db.types import CollectionRecord, TrainingChunk
 from app.tuning.comparison import Comparison, compare, measure
 from app.tuning.questions import Known, asked_by, from_feedback, from_headings, from_links
-from app.wiring import Services, embedder_of, reranker_of, trainer_of
+from app.wiring import Services
 from generation.ports import Completer
 from retrieval.tuning.types import Example, Trained
 from retrieval.types import ChunkId, Scope

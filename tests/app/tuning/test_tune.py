@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from app.backends import trainer_of
 from app.db.types import LikedQuestion, TrainingChunk
 from app.settings import Settings
 from app.tuning import tune as tuning
 from app.tuning.comparison import compare
 from app.tuning.questions import Known, asked_by, from_feedback, from_headings, from_links
 from app.tuning.tune import CannotTune, Kind, tune
-from app.wiring import trainer_of
 from generation.errors import GeneratorUnavailable
 from generation.ports import Completer
 from retrieval.embedders.hashing import HashingEmbedder
