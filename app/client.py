@@ -24,6 +24,8 @@ _POLL_PAUSE = 30  # times as long as the look before: thousands of documents are
 _FEW = 64  # documents that are looked up one by one
 _UNSETTLED = frozenset({"queued", "processing"})
 _LISTED = 500  # entries of a list asked for at once: the most that the API gives
+# A connection that was silent is closed just as it is used again: after a machine's sleep, for one.
+_DROPPED = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 Json = dict[str, Any]
 
@@ -182,7 +184,12 @@ class Client:
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         while True:
             with self._reached():
-                reply = self.http.request(method, path, **options)
+                try:
+                    reply = self.http.request(method, path, **options)
+                except _DROPPED:
+                    if method != "GET":
+                        raise
+                    reply = self.http.request(method, path, **options)
             if (seconds := _asked_to_wait(reply)) is None:
                 break
             time.sleep(seconds)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.client import Client, Refused
+from app.client import Client, Refused, ServiceError
 
 PROBLEM = {"title": "Too many requests", "detail": "600 a minute", "status": 429}
 EVENTS = 'event: context\ndata: {"passages": []}\n\nevent: answer\ndata: {"answer": "Yes."}\n\n'
@@ -33,6 +33,27 @@ def test_an_answer_is_asked_for_again_when_the_service_says_when() -> None:
 def test_a_refusal_without_a_time_to_come_back_is_told() -> None:
     with pytest.raises(Refused, match="600 a minute"):
         list(client_for(httpx.Response(429, json=PROBLEM)).stream_answer({"question": "?"}))
+
+
+def dropping_first() -> Client:
+    asked: list[httpx.Request] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            raise httpx.ReadError("connection reset by peer")
+        return httpx.Response(200, json={"id": "doc_1"})
+
+    return Client(httpx.Client(base_url="http://openbook", transport=httpx.MockTransport(reply)))
+
+
+def test_what_only_reads_is_asked_again_on_a_connection_that_was_dropped() -> None:
+    assert dropping_first().get("/v1/documents/doc_1") == {"id": "doc_1"}
+
+
+def test_what_changes_something_is_not_sent_twice() -> None:
+    with pytest.raises(ServiceError, match="connection reset by peer"):
+        dropping_first().post("/v1/admin/collections", {"name": "new"})
 
 
 class Service:
