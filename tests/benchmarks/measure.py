@@ -103,8 +103,18 @@ def process_tree(root: int) -> list[int]:
 
 def processor_seconds(pid: int) -> float:
     """What the process has used, and those of its children that ended and were waited for."""
+    return sum(_ticks(pid)) / TICK
+
+
+def seconds_of_ended_children(pid: int) -> float:
+    """What those of its children used that ended and were waited for."""
+    return sum(_ticks(pid)[2:]) / TICK
+
+
+def _ticks(pid: int) -> list[int]:
+    """User and system time of the process, then of its ended children."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    return sum(int(field) for field in after_name[11:15]) / TICK
+    return [int(field) for field in after_name[11:15]]
 
 
 def command_of(pid: int) -> str:
