@@ -1,6 +1,5 @@
 """The loop: claim jobs, read files while others are embedded, keep the leases, wait out outages, and stop in order."""
 
-import errno
 import logging
 import queue
 import threading
@@ -9,11 +8,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ingestion.bench import Bench
+from ingestion.debts import Debts
 from ingestion.errors import NoLongerWanted, Outage, TookTooLong
 from ingestion.leases import Leases
+from ingestion.outages import Pause, failure_of, is_outage
 from ingestion.pipeline import Pipeline, Read, Work
 from ingestion.ports import JobQueue
 from ingestion.sweep import Sweep
@@ -36,21 +37,9 @@ _QUICK_SECONDS = 5.0  # for a first try: a file that hangs is then parsed beside
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 0.5  # between two looks at what was cancelled; an embedding that has begun takes as long again or more
 _BACK_OFF_SECONDS = 2.0
-_PAUSE_SECONDS = 1.0  # of all work in an outage, doubled while it lasts
-_PAUSE_MOST_SECONDS = 30.0
-_EXHAUSTED = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 _STOP_SECONDS = 3.0  # for the steps of the other threads: a supervisor has little patience
 _SWEEP_SECONDS = 600.0
 _CHORE_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Debt:
-    """What the database has yet to be told: how attempts ended, with the pause of those that an outage ended."""
-
-    jobs: Sequence[Job]
-    failure: Failure
-    pause_seconds: float | None
 
 
 class Worker:
@@ -80,10 +69,8 @@ class Worker:
         self._stopping = threading.Event()
         self._reads: queue.Queue[Read] = queue.Queue()
         self._bulky: deque[tuple[Job, int]] = deque()  # saved, and read again once the bench has room
-        self._debts: deque[_Debt] = deque()
-        self._settling = threading.Lock()
-        self._outages = 0
-        self._paused_until = 0.0
+        self._debts = Debts(jobs)
+        self._pause = Pause()
         places = pipeline.sandbox.processes
         self._patience = min(_QUICK_SECONDS, pipeline.sandbox.timeout_seconds / 4)
         self._quick = ThreadPoolExecutor(places, thread_name_prefix="quick")
@@ -138,14 +125,14 @@ class Worker:
                 self._stopping.wait(pause)
 
     def _claim_next(self) -> bool:
-        if time.monotonic() < self._paused_until or self._bench.small() >= _READY_CHUNKS:
+        if self._pause.lasts or self._bench.small() >= _READY_CHUNKS:
             return False
         in_hand = self._leases.jobs()
         reading = self._bench.without(in_hand)
         size = sum(job.blob.size for job in reading if job.blob.size <= _PAPER_BYTES)
         if len(reading) > _READING // 2 or size > _READING_BYTES // 2:
             return False  # a claim costs the database as much for one job as for many
-        self._settle()
+        self._debts.settle()
         if time.monotonic() > self._beaten + 2 * self._beat_seconds:
             self._beat()  # after an outage: else we would take our own jobs for lost
         jobs = self._jobs.claim(self._name, _READING - len(reading), _READING_BYTES - size, self._largest(in_hand))
@@ -235,7 +222,7 @@ class Worker:
                 self._bench.add(parsed)
 
     def _publish_next(self) -> bool:
-        if time.monotonic() < self._paused_until:
+        if self._pause.lasts:
             return False
         work = self._bench.next(_POLL_SECONDS)
         if work is None:
@@ -249,9 +236,9 @@ class Worker:
         except Exception as error:  # noqa: BLE001
             self._bench.remove(work)
             embedder = jobs[0].fingerprint if jobs and isinstance(error, ModelUnavailable) else None
-            self._blame([*jobs, *self._bench.clear(embedder)] if _is_outage(error) else jobs, error)
+            self._blame([*jobs, *self._bench.clear(embedder)] if is_outage(error) else jobs, error)
         else:
-            self._outages = 0
+            self._pause.succeeded()
             if is_done:
                 self._bench.remove(work)
                 self._let_go(jobs)
@@ -275,14 +262,12 @@ class Worker:
 
     def _blame(self, jobs: Sequence[Job], error: Exception) -> None:
         """End attempts by an error: an outage costs them nothing, and all work that it concerns pauses for a while."""
-        if _is_outage(error):
-            self._outages += 1
-            seconds = min(_PAUSE_SECONDS * 2 ** (self._outages - 1), _PAUSE_MOST_SECONDS)
+        if is_outage(error):
+            seconds = self._pause.lengthen()
             if not (isinstance(error, ModelUnavailable) and self._embeds_otherwise(jobs)):
-                self._paused_until = time.monotonic() + seconds
+                self._pause.begin(seconds)
             logger.warning("%s jobs wait for %s s: %s", len(jobs), seconds, error)
-            code = "model_unavailable" if isinstance(error, ModelUnavailable) else getattr(error, "code", Outage.code)
-            self._end(jobs, Failure(code, str(error), transient=True), pause_seconds=seconds)
+            self._end(jobs, failure_of(error), pause_seconds=seconds)
         else:
             logger.error("an unexpected error ends the attempts of %s jobs", len(jobs), exc_info=error)
             message = f"{type(error).__name__} inside Openbook: the worker's log says more"
@@ -295,27 +280,16 @@ class Worker:
 
     def _end(self, jobs: Sequence[Job], failure: Failure, pause_seconds: float | None = None) -> None:
         """Write how attempts ended, now or as soon as the database takes it."""
-        self._debts.append(_Debt(jobs, failure, pause_seconds))
+        self._debts.add(jobs, failure, pause_seconds)
         self._let_go(jobs)
         try:
-            self._settle()
+            self._debts.settle()
         except Outage:
             logger.warning("the database cannot be told yet: %s", failure.message)
 
-    def _settle(self) -> None:
-        with self._settling:
-            while self._debts:
-                debt = self._debts[0]
-                if debt.pause_seconds is not None:
-                    self._jobs.postpone(debt.jobs, debt.failure, debt.pause_seconds)
-                else:
-                    for job in debt.jobs:
-                        self._jobs.fail(job, debt.failure)
-                self._debts.popleft()
-
     def _look(self) -> bool:
         """Drop what was cancelled, deleted or retaken; renew the leases of the rest when it is time."""
-        self._settle()
+        self._debts.settle()
         if time.monotonic() >= self._beaten + self._beat_seconds:
             self._beat()
         elif asked := self._leases.jobs():
@@ -330,8 +304,3 @@ class Worker:
     def _sweep(self) -> bool:
         self._sweeper.run(lambda: not self._stopping.is_set())
         return False
-
-
-def _is_outage(error: Exception) -> bool:
-    """Whether every job would meet it; an error of one file's storage is that file's own."""
-    return isinstance(error, Outage | ModelUnavailable) or (isinstance(error, OSError) and error.errno in _EXHAUSTED)

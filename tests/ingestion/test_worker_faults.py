@@ -27,8 +27,8 @@ PIECE = 4
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses and back-offs of tests, not of years."""
-    monkeypatch.setattr("ingestion.worker._PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr("ingestion.worker._PAUSE_MOST_SECONDS", 0.1)
+    monkeypatch.setattr("ingestion.outages._PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("ingestion.outages._PAUSE_MOST_SECONDS", 0.1)
     monkeypatch.setattr("ingestion.worker._BACK_OFF_SECONDS", 0.05)
     monkeypatch.setattr("app.db.queue.attempts.BACKOFF_SECONDS", 0.02)
 
