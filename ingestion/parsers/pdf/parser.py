@@ -72,7 +72,7 @@ class PdfParser(Parser):
         sheets = list(_without_running(sheets, counts))
         pages = tuple(sheet.page for sheet in sheets)
         found = tuple(blocks(list(_laid_out(sheets, counts)), facts.outline_of(reader)))
-        if not found:
+        if not found and not counts["hidden_characters"]:  # a second parser would read them
             pages = pages or tuple(facts.page_sizes(reader))
             found = tuple(facts.second_opinion(reader, len(pages)))
         if damage is not None and not found:

@@ -31,6 +31,10 @@ def test_text_that_nobody_sees_is_left_out_and_counted(hidden: Text) -> None:
     assert read(PdfPage([*lines("seen"), hidden])) == (["seen"], {"hidden_characters": SIGNS})
 
 
+def test_hidden_text_is_left_out_where_there_is_no_other() -> None:
+    assert read(PdfPage([replace(SECRET, paint="1 g")])) == ([], {"hidden_characters": SIGNS})
+
+
 def test_a_sign_that_pages_leave_out_of_their_text_moves_no_letter_to_another_ones_place() -> None:
     page = PdfPage([*lines("qseen"), replace(SECRET, paint="1 g")])
 
