@@ -1,4 +1,4 @@
-"""The worker's process, and its supervision by `serve` in the embedded setting."""
+"""A worker until it is told to stop, and the supervision by `serve` of one in the embedded setting."""
 
 import hashlib
 import logging
@@ -12,9 +12,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from app.garbage import end_uncollected
 from app.settings import Settings
-from app.telemetry import configure_logging
 from app.wiring import Services, build, close
 from ingestion.sweep import Sweep
 from ingestion.types import WorkerId
@@ -25,7 +23,6 @@ logger = logging.getLogger(__name__)
 _RESTART_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
 _KEPT_PRIMITIVES = "256"
-_EMBEDDED_FLAG = "--embedded"
 
 
 def new_name() -> WorkerId:
@@ -121,7 +118,7 @@ class Supervisor:
             try:
                 self._services.jobs.expire(self._name)  # no other of that name can live: we hold the data folder
                 with subprocess.Popen(
-                    [sys.executable, "-m", "app.worker", _EMBEDDED_FLAG],
+                    [sys.executable, "-m", "app.worker_process"],
                     stdin=subprocess.PIPE,
                     start_new_session=True,  # a Ctrl-C is ours to pass on: it would stop before us, and be replaced
                 ) as self._child:
@@ -134,15 +131,3 @@ class Supervisor:
                 if not self._stopping.is_set():
                     logger.error("the worker ended with code %s; starting a new one", code)
             self._stopping.wait(_RESTART_SECONDS)
-
-
-def main() -> None:
-    """`python -m app.worker`: what the supervisor starts; people use `openbook worker`."""
-    end_uncollected()
-    settings = Settings()
-    configure_logging(settings)
-    run(settings, embedded_name(settings.data_dir) if _EMBEDDED_FLAG in sys.argv[1:] else new_name())
-
-
-if __name__ == "__main__":
-    main()

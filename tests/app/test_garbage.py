@@ -16,7 +16,7 @@ module.main()
 """
 
 
-@pytest.mark.parametrize(("module", "work"), [("app.cli.main", "cli"), ("app.worker", "run")])
+@pytest.mark.parametrize(("module", "work"), [("app.cli.main", "cli"), ("app.worker_process", "worker.run")])
 def test_a_process_ends_without_looking_through_what_it_has_loaded(module: str, work: str) -> None:
     program = [sys.executable, "-c", LAST.format(module=module, work=work)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=True)
@@ -32,3 +32,9 @@ def test_what_is_made_uncollected_is_never_looked_through() -> None:
         assert not any(each is made for each in gc.get_objects())
     finally:
         gc.unfreeze()
+
+
+def test_a_worker_s_process_leaves_alone_what_it_has_imported() -> None:
+    code = "import gc, app.worker_process; print(gc.get_freeze_count() > 10_000, gc.isenabled())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "True True\n"

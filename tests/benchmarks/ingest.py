@@ -160,7 +160,7 @@ def _by_process(service: Running) -> dict[str, float]:
     for pid in process_tree(service.pid):
         if "sandbox.child" in command_of(pid):
             seconds["parsing"] += processor_seconds(pid)
-        elif "app.worker" in command_of(pid):
+        elif "app.worker_process" in command_of(pid):
             ended = seconds_of_ended_children(pid)
             seconds["parsing"] += ended
             seconds["worker"] += processor_seconds(pid) - ended

@@ -22,7 +22,7 @@ TABLE_ROWS = 20  # after each hundred paragraphs
 SCANS = 8  # pages
 BOUND_MEBIBYTES = 1536
 LOOK_SECONDS = 0.2
-WORKER = "app.worker"
+WORKER = "app.worker_process"
 
 
 _File: TypeAlias = tuple[str, bytes]
