@@ -4,7 +4,11 @@ import atexit
 from dataclasses import replace
 from functools import cache
 
-from app.wiring import Services
+import pytest
+
+from app import serve
+from app.settings import Settings
+from app.wiring import Services, build, close
 from ingestion.sandbox.sandbox import Sandbox
 
 
@@ -18,6 +22,21 @@ def sharing_a_child(built: Services) -> Services:
         intake=replace(built.intake, sandbox=shared),
         pipeline=replace(built.pipeline, sandbox=shared, ocr=ocr),
     )
+
+
+def let_own_services_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that start a service within this process have that child parse as well."""
+    built: list[Services] = []
+
+    def build_sharing(settings: Settings) -> Services:
+        built.append(build(settings))
+        return sharing_a_child(built[-1])
+
+    def close_all_but_it(_sharing: Services) -> None:
+        close(built.pop())
+
+    monkeypatch.setattr(serve, "build", build_sharing)
+    monkeypatch.setattr(serve, "close", close_all_but_it)
 
 
 @cache

@@ -18,6 +18,7 @@ from app.settings import Settings
 from tests.app.evaluation.given import row, run_of
 from tests.app.running import Running, running
 from tests.ingestion.files import PdfPage, lines, pdf
+from tests.parsing import let_own_services_share_it
 
 MANY = 24
 METALS = {"1": ("Gallium", "It melts at 29.8 degrees."), "2": ("Tin", "It melts at 231.9 degrees.")}
@@ -35,6 +36,7 @@ def environment(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.Monke
     (folder / "openbook.db").write_bytes(sqlite_template.read_bytes())
     for name, value in (("DATA_DIR", str(folder)), ("EMBEDDER", "hashing"), ("PARSE_PROCESSES", "1")):
         monkeypatch.setenv(f"OPENBOOK_{name}", value)
+    let_own_services_share_it(monkeypatch)
 
 
 @pytest.fixture
