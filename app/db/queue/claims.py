@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, exists, select, true
+from sqlalchemy import Row, Select, bindparam, exists, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.db import tables
@@ -78,6 +78,14 @@ def claimable(largest: int | None) -> Select[*tuple[Any, ...]]:
         .where(fitting, (tables.Job.generation == tables.UPLOADED) | tables.Reindex.generation.is_not(None))
         .with_for_update(of=tables.Job, skip_locked=True)
     )
+
+
+_OF_DOCUMENT = claimable(None).where(tables.Job.document_id == bindparam("document"))  # put together once
+
+
+def of_document(session: Session, document: DocumentId) -> Sequence[Row[Any]]:
+    """The jobs of a document, whether they are due or not."""
+    return session.execute(_OF_DOCUMENT, {"document": document}).all()
 
 
 def queued(session: Session, claimable: Select[*tuple[Any, ...]], limit: int) -> list[Row[Any]]:

@@ -169,8 +169,7 @@ class JobStore(JobQueue):
 
     def take(self, session: Session, worker: WorkerId, document: DocumentId) -> Job:
         """Lease the job that the transaction has just queued for a document, before any other worker sees it."""
-        rows = session.execute(claims.claimable(None).where(tables.Job.document_id == document)).all()
-        [job] = self._lease(session, worker, rows)
+        [job] = self._lease(session, worker, claims.of_document(session, document))
         return job
 
     def _lease(self, session: Session, worker: WorkerId, rows: Sequence[Row[Any]]) -> list[Job]:
