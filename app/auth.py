@@ -30,7 +30,7 @@ _ALPHABET = string.digits + string.ascii_letters
 _SECRET_LENGTH, _CHECK_LENGTH = 43, 6
 _WELL_FORMED = re.compile(r"(?:ob|obs|obl)_([A-Za-z0-9_-]{43,128})")
 _ADMIN_KEY_FILE = "admin.key"
-_LOGIN_OFFERED_FILE = "login.offered"
+_LOGIN_DUE_FILE = "login.due"
 
 
 class AuthError(Exception):
@@ -179,18 +179,19 @@ def ensure_admin(services: Keyring) -> str:
     if path.exists():
         return _known(services.keys, path.read_text().strip(), str(path))
     secret = new_secret("api")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.with_name(_LOGIN_DUE_FILE).touch(mode=0o600)  # before the key: no key is made without its login
     _write_private(path, secret)
-    path.with_name(_LOGIN_OFFERED_FILE).unlink(missing_ok=True)
     return _known(services.keys, secret, str(path))
 
 
 def first_login(services: Keyring, admin_secret: str) -> str | None:
-    """The path of a one-time link, once for each admin key that a data folder has had; None for a configured one."""
+    """The path of a one-time link, once for each admin key that was made here; None for a configured one."""
     if services.settings.admin_key is not None:
         return None
     try:
-        (services.settings.data_dir / _LOGIN_OFFERED_FILE).touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
+        (services.settings.data_dir / _LOGIN_DUE_FILE).unlink()
+    except FileNotFoundError:
         return None
     return new_login(services.keys, admin_secret)
 
@@ -212,7 +213,6 @@ def _known(keys: KeyStore, secret: str, origin: str) -> str:
 
 
 def _write_private(path: Path, secret: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(secret + "\n")

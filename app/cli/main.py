@@ -52,9 +52,16 @@ class _OnDemand(TyperGroup):
             self.add_command(command, own)
 
 
+class _Uncollected(_OnDemand):
+    """Commands of a process that has nothing else in it: what their import brings is never looked through."""
+
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        with uncollected():
+            return super().get_command(ctx, cmd_name)
+
+
 def _commands(file: str) -> typer.Typer:
-    with uncollected():
-        return import_module(f"app.cli.{file}").commands
+    return import_module(f"app.cli.{file}").commands
 
 
 cli = typer.Typer(cls=_OnDemand, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -68,4 +75,5 @@ def openbook() -> None:
 def main() -> None:
     """The `openbook` script."""
     end_uncollected()
+    cli.info.cls = _Uncollected
     cli()

@@ -142,7 +142,8 @@ def test_the_first_start_makes_a_private_key_and_a_login_that_works_once(sqlite_
     secret = auth.ensure_admin(services)
     path = tmp_path / "new" / "admin.key"
     assert path.read_text().strip() == secret
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {each.name for each in path.parent.iterdir()} == {"admin.key", "login.due"}
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()} == {0o600}
     assert auth.identify(services.keys, {"api": secret}).role == "admin"
     login = auth.first_login(services, secret)
     assert login is not None
@@ -160,6 +161,12 @@ def test_a_later_start_takes_the_key_that_is_there_and_gives_no_login(sqlite_url
     assert auth.first_login(services, secret)
     assert auth.ensure_admin(services) == secret
     assert auth.first_login(services, secret) is None
+
+
+def test_a_key_without_a_login_due_gives_none(sqlite_url: str, tmp_path: Path) -> None:
+    services = Services(sqlite_url, tmp_path)
+    (tmp_path / "admin.key").write_text(auth.new_secret("api"))
+    assert auth.first_login(services, auth.ensure_admin(services)) is None
 
 
 def test_a_key_that_takes_the_place_of_a_deleted_one_has_a_login_of_its_own(sqlite_url: str, tmp_path: Path) -> None:

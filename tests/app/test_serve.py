@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.auth import new_secret
 from app.serve import SAMPLES, own_service, serve
 from app.settings import Settings
 from app.wiring import Services
@@ -59,6 +60,14 @@ def starts(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "openbook.db").write_bytes(sqlite_template.read_bytes())
     return starts
+
+
+def test_a_data_folder_that_came_with_its_admin_key_has_had_its_first_start(
+    starts: Starts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (starts.settings.data_dir / "admin.key").write_text(new_secret("api"))
+    starts.again()
+    assert capsys.readouterr().out == f"Openbook answers at http://127.0.0.1:{starts.settings.port}\n"
 
 
 def test_the_samples_are_taken_in_once_though_a_command_ran_before(
