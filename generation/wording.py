@@ -23,13 +23,17 @@ _STOP_WORDS_ZH = re.compile(
     f"哪[一两]?(?:{_COUNTED_ZH}|[里儿国])?|几{_COUNTED_ZH}|多少个?|一个|是不是|是否|有没有|能不能|可不可以|可以|能否|谁|吗|呢|吧|"
     "的|了|是|在|和|与|以及|及|或|被|把|从|对于|关于|因为|所以|但是|这个|这些|这|那个|那些|那|它们|他们|她们|它|他|她|其中|有|会|也|都|就|而|并|等|为|于|之|以"
 )
-# What a question asks by rather than about: texts that answer «How long …» or «What does … mean» say neither.
+# What a question asks by rather than about: texts that answer «How long …» or «What does … mean» say neither. A word
+# that belongs to a noun is asked about: «How deep learning works», «What is the geometric mean?»
 _ASKED_BY = re.compile(
-    r"\bhow (?:long|far|old|tall|large|big|high|often|fast|deep|wide|heavy|soon|late|expensive|come)\b"
-    r"|(?<=\bwhat )(?:happens|kind|sort|type)\b|\bmeans?(?=\W*\Z)|多久|多[长大高远重快深宽](?=时间|\W|\Z)"
-    "|需要|应该|应当|必须|能够",
+    r"\bhow (?:long|far|old|tall|large|big|high|often|fast|deep|wide|heavy|soon|late|expensive)"
+    r"(?=\W*\Z| (?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would|shall"
+    r"|in|before|after|ahead|until|ago|a|an|the|my|our|your|its|their)\b)"
+    r"|(?<=\bwhat )(?:happens\b|(?:kind|sort|type)s?(?= of\b))"
+    r"|多久|多[长大高远重快深宽](?=时间|\W|\Z)|(?<!的)(?:需要|应该|应当|必须|能够)",
     re.IGNORECASE,
 )
+_MEANING = re.compile(r"(\b(?:do|does|did) .*)\bmean(?=\W*\Z)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(rf"(?P<opens>(?:\A|[.!?:。？！])[\s\"'“«(]*)?(?P<word>[^\W{HAN_SIGNS}](?:[^\W{HAN_SIGNS}]|['’-])*)")
 _STOP_TERMS = frozenset(terms(_STOP_WORDS))
@@ -44,7 +48,7 @@ def content_terms(text: str) -> frozenset[str]:
 
 def asked_about(question: str) -> frozenset[str]:
     """The content terms of a question without those that it asks by; all of them where none would be left."""
-    return content_terms(_ASKED_BY.sub(" ", question)) or content_terms(question)
+    return content_terms(_ASKED_BY.sub(" ", _MEANING.sub(r"\1", question))) or content_terms(question)
 
 
 def names(text: str) -> frozenset[str]:

@@ -43,6 +43,7 @@ _CODE = re.compile(
     r"|[{};:(,\[\\]\Z|\A[})\]]|\w\(.*\)|\w\s*(?:=|->|=>|:=)\s*\S|\A\s*[\"']?\w+[\"']?:\s|\A[a-z]+ --?\w"
 )
 _LABEL = re.compile(r"(?:\A|(?<=[\s;；,，。]))[^\s:：;；,，。|]{1,24}(?: [^\s:：;；,，。|]{1,24}){0,3} ?[:：](?=\s*\S)")
+_REFERS = re.compile(r"[:：]\s*(?:(?:see|below|above|n/a|tbd|unknown)\b|[参详]?见|同上|待定)", re.IGNORECASE)
 _ITEM = re.compile(r"(?:[-*•]|\d{1,3}[.)]) ")
 _CJK_END = re.compile("[。！？；…」』）》】\u3400-\u9fff]\\Z")
 
@@ -128,7 +129,7 @@ def _of_passage(passage: Passage, order: int, standing: float, wanted: frozenset
             rows.setdefault(header, []).append(row)
             continue
         lines = last > first
-        if wanted and wanted <= content_terms(" ".join(_LABEL.findall(text))):
+        if wanted and wanted <= content_terms(" ".join(_LABEL.findall(text))) and not _REFERS.search(text):
             score += _LABELLED
         if _QUESTION.search(text):
             of_questions[first] = score

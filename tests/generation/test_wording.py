@@ -50,6 +50,11 @@ def test_a_single_character_counts_where_it_stands_alone() -> None:
         ("续租需要提前多久通知？", "续租 提前 通知"),
         ("Is the mean price a long-term figure?", "mean price long-term figure"),
         ("多大的大学？", "多大的大学"),
+        ("What is the geometric mean?", "geometric mean"),
+        ("How deep learning differs from statistics", "deep learning differs statistics"),
+        ("How large language models work", "large language models work"),
+        ("What type annotations are there?", "type annotations there"),
+        ("马斯洛的需要层次", "马斯洛的需要层次"),
     ],
 )
 def test_what_a_question_asks_by_is_not_what_it_asks_about(question: str, about: str) -> None:

@@ -37,7 +37,8 @@ def hyphens(paragraphs: Sequence[Sequence[Line]]) -> Hyphens:
     """Learned from a document's paragraphs and cells.
 
     Some documents part words at line ends, others end lines after a word's own hyphen alone: the broken words that
-    stand elsewhere, too, tell which, and what holds for most of them is done with those that do not.
+    stand elsewhere, too, tell which. What holds for most of them is done with those that do not, as far as these are no
+    more: a letter that says «well-known» twice has told nothing of the ten other words that it breaks.
     """
     lines = [line for paragraph in paragraphs for line in paragraph]
     if not any(line.hyphen or line.text.endswith("-") for line in lines):
@@ -49,4 +50,5 @@ def hyphens(paragraphs: Sequence[Sequence[Line]]) -> Hyphens:
             left = stem(above, below)
             if left is not None and below.text[0].islower():
                 seen[hyphen_joint(left, below.text, words, "unknown")] += 1
-    return Hyphens(words, "-" if seen["-"] > seen[""] else "")
+    keeps = seen["-"] > seen[""] and seen["-"] >= seen["unknown"]
+    return Hyphens(words, "-" if keeps else "")

@@ -93,6 +93,12 @@ def test_a_label_that_says_less_than_the_question_is_no_answer_before_others() -
     assert "may delegate" in pieces(asked, 1)[0]
 
 
+def test_a_label_that_sends_the_reader_elsewhere_comes_before_no_sentence() -> None:
+    text = "Delivery time: see annex 3.\nWe deliver within three days."
+    asked = request("What is the delivery time?", hit(text, near=[0.6, 0.75], lines=True))
+    assert "within three days" in pieces(asked, 2)[-1]
+
+
 def test_a_heading_gives_way_to_a_sentence() -> None:
     text = "The capital of France\n\nThe capital of France is Paris, a city of two million."
     asked = request("capital of France", hit(text, near=[0.9, 0.88]))
