@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from io import BytesIO
 from typing import cast
 
@@ -113,11 +113,12 @@ def page_sizes(reader: PdfReader | None) -> Iterator[Page]:
         return
 
 
-def second_opinion(reader: PdfReader | None, pages: int) -> Iterator[Block]:
-    """pypdf's text of a document in which PDFium finds none, on the first `pages`; it knows no boxes."""
-    most = min(pages, _SECOND_OPINION_PAGES)
+def second_opinion(reader: PdfReader | None, pages: Set[int]) -> Iterator[Block]:
+    """pypdf's text of a document in which PDFium finds none, on the `pages` of these numbers; it knows no boxes."""
     try:
-        for number, page in enumerate(reader.pages[:most] if reader is not None else (), 1):
+        for number, page in enumerate(reader.pages[:_SECOND_OPINION_PAGES] if reader is not None else (), 1):
+            if number not in pages:
+                continue
             for paragraph in tidy(fold_glyphs(page.extract_text())).split("\n\n"):
                 if paragraph:
                     yield Block("paragraph", paragraph, 0, (Region(0, len(paragraph), number, None),))

@@ -39,7 +39,7 @@ _STAMP = re.compile(r"[\W_A-Za-z]{0,20}\d{3,}")  # the number that scans in a la
 class _Sheet:
     """A page as read: its lines in the order in which it writes them, its rules and its images.
 
-    `garbled`: its fonts do not say which letters they draw.
+    `garbled`: its fonts do not say which letters they draw. `hidden`: it has characters that nobody sees.
     """
 
     page: Page
@@ -48,6 +48,7 @@ class _Sheet:
     down: Floats
     images: Floats
     garbled: bool = False
+    hidden: bool = False
 
 
 class PdfParser(Parser):
@@ -72,9 +73,10 @@ class PdfParser(Parser):
         sheets = list(_without_running(sheets, counts))
         pages = tuple(sheet.page for sheet in sheets)
         found = tuple(blocks(list(_laid_out(sheets, counts)), facts.outline_of(reader)))
-        if not found and not counts["hidden_characters"]:  # a second parser would read them
+        if not found:
             pages = pages or tuple(facts.page_sizes(reader))
-            found = tuple(facts.second_opinion(reader, len(pages)))
+            hidden = {sheet.page.number for sheet in sheets if sheet.hidden}  # a second parser would read it
+            found = tuple(facts.second_opinion(reader, {page.number for page in pages} - hidden))
         if damage is not None and not found:
             raise Unreadable(f"the PDF is damaged: {damage}") from damage
         if not found and not counts["image_only_pages"]:  # those are told of by whoever has them recognised
@@ -138,7 +140,7 @@ def _sheet(page: pdfium.PdfPage, number: int, label: str | None, counts: Counter
     lines = [_clipped(line, width, height) for line in lines]
     page_told = Page(number, round(width, 2), round(height, 2), label)
     garbled = characters.unmapped > _UNMAPPED * len(characters.inked)
-    return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images, garbled)
+    return _Sheet(page_told, lines, drawn.across, drawn.down, drawn.images, garbled, characters.hidden > 0)
 
 
 def _without_running(sheets: Sequence[_Sheet], counts: Counter[str]) -> Iterator[_Sheet]:
