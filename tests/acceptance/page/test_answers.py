@@ -1,5 +1,7 @@
 """What can be done with an answer: copy, rate, share, ask again, edit, and see why it is as it is."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -131,8 +133,9 @@ def shared_as(page: Page, service: Service, key: str, link: str) -> str:
     """What a link shows to whoever holds a key."""
     page.request.post(f"{service.url}/v1/session", data={"key": key})
     page.goto(link)
-    expect(page.locator(".turns > *").first).to_be_visible()
-    return page.locator(".turns").inner_text()
+    turns = page.locator(".turns")
+    expect(turns).to_contain_text(re.compile("190 euros|may not read"))
+    return turns.inner_text()
 
 
 def test_why_tells_stages_scores_and_what_was_read_cited_and_left_out(answered: Watched) -> None:
