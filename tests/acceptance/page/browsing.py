@@ -90,9 +90,18 @@ def watched(browser: Browser, origin: str, locale: str, timezone: str | None) ->
 
 def enter(page: Page, service: Service, address: str = "") -> None:
     """Open the page logged in: a session's cookie is set as the login form would have it."""
-    page.request.post(f"{service.url}/v1/session", data={"key": service.admin_key})
+    log_in(page, service, service.admin_key)
     page.goto(f"{service.url}/{address}")
     page.locator("main").wait_for()
+
+
+def log_in(page: Page, service: Service, key: str) -> None:
+    """Set a session's cookie; the tests of the page share a service, which lets an address in sixty times a minute."""
+    reply = page.request.post(f"{service.url}/v1/session", data={"key": key})
+    while reply.status == 429:
+        time.sleep(int(reply.headers["retry-after"]))
+        reply = page.request.post(f"{service.url}/v1/session", data={"key": key})
+    assert reply.ok, reply.text()
 
 
 def wait_for_samples(service: Service) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.conftest import Service
-from tests.acceptance.page.browsing import QUESTIONS, OpenTab, Watched, answer_of, ask
+from tests.acceptance.page.browsing import QUESTIONS, OpenTab, Watched, answer_of, ask, log_in
 from tests.acceptance.page.told import body, message, play_answer, play_conversation
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -131,7 +131,7 @@ def test_a_shared_answer_opens_for_those_who_may_read_what_it_cites_alone(
 
 def shared_as(page: Page, service: Service, key: str, link: str) -> str:
     """What a link shows to whoever holds a key."""
-    page.request.post(f"{service.url}/v1/session", data={"key": key})
+    log_in(page, service, key)
     page.goto(link)
     turns = page.locator(".turns")
     expect(turns).to_contain_text(re.compile("190 euros|may not read"))
