@@ -172,6 +172,8 @@ def test_a_tab_that_reads_stays_where_it_reads(inside: Watched, service: Service
     other = page.context.new_page()
     other.set_viewport_size({"width": 900, "height": 400})
     enter(other, service, f"#{page.url.rpartition('#')[2]}")
+    expect(other.locator(".turn")).to_have_count(3)
+    answer_of(other)
     expect(other.locator(".turn").last).to_be_in_viewport()
     other.locator(".scroll").evaluate("node => node.scrollTo(0, 0)")
     expect(other.locator(".turn h2").first).to_be_in_viewport()
