@@ -63,6 +63,7 @@ def lexical_index(settings: Settings) -> Callable[[Path], LexicalIndex]:
 
 
 def reranker(settings: Settings) -> Reranker | None:
+    """The one that the settings ask for; None where hits stay as they were found."""
     match settings.reranker.partition(":"):
         case ("none", _, _):
             return None
@@ -81,6 +82,7 @@ def reranker_of(settings: Settings, name: str) -> Reranker | None:
 
 
 def blob_store(settings: Settings) -> BlobStore:
+    """Where originals are kept. The store in S3 needs the extra `s3`."""
     match settings.blob_store:
         case "filesystem":
             return FilesystemBlobStore(settings.data_dir / "blobs")

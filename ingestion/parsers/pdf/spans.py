@@ -21,8 +21,6 @@ RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
-
-
 Part = tuple[int, int, Box]
 """Where in `inked` it starts and ends, and the box around it."""
 
