@@ -63,6 +63,7 @@ _SPACELESS = re.compile(
     "[\u1100-\u11ff\u2e80-\u303f\u3040-\u30ff\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uff60"
     "\U00020000-\U0003ffff]"
 )
+_WRAPPED = re.compile(f"(?<={_SPACELESS.pattern})[ \t]*\r?\n[ \t]*(?={_SPACELESS.pattern})")
 
 
 def clean(text: str) -> str:
@@ -106,6 +107,11 @@ def fold_glyphs(text: str) -> str:
 def is_spaceless(character: str) -> bool:
     """Whether the character's script (Chinese, Japanese) writes no spaces, so that lines join without one."""
     return _SPACELESS.match(character) is not None
+
+
+def unwrap(text: str) -> str:
+    """Take out the line ends of a source that part no words: between Chinese or Japanese characters."""
+    return _WRAPPED.sub("", text)
 
 
 def line_joint(left: str, right: str) -> str:

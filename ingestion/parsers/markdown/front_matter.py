@@ -7,6 +7,7 @@ from ingestion.dates import moment
 from retrieval.types import MetadataValue
 
 _MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_LINE = re.compile(r"[^\s:][^:\n]{0,63}:|[-#\]}]|\s|$")  # of YAML; a text between two rules has others
 _KEY = re.compile(r"([A-Za-z_][\w-]{0,63}):[ \t]*(.{0,1000})$")
 _PART = re.compile(r"[ \t]*-[ \t]+(.{1,200})$")
 _COMMENT = re.compile(r"[ \t]+#.*")
@@ -25,7 +26,7 @@ def split(markdown: str) -> tuple[dict[str, MetadataValue], str]:
     Nested YAML is passed over.
     """
     match = _MATTER.match(markdown.lstrip("\n"))
-    if match is None:
+    if match is None or not all(map(_LINE.match, match[1].split("\n"))):
         return {}, markdown
     found: dict[str, MetadataValue] = {}
     for key, value in _pairs(match[1]):

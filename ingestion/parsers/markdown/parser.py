@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block.state_block import StateBlock
 from markdown_it.token import Token
 
 from ingestion.charset import decode
-from ingestion.normalize import clean, count_invisible
+from ingestion.normalize import clean, count_invisible, unwrap
 from ingestion.parsers.html.hidden import hides
 from ingestion.parsers.html.parser import read_fragment
 from ingestion.parsers.markdown import front_matter, mkdocs
@@ -22,17 +23,40 @@ _MAX_INDENT = 100
 _MAX_NESTING = 400  # above what the two limits before can add up to: markdown-it drops deeper text without a word
 _MAX_INLINE = 100_000  # matching links and emphasis is quadratic in a paragraph's marks: past these it stays as it is
 _MAX_BRACKETS = 2000
+_TAB = 4  # columns, whatever stands between the stops
 
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _MARKER = r"[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))"
 _DEEP_MARKERS = re.compile(rf"^((?:{_MARKER}){{{_MAX_MARKERS}}})(?:{_MARKER})+", re.MULTILINE)
 _DEEP_INDENT = re.compile(rf"^([ \t]{{{_MAX_INDENT}}})[ \t]+", re.MULTILINE)
+_NOTE = re.compile(r"(\[\^[^\s\[\]]{1,100}\]:)[ \t]*")
 
 
 def _reader() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
     reader.core.ruler.disable("inline")
+    # Before links' definitions, which take a note of one word, as one in Chinese is, for an address and show nothing.
+    reader.block.ruler.before("reference", "note", _note, {"alt": ["paragraph", "reference"]})
     return reader
+
+
+def _note(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    """A footnote: `[^label]: text` and what is indented below it."""
+    if state.is_code_block(start) or state.parentType == "footnote":
+        return False
+    match = _NOTE.match(state.src, state.bMarks[start] + state.tShift[start], state.eMarks[start])
+    if match is None or silent:
+        return match is not None
+    before = state.bMarks[start], state.tShift[start], state.sCount[start], state.parentType
+    state.push("footnote_open", "", 1).info = match[1]
+    state.blkIndent += _TAB
+    state.bMarks[start], state.tShift[start], state.sCount[start] = match.end(), 0, state.blkIndent
+    state.parentType = "footnote"
+    state.md.block.tokenize(state, start, end)
+    state.blkIndent -= _TAB
+    state.bMarks[start], state.tShift[start], state.sCount[start], state.parentType = before
+    state.push("footnote_close", "", -1)
+    return True
 
 
 _READER = _reader()  # what one document says of links and the like is in its environment
@@ -47,7 +71,7 @@ class MarkdownParser(Parser):
 
     def parse(self, content: bytes) -> ParsedDocument:
         raw = decode(content)
-        metadata, body = front_matter.split(clean(raw))
+        metadata, body = front_matter.split(clean(raw.expandtabs(_TAB)))
         plain = mkdocs.plain(body)
         flat = _flatten(plain)
         reader = _Reader()
@@ -113,8 +137,10 @@ class _Reader:
                 _follow(token.content, within)
                 continue
             match token.type:
-                case "softbreak" | "hardbreak":
+                case "softbreak":
                     text = "\n"
+                case "hardbreak":
+                    text = "\v"
                 case "image":
                     text = self._inline(token.children or ())
                 case _:
@@ -123,7 +149,7 @@ class _Reader:
                 self.hidden += _letters(text)
             else:
                 parts.append(text)
-        return "".join(parts)
+        return unwrap("".join(parts))
 
     def _structure(self, token: Token) -> None:
         match token.type:
@@ -133,7 +159,10 @@ class _Reader:
                 self.writer.open_list(int(token.attrs.get("start", 1)))
             case "list_item_open":
                 self.writer.open_item()
-            case "bullet_list_close" | "ordered_list_close":
+            case "footnote_open":
+                self.writer.open_list(None)
+                self.writer.open_item(label=token.info)
+            case "bullet_list_close" | "ordered_list_close" | "footnote_close":
                 self.writer.close_list()
             case "table_open":
                 self.writer.open_table()

@@ -175,6 +175,47 @@ def test_without_front_matter_the_first_top_heading_is_the_title() -> None:
     assert parse("no heading").title == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\nA text between two rules.\n\n---\n\nThe rest.",
+        "---\nThe ferry leaves at noon.\nKey: it is red\n---\nThe rest.",
+    ],
+)
+def test_a_text_between_two_rules_is_no_front_matter(text: str) -> None:
+    parsed = parse(text)
+
+    assert "".join(block.text for block in parsed.blocks).count(".") == text.count(".")
+    assert parsed.metadata == {}
+
+
+def test_notes_are_read_with_all_that_belongs_to_them() -> None:
+    notes = "出库前静置。[^注] It rests.[^2]\n\n[^注]: 回温不足会导致凝露。\n[^2]: Over night.\n\n    - longer\n\nEnd."
+
+    assert [(block.kind, block.text) for block in parse(notes).blocks] == [
+        ("paragraph", "出库前静置。[^注] It rests.[^2]"),
+        ("list", "[^注]: 回温不足会导致凝露。"),
+        ("list", "[^2]: Over night.\n  - longer"),
+        ("paragraph", "End."),
+    ]
+
+
+def test_tabs_are_indentation() -> None:
+    tabs = "- one\n\t- below it\n- two\n\n```go\nfunc f() {\n\tif x {\n\t\tg()\n```\n\n\tmake all\n"
+
+    assert [(block.kind, block.text) for block in parse(tabs).blocks] == [
+        ("list", "- one\n  - below it\n- two"),
+        ("code", "func f() {\n    if x {\n        g()"),
+        ("code", "make all"),
+    ]
+
+
+def test_a_line_end_parts_no_chinese_words() -> None:
+    assert texts("市里更新老旧电\n梯，每台 18\n万元。  \n咨询\n**热线**") == [
+        "市里更新老旧电梯，每台 18 万元。 咨询热线"
+    ]
+
+
 def test_marks_of_mkdocs_are_not_text() -> None:
     assert texts(MKDOCS) == [
         "Query parameters",
@@ -190,7 +231,7 @@ def test_marks_of_mkdocs_are_not_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [">", "> ", "- ", "1. ", "> - ", "[", "![", "*a ", "`", "<a ", "<!--", "&", "[a](<b", "|"]
+    "unit", [">", "> ", "- ", "1. ", "> - ", "[", "![", "*a ", "`", "<a ", "<!--", "&", "[a](<b", "|", "[^a]: "]
 )
 def test_pathological_repetition_is_read_in_linear_time_and_the_end_is_kept(unit: str) -> None:
     def seconds(count: int) -> float:
