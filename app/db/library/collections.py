@@ -1,6 +1,5 @@
 """Collections: made, listed, and deleted with all that is in them."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.db import tables
 from app.db.clock import Clock, utc_now
+from app.db.cursors import of_text, text_in
 from app.db.database import Database
-from app.db.errors import Conflict, InvalidCursor
+from app.db.errors import Conflict
 from app.db.library.deletion import drop_blobs
 from app.db.sql import among, byte_order, changed, insert_if_new
 from app.db.types import CollectionRecord, Paged
@@ -53,10 +53,10 @@ class CollectionStore:
         if only is not None:
             statement = statement.where(among(tables.Collection.id, only))
         if cursor is not None:
-            statement = statement.where(name > _name_in(cursor))
+            statement = statement.where(name > text_in(cursor, "collections"))
         with self.db.read() as session:
             records = tuple(_record(row) for row in session.execute(statement))
-        return Paged(records[:limit], _cursor(records[limit - 1].name) if len(records) > limit else None)
+        return Paged(records[:limit], of_text(records[limit - 1].name) if len(records) > limit else None)
 
     def ids(self, only: frozenset[CollectionId] | None = None) -> dict[str, CollectionId]:
         """Those in `only`, or all where it is None, by name; every search asks, so nothing is counted."""
@@ -182,18 +182,6 @@ def _delete(session: Session, collection: int) -> list[BlobKey]:
     if changed(session.execute(delete(tables.Collection).where(tables.Collection.id == collection))) != 1:
         raise UnknownCollection(f"collection {collection} is gone")
     return drop_blobs(session, blobs)
-
-
-def _cursor(name: str) -> str:
-    """A name as an address can hold it."""
-    return base64.urlsafe_b64encode(name.encode()).decode()
-
-
-def _name_in(cursor: str) -> str:
-    try:
-        return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
-    except ValueError as error:
-        raise InvalidCursor(f"{cursor!r} is not the cursor of a page of collections") from error
 
 
 def _records() -> Select[*tuple[Any, ...]]:

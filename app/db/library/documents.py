@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.db import tables
 from app.db.clock import Clock, utc_now
+from app.db.cursors import after_number
 from app.db.database import Database
-from app.db.errors import Conflict, InvalidCursor
+from app.db.errors import Conflict
 from app.db.library import comparisons, descriptions, document_rows, listings, live_chunks, registration
 from app.db.library.deletion import delete_document
 from app.db.locks import hold_document
@@ -126,11 +127,11 @@ class DocumentStore(DocumentRegister):
             return session.scalar(found.where(waiting, within).limit(1)) is not None
 
     def versions(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[VersionRecord]:
-        """Those that are kept, newest first. Raises UnknownDocument."""
+        """Those that are kept, newest first. Raises UnknownDocument and InvalidCursor."""
         kept = tables.Version.retired_at.is_(None)
         statement = select(tables.Version).where(tables.Version.document_id == id, kept)
         if cursor is not None:
-            statement = statement.where(tables.Version.number < _number_in(cursor, "versions"))
+            statement = statement.where(tables.Version.number < after_number(cursor, "versions"))
         with self.db.read() as session:
             live = _live_version(session, id, scope)
             rows = session.scalars(statement.order_by(tables.Version.number.desc()).limit(limit + 1)).all()
@@ -186,7 +187,7 @@ class DocumentStore(DocumentRegister):
 
     def chunks(self, id: DocumentId, scope: Scope, limit: int, cursor: str | None) -> Paged[ChunkRecord]:
         """Those of the serving version, in reading order; none while none serves. Raises UnknownDocument."""
-        after = -1 if cursor is None else _number_in(cursor, "chunks")
+        after = -1 if cursor is None else after_number(cursor, "chunks")
         with self.db.read() as session:
             live = _live_version(session, id, scope)
             rows = session.execute(
@@ -214,7 +215,7 @@ class DocumentStore(DocumentRegister):
 
         Raises UnknownDocument, and Conflict for a version that has no chunks.
         """
-        start = 0 if cursor is None else _number_in(cursor, "a comparison")
+        start = 0 if cursor is None else after_number(cursor, "a comparison")
         with self.db.snapshot() as session:
             _live_version(session, id, scope)
             return comparisons.compare(session, id, numbers, wanted, start, limit)
@@ -237,12 +238,6 @@ class DocumentStore(DocumentRegister):
                 f"files of {waiting_bytes >> 20} MiB wait already, and {size >> 20} MiB more would pass "
                 f"OPENBOOK_QUEUE_MAX_MEBIBYTES ({self.queue_max_bytes >> 20}): try again later"
             )
-
-
-def _number_in(cursor: str, of: str) -> int:
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
-        raise InvalidCursor(f"{cursor!r} is not the cursor of a page of {of}")
-    return int(cursor)
 
 
 def require_collection(session: Session, collection: CollectionId) -> None:

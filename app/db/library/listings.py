@@ -3,18 +3,17 @@
 Each page starts after the last row of the one before, by its value and its id, and not at an offset.
 """
 
-import base64
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Select, func, literal, select, tuple_
 from sqlalchemy.orm import aliased
 
 from app.db import tables
-from app.db.errors import InvalidCursor
-from app.db.sql import among, filled, unindexed
+from app.db.cursors import after_id, is_id, not_of, of_text, text_in
+from app.db.sql import among, filled, storable, unindexed
 from app.db.tables import UNREADY
 from app.db.types import DocumentSort
 from ingestion.types import VersionStatus
@@ -77,27 +76,34 @@ def cursor_of(row: Row[Any], sort: DocumentSort) -> str:
         return str(row.id)
     value = row.sort_value
     told = [value.isoformat() if isinstance(value, datetime) else value, row.id]
-    return base64.urlsafe_b64encode(json.dumps(told, ensure_ascii=False).encode()).decode()
+    return of_text(json.dumps(told, ensure_ascii=False))
 
 
 def _after(cursor: str, sort: DocumentSort) -> tuple[object, ...]:
     """The value and the id of the row that the page begins after."""
+    of = f"documents sorted by {sort}"
     if _is_by_id(sort):
-        return (cursor,)
+        return (after_id(cursor, "doc", of),)
     try:
-        told = cast("object", json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True)))
-        match sort.removeprefix("-"), told:
-            case "name", [str() as name, str() as id]:
+        match sort.removeprefix("-"), cast("object", json.loads(text_in(cursor, of))):
+            case "name", [str() as name, str() as id] if is_id(id, "doc") and storable(name) == name:
                 return name, id
-            case "updated", [str() as moment, str() as id]:
-                return datetime.fromisoformat(moment), id
-            case "size", [int() as size, str() as id] if 0 <= size < 1 << 63:
+            case "updated", [str() as moment, str() as id] if is_id(id, "doc"):
+                return _utc(moment), id
+            case "size", [int() as size, str() as id] if is_id(id, "doc") and 0 <= size < 1 << 63:
                 return size, id
             case _:
-                told = None
-    except (ValueError, RecursionError):
-        told = None
-    raise InvalidCursor(f"{cursor!r} is not the cursor of a page of documents sorted by {sort}")
+                raise not_of(cursor, of)
+    except (ValueError, RecursionError) as error:
+        raise not_of(cursor, of) from error
+
+
+def _utc(text: str) -> datetime:
+    """The time as `cursor_of` wrote it; raises ValueError for any other form, some of which no database holds."""
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError(f"{text!r} is not in UTC")
+    return moment
 
 
 def _is_by_id(sort: DocumentSort) -> bool:

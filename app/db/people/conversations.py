@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import tables
 from app.db.clock import Clock, utc_now
+from app.db.cursors import after_id
 from app.db.database import Database
 from app.db.errors import UnknownAnswer, UnknownConversation
 from app.db.ids import new_id
@@ -44,7 +45,7 @@ class ConversationStore:
         return record
 
     def page(self, key: KeyId, limit: int, cursor: str | None, q: str | None = None) -> Paged[ConversationRecord]:
-        """Newest first; `q` is looked for in titles and questions, capitals or not."""
+        """Newest first; `q` is looked for in titles and questions, capitals or not. Raises InvalidCursor."""
         statement = select(tables.Conversation).where(tables.Conversation.key_id == key)
         if q:
             asked = exists().where(
@@ -53,7 +54,7 @@ class ConversationStore:
             )
             statement = statement.where(or_(tables.Conversation.title.icontains(q, autoescape=True), asked))
         if cursor is not None:
-            statement = statement.where(tables.Conversation.id < cursor)
+            statement = statement.where(tables.Conversation.id < after_id(cursor, "con", "conversations"))
         with self.db.read() as session:
             rows = session.scalars(statement.order_by(tables.Conversation.id.desc()).limit(limit + 1)).all()
             records = tuple(_conversation(row) for row in rows[:limit])
@@ -134,11 +135,11 @@ class ConversationStore:
             return record, row.key_id == key
 
     def rated(self, limit: int, cursor: str | None) -> Paged[RatedRecord]:
-        """Every asker's rated answers, the newest answers first."""
+        """Every asker's rated answers, the newest answers first. Raises InvalidCursor."""
         columns = [*_MESSAGE, tables.Feedback.comment]
         statement = select(*columns).join(tables.Feedback, tables.Feedback.message_id == tables.Message.id)
         if cursor is not None:
-            statement = statement.where(tables.Message.id < cursor)
+            statement = statement.where(tables.Message.id < after_id(cursor, "ans", "rated answers"))
         with self.db.read() as session:
             rows = session.execute(statement.order_by(tables.Message.id.desc()).limit(limit + 1)).all()
         records = tuple(RatedRecord(_message(row), row.comment) for row in rows[:limit])

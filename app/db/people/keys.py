@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.db import tables
 from app.db.clock import Clock, utc_now
+from app.db.cursors import after_id
 from app.db.database import Database
 from app.db.errors import Conflict, DatabaseUnavailable, UnknownKey
 from app.db.ids import LENGTH, new_id
@@ -66,10 +67,10 @@ class KeyStore:
             return _one(session, key)
 
     def page(self, limit: int, cursor: str | None) -> Paged[KeyRecord]:
-        """API keys, oldest first."""
+        """API keys, oldest first. Raises InvalidCursor."""
         ids = select(tables.Key.id).where(tables.Key.kind == "api").order_by(tables.Key.id).limit(limit + 1)
         if cursor is not None:
-            ids = ids.where(tables.Key.id > cursor)
+            ids = ids.where(tables.Key.id > after_id(cursor, "key", "keys"))
         with self.db.read() as session:
             rows = session.execute(_credentials().where(tables.Key.id.in_(ids)).order_by(tables.Key.id))
             records = tuple(_records(rows.all()))

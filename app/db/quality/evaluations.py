@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 
 from app.db import tables
 from app.db.clock import Clock, utc_now
+from app.db.cursors import after_id
 from app.db.database import Database
 from app.db.errors import UnknownEvaluation
 from app.db.ids import new_id
@@ -38,10 +39,10 @@ class EvaluationStore:
         return record
 
     def page(self, limit: int, cursor: str | None) -> Paged[EvaluationRecord]:
-        """Newest first."""
+        """Newest first. Raises InvalidCursor."""
         statement = select(tables.Evaluation).order_by(tables.Evaluation.id.desc()).limit(limit + 1)
         if cursor is not None:
-            statement = statement.where(tables.Evaluation.id < cursor)
+            statement = statement.where(tables.Evaluation.id < after_id(cursor, "eva", "evaluations"))
         with self.db.read() as session:
             records = tuple(map(_record, session.scalars(statement)))
         return Paged(records[:limit], records[limit - 1].id if len(records) > limit else None)

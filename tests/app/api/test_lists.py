@@ -1,5 +1,7 @@
 """Every list is given a page at a time, and its pages together are the list."""
 
+import base64
+import json
 from typing import Any
 
 import httpx
@@ -50,7 +52,52 @@ def test_a_page_out_of_bounds_is_refused(path: str, query: str, several: str, ad
     assert admin.get(f"{path.format(id=several)}?{query}").status_code == 422
 
 
-@pytest.mark.parametrize("path", ["/v1/admin/collections", "/v1/documents/{id}/versions", "/v1/documents/{id}/chunks"])
-def test_a_cursor_that_no_page_gave_is_refused(path: str, several: str, admin: httpx.Client) -> None:
-    reply = admin.get(f"{path.format(id=several)}?cursor=x-x")
+def cursor_of(*told: object) -> str:
+    """A cursor as lists give it that are sorted by something else than the id."""
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+
+
+OTHERS = ("", "x-x", "doc_1", cursor_of("a.md", f"doc_{0:026}"))
+NO_CURSORS = [
+    *(("/v1/admin/collections", cursor) for cursor in ("", "x-x")),  # any text may be a collection's name
+    *(
+        (path, cursor)
+        for cursor in OTHERS
+        for path in (
+            "/v1/documents",
+            "/v1/documents/{id}/versions",
+            "/v1/documents/{id}/versions/1/compare/2",
+            "/v1/documents/{id}/chunks",
+            "/v1/conversations",
+            "/v1/admin/keys",
+            "/v1/admin/feedback",
+            "/v1/admin/evaluations",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "cursor"), NO_CURSORS)
+def test_a_cursor_that_no_page_gave_is_refused_and_is_not_the_end_of_the_list(
+    path: str, cursor: str, several: str, admin: httpx.Client
+) -> None:
+    reply = admin.get(path.format(id=several), params={"cursor": cursor})
+    assert (reply.status_code, reply.json()["type"]) == (422, "urn:openbook:problem:invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    ("sort", "told"),
+    [
+        ("name", ("\ud800", f"doc_{0:026}")),
+        ("name", ("a.md", "doc_\ud800")),
+        ("updated", ("0001-01-01T00:00:00+14:00", f"doc_{0:026}")),
+        ("updated", ("9999-12-31T23:59:59-14:00", f"doc_{0:026}")),
+        ("updated", ("2026-11-30T12:00:00", f"doc_{0:026}")),
+        ("size", (5, "doc_\ud800")),
+    ],
+)
+def test_a_made_up_cursor_is_refused_before_it_meets_the_database(
+    sort: str, told: tuple[object, str], several: str, admin: httpx.Client
+) -> None:
+    reply = admin.get("/v1/documents", params={"sort": sort, "cursor": cursor_of(*told)})
     assert (reply.status_code, reply.json()["type"]) == (422, "urn:openbook:problem:invalid_cursor")
