@@ -112,10 +112,55 @@ def test_of_a_table_the_row_that_answers_is_given_under_its_first_row() -> None:
     assert pieces(asked) == ["Where | Hotel, per night [1]", "\nLondon, Paris | 190 euros [1]"]
 
 
+def test_a_row_is_never_left_out_below_its_header() -> None:
+    """Though two sentences come before it, and only one more may follow."""
+    table = hit("Item | Price\nWS-300 | 499 pounds\nMast | 45 pounds", 2, near=[0.7, 0.75, 0.1], lines=True)
+    asked = request("price of the WS-300", hit("The WS-300 has a price. It is old.", near=[0.9, 0.8]), table)
+    assert pieces(asked)[-2:] == ["\nItem | Price [2]", "\nWS-300 | 499 pounds [2]"]
+
+
+def test_of_a_table_two_rows_are_given_where_two_are_compared() -> None:
+    table = "Plan | Price\nFree | none\nStarter | 19 pounds\nTeam | 59 pounds"
+    asked = request("Starter or Team plan?", hit(table, near=[0.5, 0.5, 0.6, 0.6], lines=True))
+    assert pieces(asked) == ["Plan | Price [1]", "\nStarter | 19 pounds [1]", "\nTeam | 59 pounds [1]"]
+
+
+def test_what_a_question_asks_by_is_nothing_that_an_answer_says() -> None:
+    text = "答：数据要存多久，由您决定。\n\n发票在三个工作日内发送。"
+    asked = request("发票多久能收到？", hit(text, near=None))
+    assert pieces(asked, 1) == ["发票在三个工作日内发送。[1]"]
+
+
+STEPS = "1. Mount the mast. It has two parts.\n2. Insert the batteries.\n3. Wait for the green light."
+
+
+def test_steps_that_are_asked_for_are_given_from_the_first_to_the_last() -> None:
+    text = f"{STEPS}\n\nThe station weighs two kilograms."
+    asked = request("How do I insert the batteries?", hit(text, near=[0.1, 0.1, 0.9, 0.2, 0.1]))
+    assert pieces(asked) == [f"{STEPS} [1]"]
+
+
+def test_what_is_asked_of_one_step_is_answered_by_it_alone() -> None:
+    asked = request("Which light do I wait for?", hit(STEPS, near=[0.1, 0.1, 0.1, 0.9]))
+    assert pieces(asked) == ["3. Wait for the green light. [1]"]
+
+
 def test_a_block_of_code_is_quoted_whole_and_keeps_its_lines() -> None:
     code = "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef root():\n    return {'rows': rows[1]}"
     asked = request("How do I declare a route?", hit(code, near=[0.2, 0.2, 0.9, 0.3, 0.1], lines=True))
     assert pieces(asked) == [code.replace("[1]", "[ 1 ]") + " [1]"]
+
+
+@pytest.mark.parametrize(
+    "code", ["curl -H 'Accept: text/html' \\\n  https://api.example/v2/stations", "[upload]\nretry = 5"]
+)
+def test_a_shell_line_that_goes_on_and_a_section_of_settings_are_code(code: str) -> None:
+    assert pieces(request("Which is it?", hit(code, lines=True))) == [f"{code} [1]"]
+
+
+def test_a_labelled_sentence_and_the_line_below_it_are_no_code() -> None:
+    text = "Budget: 3,200 euros a month.\n\nAction items:"
+    assert pieces(request("What is the budget?", hit(text, near=[0.9, 0.1])), 1) == ["Budget: 3,200 euros a month. [1]"]
 
 
 def test_brackets_of_the_document_are_never_taken_for_labels() -> None:
@@ -189,7 +234,10 @@ def test_the_answer_stays_short() -> None:
     assert len(pieces(asked)) == 1
 
 
-@pytest.mark.parametrize("text", [PARIS, CHINESE, "x = 1\ny = 2", "a | b\nc | d", "One\nline that wraps over\ntwo."])
+@pytest.mark.parametrize(
+    "text",
+    [PARIS, CHINESE, "x = 1\ny = 2", "a | b\nc | d", "1. One.\n2. Two. It has two.", "One\nline that wraps over\ntwo."],
+)
 def test_extracts_support_themselves_wholly(text: str) -> None:
     asked = request("capital 议席 x a line", hit(text))
     draft = Draft(context(hit(text)))
