@@ -1,12 +1,13 @@
 /** Starts the page: who is here, which view the address names, and what to do when the session ends. */
 
+import { file, here, rename } from "./core/address.js";
 import { el, iconButton, respeak, say, wordButton } from "./core/dom.js";
 import { icon } from "./core/icons.js";
-import { file, here, rename, viewsFor } from "./core/router.js";
 import { currentSession, logOut, loginView } from "./core/session.js";
 import { shortcutKeys, shortcutsDialog } from "./core/shortcuts.js";
 import { switchLanguage } from "./core/strings.js";
 import { setTheme, theme, THEMES } from "./core/theme.js";
+import { viewsFor } from "./views.js";
 
 const root = document.getElementById("app");
 let shell = null; // what a session sees: {session, stage, context, opened}
@@ -42,7 +43,7 @@ async function route() {
   const turn = ++visit;
   try {
     if (!opened.has(wanted.name)) {
-      if (wanted.style) await styled(wanted.style);
+      if (wanted.admin) await styled("admin");
       const view = (await wanted.load()).open(context);
       if (!opened.has(wanted.name)) opened.set(wanted.name, view);
     }
@@ -83,7 +84,7 @@ function skipLink() {
 }
 
 function topBar(session, fail) {
-  const link = (view) => el("a", { href: `#/${view.paths[0]}`, "data-view": view.name, t: view.words });
+  const link = (view) => el("a", { href: `#/${view.paths[0]}`, "data-view": view.name, t: `nav.${view.name}` });
   return el("header", { class: "top" }, skipLink(),
     el("a", { class: "brand", href: "#/", "aria-label": "Openbook" }, el("img", { src: file("logo.svg"), alt: "", width: 28, height: 28 }), el("span", {}, "Openbook")),
     el("nav", { "t-aria-label": "nav" }, viewsFor(session.role).map(link)),

@@ -10,7 +10,7 @@ import { card, every, facts, fileButton, hint, moment, repeatedly } from "./part
 const KINDS = ["email", "phone", "iban", "card", "id", "ip"];
 const REFRESH_MS = 2000;
 
-/** The view; see core/router.js. */
+/** The view; see views.js. */
 export function open({ fail, changed }) {
   const list = el("ul", { class: "collections", "t-aria-label": "collections.title" });
   const none = hint("collections.none", { hidden: true });

@@ -5,7 +5,7 @@ import { copied } from "../core/clipboard.js";
 import { asked, confirmed, shown } from "../core/dialog.js";
 import { announce, el, iconButton, say, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { address, go } from "../core/router.js";
+import { address, go } from "../core/address.js";
 import { bytes, figure, known, reason, t } from "../core/strings.js";
 import { card, facts, fileButton, hint, languageName, moment } from "./parts.js";
 import { passagesPart } from "./passages.js";

@@ -3,7 +3,7 @@
 import { path, request } from "../core/api.js";
 import { el, iconButton, renew, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { address } from "../core/router.js";
+import { address } from "../core/address.js";
 import { bytes, reason } from "../core/strings.js";
 import { deleteDocument, documentPage } from "./document.js";
 import { every, hint, moment, repeatedly } from "./parts.js";
@@ -16,7 +16,7 @@ const STATUSES = ["ready", "queued", "processing", "partial", "failed"];
 const COLUMNS = [["document", "name"], ["collection"], ["status"], ["size", "size"], ["updated", "updated"], ["actions"]];
 const NEWEST = "-created";
 
-/** The view; see core/router.js. */
+/** The view; see views.js. */
 export function open({ fail, changed }) {
   const into = el("select", { id: "into" });
   const table = documentTable(fail, changed);

@@ -12,7 +12,7 @@ const STALLED_SECONDS = 120;
 const SCARCE_BYTES = 2e9;
 const MOMENTS = 60; // in a chart: samples are put together to that many
 
-/** The view; see core/router.js. */
+/** The view; see views.js. */
 export function open({ fail }) {
   const stage = el("div");
   const node = el("main", { class: "admin" }, el("h1", { t: "health.title" }), stage);

@@ -9,7 +9,7 @@ import { card, every, hint, moment, table } from "./parts.js";
 
 const COLUMNS = ["keys.name", "keys.role", "keys.collections", "keys.made-at", "keys.used", "admin.actions"];
 
-/** The view; see core/router.js. */
+/** The view; see views.js. */
 export function open({ session, fail }) {
   const list = el("section", { class: "card" });
   const limits = el("fieldset", { class: "kinds" });

@@ -2,12 +2,12 @@
 
 import { path, request } from "../core/api.js";
 import { el } from "../core/dom.js";
-import { address } from "../core/router.js";
+import { address } from "../core/address.js";
 import { duration, figure, known, t, when } from "../core/strings.js";
 import { curve, interval } from "./chart.js";
 import { card, hint, moment, table } from "./parts.js";
 
-/** The view; see core/router.js. */
+/** The view; see views.js. */
 export function open() {
   const list = el("ul", { class: "runs", "t-aria-label": "quality.runs" });
   const stage = el("div", { class: "run" });

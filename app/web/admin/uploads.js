@@ -3,7 +3,7 @@
 import { path, Problem, request, upload } from "../core/api.js";
 import { announce, el, iconButton, say } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { address } from "../core/router.js";
+import { address } from "../core/address.js";
 import { bytes, known, t } from "../core/strings.js";
 import { hint } from "./parts.js";
 

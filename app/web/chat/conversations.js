@@ -4,7 +4,7 @@ import { pages, path, request } from "../core/api.js";
 import { asked, confirmed } from "../core/dialog.js";
 import { el, iconButton, renew, say, sayAs, wordButton } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { address } from "../core/router.js";
+import { address } from "../core/address.js";
 import { beginning, when } from "../core/strings.js";
 
 const PAGE = 50;

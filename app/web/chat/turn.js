@@ -4,7 +4,7 @@ import { path, request } from "../core/api.js";
 import { copied } from "../core/clipboard.js";
 import { asked as askedFor } from "../core/dialog.js";
 import { announce, el, iconButton, sayAs } from "../core/dom.js";
-import { address } from "../core/router.js";
+import { address } from "../core/address.js";
 import { t } from "../core/strings.js";
 import { answerBody, rate, withCitations } from "./answer.js";
 import { copyButton, keepingFocus } from "./rendering.js";

@@ -2,7 +2,7 @@
 
 import { events, path, Problem, request } from "../core/api.js";
 import { announce, el, iconButton, say } from "../core/dom.js";
-import { go, rename } from "../core/router.js";
+import { go, rename } from "../core/address.js";
 import { addShortcut } from "../core/shortcuts.js";
 import { t } from "../core/strings.js";
 import { brokenOff, passagesOf } from "./answer.js";

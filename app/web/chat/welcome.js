@@ -3,7 +3,7 @@
 import { request } from "../core/api.js";
 import { el, say } from "../core/dom.js";
 import { icon } from "../core/icons.js";
-import { file } from "../core/router.js";
+import { file } from "../core/address.js";
 import { language } from "../core/strings.js";
 
 const OFFERED = 4;

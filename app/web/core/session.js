@@ -2,7 +2,7 @@
 
 import { request } from "./api.js";
 import { el, say } from "./dom.js";
-import { file } from "./router.js";
+import { file } from "./address.js";
 
 /** The session's {name, role, ...}, or null when there is none; at first what the page itself tells, where it could. */
 export async function currentSession() {

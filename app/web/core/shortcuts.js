@@ -2,7 +2,7 @@
 
 import { shown } from "./dialog.js";
 import { el } from "./dom.js";
-import { go } from "./router.js";
+import { go } from "./address.js";
 
 /** Key → what it does; a view may add its own while it is open. One letter alone counts outside of fields only. */
 const KEYS = new Map([

@@ -1,22 +1,4 @@
-/** Which view an address names: #/, #/c/ID, #/documents?status=failed; each view is loaded when it is first visited. */
-
-import { administratorsWords } from "./strings.js";
-
-/** In the order of the navigation. `paths` are the first parts of the addresses; the chat's first part may be empty; `style` is loaded with it. */
-export const VIEWS = [
-  { name: "chat", paths: ["", "c", "a"], words: "nav.chat", load: () => import("../chat/view.js") },
-  ...["documents", "collections", "keys", "quality", "health"].map(adminView),
-];
-
-function adminView(name) {
-  const load = async () => (await Promise.all([import(`../admin/${name}.js`), administratorsWords()]))[0];
-  return { name, paths: [name], words: `nav.${name}`, admin: true, style: "admin", load };
-}
-
-/** The views that a role may see. */
-export function viewsFor(role) {
-  return VIEWS.filter((view) => !view.admin || role === "admin");
-}
+/** Addresses of the page: #/, #/c/ID, #/documents?status=failed; app.js shows what they name. */
 
 /** The address of a view's part: address("c", id) is "#/c/ID". */
 export function address(...parts) {
