@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from pydantic import TypeAdapter, ValidationError
 
 from app import auth
 from app.api.bodies import METADATA_BYTES, CollectionName, GivenMetadata, Id, Reply
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.api.documents import Document, fields_of
+from app.api.forms import FormRoute, closed_form
 from app.api.idempotency import IdempotencyKey, hash_of, once
 from app.api.problems import InvalidRequest, problem, request_id_of
 from app.db.types import KeyRecord
@@ -20,7 +21,7 @@ from ingestion.intake import IncomingFile
 from ingestion.types import Accepted, DocumentId, Metadata
 from retrieval.types import CollectionId, MetadataValue, Scope
 
-router = APIRouter(tags=["documents"])
+router = APIRouter(tags=["documents"], route_class=FormRoute)
 
 DEFAULT_COLLECTION = "default"
 _METADATA = TypeAdapter[dict[str, MetadataValue]](GivenMetadata)
@@ -50,7 +51,12 @@ MetadataJson = Annotated[str, Form(max_length=METADATA_BYTES)]
 Password = Annotated[str | None, Form(max_length=1024)]
 
 
-@router.post("/v1/admin/documents", status_code=202, response_model=Uploaded)
+@router.post(
+    "/v1/admin/documents",
+    status_code=202,
+    response_model=Uploaded,
+    dependencies=[Depends(closed_form("collection", "metadata", "password", several="file"))],
+)
 def upload(
     file: Files,
     request: Request,
@@ -68,11 +74,16 @@ def upload(
     def work() -> Mapping[str, Any]:
         return _take(services, request, files, _collection(services, key, collection), key)
 
-    texts = ("POST", collection, metadata)
+    texts = ("POST", collection, metadata, *([password] if password else []))
     return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
 
 
-@router.put("/v1/admin/documents/{id}", status_code=202, response_model=UploadedDocument)
+@router.put(
+    "/v1/admin/documents/{id}",
+    status_code=202,
+    response_model=UploadedDocument,
+    dependencies=[Depends(closed_form("file", "metadata", "password"))],
+)
 def replace(
     id: Id,
     file: Annotated[UploadFile, File()],
@@ -93,7 +104,7 @@ def replace(
         record = services.documents.get(document, scope)
         return _take(services, request, files, _collection(services, key, record.collection), key)["documents"][0]
 
-    texts = ("PUT", id, metadata)
+    texts = ("PUT", id, metadata, *([password] if password else []))
     return once(services.idempotency, key.id, idempotency_key, lambda: _hash(texts, files), work, 202)
 
 

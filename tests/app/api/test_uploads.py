@@ -164,6 +164,13 @@ def test_another_request_under_the_same_key_is_refused(admin: httpx.Client) -> N
         assert (reply.status_code, reply.json()["type"]) == (422, "urn:openbook:problem:idempotency_mismatch")
 
 
+def test_another_password_is_another_request(admin: httpx.Client) -> None:
+    headers = {"Idempotency-Key": "retry-with-password"}
+    assert upload(admin, ("p.txt", b"No password needed."), headers=headers).status_code == 202
+    reply = upload(admin, ("p.txt", b"No password needed."), headers=headers, data={"password": "secret"})
+    assert (reply.status_code, reply.json()["type"]) == (422, "urn:openbook:problem:idempotency_mismatch")
+
+
 def test_a_refused_upload_may_be_tried_again_under_its_key(admin: httpx.Client) -> None:
     headers = {"Idempotency-Key": "retry-3"}
     assert upload(admin, ("bad.txt", b""), headers=headers).status_code == 422
@@ -263,6 +270,61 @@ def test_a_form_that_is_none_is_refused(content_type: str, body: bytes, admin: h
     reply = admin.post(DOCUMENTS, content=body, headers={"Content-Type": content_type})
     assert reply.status_code in (400, 422)
     assert reply.headers["content-type"] == "application/problem+json"
+
+
+def part(name: str, content: str, *, file: bool = False) -> str:
+    filename = '; filename="cut.txt"' if file else ""
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n{content}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("file", "Never taken, for", file=True),
+        part("file", "Never taken, whole.", file=True) + "\r\n" + part("file", "Another that", file=True),
+        part("file", "Never taken by default.", file=True) + "\r\n" + part("collection", "priv"),
+        part("file", "Never taken, no end.", file=True) + "\r\n",
+    ],
+)
+def test_a_form_that_breaks_off_is_refused_whole(body: str, admin: httpx.Client) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    for content in (body.encode(), (bytes([byte]) for byte in body.encode())):
+        reply = admin.post(DOCUMENTS, content=content, headers=headers)
+        assert (reply.status_code, reply.headers["content-type"]) == (400, "application/problem+json")
+        assert "last boundary is missing" in reply.json()["detail"]
+    assert admin.get("/v1/documents", params={"q": "cut.txt"}).json()["items"] == []
+
+
+def test_a_form_ends_with_its_last_boundary_wherever_its_pieces_are_cut(admin: httpx.Client) -> None:
+    body = (part("file", "Whole in the end.", file=True) + "\r\n--b--\r\nan epilogue").encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    for content in (body, (bytes([byte]) for byte in body)):
+        assert admin.post(DOCUMENTS, content=content, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"colection": "private"}, "body.colection: Extra inputs are not permitted"),
+        ({"collection": ["private", "default"]}, "body.collection: Given 2 times: give it once"),
+    ],
+)
+def test_a_form_with_a_field_that_is_unknown_or_stands_there_twice_is_refused(
+    more: dict[str, Any], told: str, admin: httpx.Client
+) -> None:
+    reply = upload(admin, ("astray.txt", b"Not for everybody."), data=more)
+    assert (reply.status_code, reply.json()["detail"]) == (422, told)
+    assert admin.get("/v1/documents", params={"q": "astray"}).json()["items"] == []
+
+
+def test_a_new_version_is_one_file(admin: httpx.Client) -> None:
+    (document,) = upload(admin, ("one.txt", b"One file.")).json()["documents"]
+    files = [("file", ("one.txt", b"The first.")), ("file", ("one.txt", b"The second."))]
+    address = f"{DOCUMENTS}/{document['id']}"
+    reply = admin.put(address, files=files)
+    assert (reply.status_code, reply.json()["detail"]) == (422, "body.file: Given 2 times: give it once")
+    moved = admin.put(address, files=files[:1], data={"collection": "private"})
+    assert (moved.status_code, moved.json()["detail"]) == (422, "body.collection: Extra inputs are not permitted")
 
 
 def test_many_parts_are_refused_quickly(admin: httpx.Client) -> None:
