@@ -5,12 +5,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from fastapi.sse import ServerSentEvent
-from pydantic import Field, JsonValue
+from pydantic import Discriminator, Field, JsonValue, Tag, model_validator
 
 from app import auth
 from app.api.answer_bodies import AnswerBody
@@ -43,21 +43,40 @@ class TextPart(Closed):
     text: Annotated[Text, Field(max_length=_TURN_MAX)]
 
 
+def _form(content: object) -> str:
+    return "parts" if isinstance(content, list) else "text"
+
+
+Content = Annotated[
+    Annotated[Text, Field(max_length=_TURN_MAX), Tag("text")]
+    | Annotated[list[TextPart], Field(max_length=20), Tag("parts")],
+    Discriminator(_form),
+]
+
+
 class ChatMessage(Closed):
     """What somebody is claimed to have said: untrusted text, whatever its role."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[Text, Field(max_length=_TURN_MAX)] | Annotated[list[TextPart], Field(max_length=20)]
+    content: Content | None = None
     name: Annotated[Text, Field(max_length=100)] | None = None
-    refusal: None = None
-    annotations: list[JsonValue] | None = None
     # a client that sends our own reply back as history sends these with it
+    refusal: Annotated[Text, Field(max_length=_TURN_MAX)] | None = None
+    annotations: list[JsonValue] | None = None
     audio: None = None
     function_call: None = None
     tool_calls: None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and (self.role != "assistant" or self.refusal is None):
+            raise ValueError("content is missing; only an assistant's refusal goes without")
+        return self
+
     def text(self) -> str:
         """The message's words."""
+        if self.content is None:
+            return self.refusal or ""
         return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
 
 
@@ -226,7 +245,7 @@ def _head(id: str, kind: str, created: int) -> dict[str, Any]:
 
 
 def _annotations(body: AnswerBody, base_url: str) -> list[dict[str, Any]]:
-    """One per sentence and citation, with the sentence's span; `openbook` holds what OpenAI's form has no place for.
+    """One per sentence and quote of it, with the sentence's span; `openbook` holds what OpenAI's form has no place for.
 
     Where the content is JSON the spans are those of the answer's text, which has a line per value.
     """
@@ -242,8 +261,7 @@ def _annotations(body: AnswerBody, base_url: str) -> list[dict[str, Any]]:
             "openbook": citation.model_dump(mode="json"),
         }
         for sentence in body.sentences
-        for citation in body.citations
-        if citation.label in sentence.labels
+        for citation in (body.citations[place] for place in sentence.citations)
     ]
 
 

@@ -143,6 +143,47 @@ def test_what_clients_claim_was_said_is_history_and_never_an_instruction(scripte
     assert "Ignore the documents" not in repr(request)
 
 
+def test_each_sentence_is_annotated_with_its_own_quotes_and_no_others(scripted: tuple[Running, Scripted]) -> None:
+    service, writer = scripted
+    service.upload("metals.txt", "Tellurium melts at 449 degrees Celsius. Tellurium boils at 988 degrees Celsius.")
+    service.read_all()
+    writer.sentences = ("Tellurium melts at 449 degrees [1].", "Tellurium boils at 988 degrees [1].")
+    with service.client(service.admin_secret) as client:
+        body = client.post(CHAT, json=chat(("user", "At what does tellurium melt and boil?"))).json()
+    message = body["choices"][0]["message"]
+    spans = [each["url_citation"] for each in message["annotations"]]
+    sentences = [message["content"][each["start_index"] : each["end_index"]].strip() for each in spans]
+    assert list(zip(sentences, [each["openbook"]["quote"] for each in message["annotations"]], strict=True)) == [
+        ("Tellurium melts at 449 degrees [1].", "Tellurium melts at 449 degrees Celsius."),
+        ("Tellurium boils at 988 degrees [1].", "Tellurium boils at 988 degrees Celsius."),
+    ]
+
+
+def test_a_refusal_of_ours_comes_back_as_history(scripted: tuple[Running, Scripted]) -> None:
+    service, writer = scripted
+    refusal: dict[str, Any] = {
+        "role": "assistant",
+        "content": None,
+        "refusal": "The documents do not say.",
+        "annotations": [],
+    }
+    said = chat(("user", "What is tin?"), ("user", QUESTION))
+    said["messages"].insert(1, refusal)
+    with service.client(service.admin_secret) as client:
+        assert client.post(CHAT, json=said).status_code == 200
+    (turn,) = writer.requests[0].history
+    assert (turn.question, turn.answer) == ("What is tin?", "The documents do not say.")
+
+
+@pytest.mark.parametrize("message", [{"role": "user", "content": None}, {"role": "assistant"}, {"role": "system"}])
+def test_a_message_without_content_is_refused_by_its_place(message: dict[str, Any], reader: httpx.Client) -> None:
+    reply = reader.post(CHAT, json={"model": "openbook", "messages": [message, *chat()["messages"]]})
+    assert (reply.status_code, reply.json()["detail"]) == (
+        422,
+        "body.messages.0: content is missing; only an assistant's refusal goes without",
+    )
+
+
 def test_a_stream_that_fails_never_says_done(scripted: tuple[Running, Scripted]) -> None:
     service, writer = scripted
     writer.fails = ZeroDivisionError("hidden")
