@@ -101,6 +101,11 @@ class Intake:
 
 def display_name(name: str) -> str:
     """The last part of what the client called the file, printable; it is shown, never used as a path."""
+    return shown_of(name) or "unnamed"
+
+
+def shown_of(name: str) -> str:
+    """What can be shown of a file's name; empty, where that is nothing but dots."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     printable = "".join(character for character in last if character.isprintable()).strip()
-    return printable[-NAME_MAX:] if printable.strip(".") else "unnamed"
+    return printable[-NAME_MAX:] if printable.strip(".") else ""

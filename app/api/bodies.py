@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 import orjson
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from app.db.types import Paged
 from ingestion.dates import EFFECTIVE, exact_moment
@@ -38,8 +38,45 @@ METADATA_BYTES = 16_384
 _METADATA_KEYS = 50
 
 _Key = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\w[\w .:/-]*$")]
-_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
-_Single = bool | _Number | Annotated[Text, Field(max_length=1024)]
+_WHOLE_END = 2**63
+"""Whole numbers from minus this to below it are kept as such, others as floats."""
+
+
+def _kind(value: object) -> str | None:
+    """By its kind a value is held to one form alone, so that a refusal speaks of that one."""
+    match value:
+        case bool():
+            return "flag"
+        case int() if -_WHOLE_END <= value < _WHOLE_END:
+            return "integer"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case list() | tuple():
+            return "list"
+        case _:
+            return None
+
+
+_OF_ITS_KIND = Discriminator(
+    _kind,
+    custom_error_type="no_value",
+    custom_error_message="Input should be text, a number, true or false, or a flat list of those",
+)
+_Single = (
+    Annotated[bool, Tag("flag")]
+    | Annotated[int, Field(ge=-_WHOLE_END, lt=_WHOLE_END), Tag("integer")]
+    | Annotated[float, Field(allow_inf_nan=False), Tag("number")]
+    | Annotated[Text, Field(max_length=1024), Tag("text")]
+)
+_Several = Annotated[
+    tuple[Annotated[_Single, _OF_ITS_KIND], ...],
+    Field(max_length=100),
+    Tag("list"),
+]
+Value = Annotated[_Single | _Several, _OF_ITS_KIND]
+"""A value of metadata, and what filters compare it with."""
 
 
 def _small(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
@@ -56,7 +93,7 @@ def _dated(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
 
 
 GivenMetadata = Annotated[
-    dict[_Key, _Single | Annotated[tuple[_Single, ...], Field(max_length=100)]],
+    dict[_Key, Value],
     Field(max_length=_METADATA_KEYS),
     AfterValidator(_small),
     AfterValidator(_dated),

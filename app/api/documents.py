@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app import auth
 from app.api.bodies import (
@@ -24,7 +24,7 @@ from app.api.bodies import (
 )
 from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.db.types import ChunkRecord, DocumentRecord, DocumentSort
-from ingestion.intake import NAME_MAX, display_name
+from ingestion.intake import NAME_MAX, shown_of
 from ingestion.types import DocumentId, VersionStatus
 from retrieval.types import MetadataValue
 
@@ -80,18 +80,24 @@ class Chunk(Reply):
     recognised: bool
 
 
+def _named(name: str) -> str:
+    shown = shown_of(name)
+    if not shown:
+        raise ValueError("nothing of this name can be shown")
+    return shown
+
+
 class Changes(Closed):
     """What is to be changed of a document: its name, or all of its metadata; what is left out stays."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=NAME_MAX)] | None = None
+    name: Annotated[Text, Field(min_length=1, max_length=NAME_MAX), AfterValidator(_named)] | None = None
     metadata: GivenMetadata | None = None
 
 
 @router.patch("/v1/admin/documents/{id}")
 def change(id: Id, changes: Changes, request: Request, services: ServicesGiven) -> Document:
     """Rename a document or replace its metadata, without a new version; in force before the reply."""
-    name = None if changes.name is None else display_name(changes.name)
-    record = services.documents.describe(DocumentId(id), name, changes.metadata)
+    record = services.documents.describe(DocumentId(id), changes.name, changes.metadata)
     audit(request, "document.change", id)
     return shown(record)
 

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from app.api.answer_bodies import AnswerBody
 from app.api.answers import Asked, ask_of, begin, whole
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld, while_connected
-from app.api.problems import problem, request_id_of
+from app.api.problems import InvalidRequest, problem, request_id_of
 from app.api.search import Found, SearchQuery, find
 from app.db.types import KeyRecord
 
@@ -22,6 +22,8 @@ router = APIRouter(tags=["mcp"])
 @router.post("/mcp", include_in_schema=False, response_model=None)
 async def speak(request: Request, key: KeyGiven, app: AppGiven, _: PlaceHeld) -> Response:
     """One message of the protocol and its reply."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise InvalidRequest("send the message with Content-Type: application/json")
     body = await request.body()
     desk = _Here(app, key, request_id_of(request.scope))
     reply = await run_sync(_exchange, desk, request.scope, body)

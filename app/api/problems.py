@@ -137,6 +137,11 @@ SHAPES: Mapping[type[BaseException], Shape] = {
 }
 _FULL = SHAPES[db.StorageFull]
 _UNEXPECTED = Shape(500, "internal", "Internal error", "Something went wrong here; the log knows the request id.")
+_UNREADABLE: Mapping[type[BaseException], str] = {
+    UnicodeDecodeError: "The body is not UTF-8",
+    RecursionError: "The body is nested too deeply",
+}
+"""Of a body that FastAPI cannot parse, it says no more than that."""
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -195,7 +200,7 @@ def _sentence(error: BaseException) -> str:
 
 def _invalid(error: RequestValidationError, request_id: str | None) -> Problem:
     shown = [
-        {"loc": [str(part)[:100] for part in found["loc"]], "msg": _message(found)[:500], "type": found["type"]}
+        {"loc": [str(part)[:100] for part in found["loc"]], "msg": told(found)[:500], "type": found["type"]}
         for found in error.errors()[:_ERRORS_SHOWN]
     ]
     detail = "; ".join(f"{'.'.join(found['loc'])}: {found['msg']}" for found in shown)
@@ -203,9 +208,19 @@ def _invalid(error: RequestValidationError, request_id: str | None) -> Problem:
     return Problem({**_body(shape, detail, request_id), "errors": shown}, {})
 
 
-def _message(found: Mapping[str, Any]) -> str:
-    """Pydantic's words; of a text's length it would speak as of a list's, where the text was checked before."""
+def told(found: Mapping[str, Any]) -> str:
+    """What is wrong in one place, as pydantic has found it, in words for whoever sent it.
+
+    Of a text's length pydantic would speak as of a list's, where the text was checked before; and a body that did not
+    come as JSON it takes for JSON of another kind.
+    """
     match found:
+        case {"loc": ("body",), "input": bytes()}:
+            return "Input should be JSON, sent with Content-Type: application/json"
+        case {"type": "json_invalid", "ctx": {"error": str() as cause}}:
+            return f"{found['msg']}: {cause}"
+        case {"type": "value_error", "ctx": {"error": cause}}:
+            return str(cause)
         case {"type": "too_short", "input": str(), "ctx": {"min_length": least}}:
             return f"String should have at least {least} character{'s' * (least != 1)}"
         case {"type": "too_long", "input": str(), "ctx": {"max_length": most}}:
@@ -220,7 +235,8 @@ def _by_status(error: HTTPException, request_id: str | None) -> Problem:
         return problem(cause, request_id)  # FastAPI turns all that happens while a form is read into a 400
     title = http.client.responses.get(error.status_code, "Error")
     shape = Shape(error.status_code, title.lower().replace(" ", "_").replace("-", "_"), title)
-    return Problem(_body(shape, _sentence(Exception(error.detail)), request_id), dict(error.headers or {}))
+    detail = next((words for kind, words in _UNREADABLE.items() if isinstance(cause, kind)), error.detail)
+    return Problem(_body(shape, _sentence(Exception(detail)), request_id), dict(error.headers or {}))
 
 
 def response(told: Problem) -> Response:

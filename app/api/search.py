@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field, model_validator
 
 from app import auth
-from app.api.bodies import Closed, CollectionName, Reply, Text
+from app.api.bodies import Closed, CollectionName, Reply, Text, Value
 from app.api.dependencies import App, AppGiven, KeyGiven, PlaceHeld
 from app.db.types import KeyRecord
 from app.wiring import Services
@@ -18,9 +18,6 @@ from retrieval.types import Filter as Conditions
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-Number = Annotated[int, Field(ge=-(2**63), lt=2**63)] | float
-Value = bool | Number | Annotated[Text, Field(max_length=1024)]
-Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 QUESTION_MAX = 4000  # characters
 Question = Annotated[Text, Field(min_length=1, max_length=QUESTION_MAX, pattern=r"\S")]
 PreferRecent = Annotated[float, Field(ge=0, le=1)]
@@ -40,7 +37,7 @@ class FilterCondition(Closed):
         ),
     ]
     op: Operator
-    value: Value | Values | None = None
+    value: Value | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "FilterCondition":
@@ -48,10 +45,12 @@ class FilterCondition(Closed):
             if not (self.value is None or isinstance(self.value, bool)):
                 raise ValueError("exists takes true or false")
         elif self.op == "in":
-            if not isinstance(self.value, list):
+            if not isinstance(self.value, tuple):
                 raise ValueError("in takes a list")
-        elif self.value is None or (isinstance(self.value, list) and self.field != "section"):
+        elif self.value is None or (isinstance(self.value, tuple) and self.field != "section"):
             raise ValueError(f"{self.op} takes one value")
+        if self.value == ():
+            raise ValueError("an empty list fits nothing")
         return self
 
 
@@ -62,7 +61,7 @@ class Filter(Closed):
 
     def conditions(self) -> Conditions:
         """As retrieval knows them."""
-        return tuple(Condition(test.field, test.op, _value(test)) for test in self.all)
+        return tuple(Condition(test.field, test.op, test.value) for test in self.all)
 
 
 class SearchQuery(Closed):
@@ -177,10 +176,6 @@ def _search(services: Services, key: KeyRecord, query: SearchQuery) -> SearchRes
     return services.retriever.search(
         query.query, scope, query.k, conditions, query.mode, query.rerank, query.prefer_recent, query.multi_hop
     )
-
-
-def _value(test: FilterCondition) -> MetadataValue | None:
-    return tuple(test.value) if isinstance(test.value, list) else test.value
 
 
 def _shown(hit: Hit) -> FoundChunk:

@@ -27,6 +27,7 @@ from starlette.types import Message, Scope
 from app.api.answer_bodies import AnswerBody
 from app.api.answers import Asked
 from app.api.bodies import Closed, Reply
+from app.api.problems import told
 from app.api.search import Collections, Found, Question, SearchQuery
 
 _HITS_MOST = 20  # a model reads all of them
@@ -173,8 +174,8 @@ def _failed(words: str) -> CallToolResult:
 
 
 def _misfit(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False)[:_ERRORS_SHOWN]
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}" for each in found)
+    found = error.errors(include_url=False)[:_ERRORS_SHOWN]
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {told(each)}" for each in found)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from app.api.dependencies import KeyGiven, Readable, ServicesGiven, audit
 from app.api.documents import Document, fields_of
 from app.api.forms import FormRoute, closed_form
 from app.api.idempotency import IdempotencyKey, hash_of, once
-from app.api.problems import InvalidRequest, problem, request_id_of
+from app.api.problems import InvalidRequest, problem, request_id_of, told
 from app.db.types import KeyRecord
 from app.wiring import Services
 from ingestion.errors import IngestionError
@@ -113,8 +113,9 @@ def parsed_metadata(text: str) -> Metadata:
     try:
         return _METADATA.validate_python(json.loads(text))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidRequest(f"metadata: {'.'.join(map(str, first['loc']))[:100]}: {first['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, ("metadata", *first["loc"])))[:100]
+        raise InvalidRequest(f"{place}: {told(first)}") from error
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("metadata is not a JSON object") from error
 

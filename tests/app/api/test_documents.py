@@ -97,6 +97,14 @@ def test_a_change_out_of_bounds_is_refused(body: dict[str, Any], admin: httpx.Cl
     assert admin.patch(f"/v1/admin/documents/{public_id}", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("name", [" ", "..", "\u200b", "\u202e"])
+def test_a_name_of_which_nothing_shows_takes_the_place_of_none(name: str, public_id: str, admin: httpx.Client) -> None:
+    before = admin.get(f"/v1/documents/{public_id}").json()["name"]
+    refused = admin.patch(f"/v1/admin/documents/{public_id}", json={"name": name})
+    assert (refused.status_code, refused.json()["detail"]) == (422, "body.name: nothing of this name can be shown")
+    assert admin.get(f"/v1/documents/{public_id}").json()["name"] == before
+
+
 def test_an_earlier_version_is_restored_at_once(service: Running, admin: httpx.Client) -> None:
     made = service.upload("cobalt.txt", "Cobalt is blue.")
     service.read_all()

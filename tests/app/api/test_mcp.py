@@ -193,6 +193,12 @@ def test_what_is_no_message_is_a_clear_refusal(body: bytes, reader: httpx.Client
     assert "Traceback" not in reply.text
 
 
+def test_a_message_that_does_not_come_as_json_is_refused_with_the_way_out(reader: httpx.Client) -> None:
+    reply = reader.post("/mcp", json=CALL, headers=ACCEPT | {"Content-Type": "text/plain"})
+    assert (reply.status_code, reply.headers["content-type"]) == (422, "application/problem+json")
+    assert "Content-Type: application/json" in reply.json()["detail"]
+
+
 def test_a_body_past_the_cap_is_refused(reader: httpx.Client) -> None:
     assert reader.post("/mcp", content=b" " * (1 << 21), headers=ACCEPT).status_code == 413
 

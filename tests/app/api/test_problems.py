@@ -2,6 +2,7 @@ import errno
 import inspect
 import json
 
+import httpx
 import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -117,3 +118,60 @@ def test_an_empty_text_is_not_spoken_of_as_a_list() -> None:
         Asked.model_validate({"question": ""})
     error = RequestValidationError(empty.value.errors())
     assert problems.problem(error, None).body["detail"] == "question: String should have at least 1 character"
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status", "detail"),
+    [
+        (
+            b'{"query": "tin"}',
+            "text/plain",
+            422,
+            "body: Input should be JSON, sent with Content-Type: application/json",
+        ),
+        (
+            b'{"query": "tin"}',
+            "application/x-www-form-urlencoded",
+            422,
+            "body: Input should be JSON, sent with Content-Type: application/json",
+        ),
+        (b"{'query': 1}", "application/json", 422, "body.1: JSON decode error: Expecting property name"),
+        (b'{"query": "caf\xe9"}', "application/json", 400, "The body is not UTF-8."),
+        (b"[" * 100_000, "application/json", 400, "The body is nested too deeply."),
+        (b'{"query": "a\\u0000"}', "application/json", 422, "body.query: the character U+0000 is not allowed"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_with_the_way_out(
+    content: bytes, content_type: str, status: int, detail: str, reader: httpx.Client
+) -> None:
+    reply = reader.post("/v1/search", content=content, headers={"Content-Type": content_type})
+    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert reply.json()["detail"].startswith(detail)
+
+
+NO_VALUE = "Input should be text, a number, true or false, or a flat list of those"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, f": {NO_VALUE}"),
+        ({"b": 1}, f": {NO_VALUE}"),
+        ([["b"]], f".list.0: {NO_VALUE}"),
+        ("x" * 1025, ".text: String should have at most 1024 characters"),
+        ([1] * 101, ".list: Tuple should have at most 100 items after validation, not 101"),
+    ],
+)
+def test_a_value_that_no_filter_could_compare_is_named_once(value: object, told: str, admin: httpx.Client) -> None:
+    described = {"metadata": {"year": value}}
+    changed = admin.patch("/v1/admin/documents/doc_1", json=described)
+    assert (changed.status_code, changed.json()["detail"]) == (422, f"body.metadata.year{told}")
+    form = {"metadata": json.dumps(described["metadata"])}
+    uploaded = admin.post("/v1/admin/documents", files={"file": ("a.txt", b"a")}, data=form)
+    assert (uploaded.status_code, uploaded.json()["detail"]) == (422, f"metadata.year{told}.")
+
+
+def test_a_filters_value_is_named_once_too(reader: httpx.Client) -> None:
+    test = {"field": "metadata.year", "op": "eq", "value": {"b": 1}}
+    reply = reader.post("/v1/search", json={"query": "tin", "filter": {"all": [test]}})
+    assert (reply.status_code, reply.json()["detail"]) == (422, f"body.filter.all.0.value: {NO_VALUE}")
