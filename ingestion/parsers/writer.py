@@ -1,5 +1,6 @@
 """What the tree-shaped formats (HTML, Markdown, Word) write their blocks with: lists as lines, tables as rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from textwrap import dedent
 
@@ -8,6 +9,9 @@ from ingestion.parsers.table import Grid
 from ingestion.types import Block, BlockKind
 
 _MAX_INDENT = 8  # levels shown; deeper lists stay at this one
+
+Format = Callable[[int], str]
+"""A number as a list writes it."""
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class BlockWriter:
 
     _lines: list[str] = field(default_factory=list[str])
     _numbers: list[int | None] = field(default_factory=list[int | None])  # one per open list, None for bullets
+    _formats: list[Format] = field(default_factory=list[Format])
     _marker: str = ""
 
     @property
@@ -54,9 +59,10 @@ class BlockWriter:
         else:
             self._add("code", verbatim(dedent(text)))
 
-    def open_list(self, first: int | None) -> None:
+    def open_list(self, first: int | None, format: Format = str) -> None:
         """Open a list, numbered from `first` or with bullets; inside another list it is indented."""
         self._numbers.append(first)
+        self._formats.append(format)
 
     def open_item(self, number: int | None = None, label: str = "") -> None:
         """The next text opens an item of the innermost list, under its own number or label if it brings one."""
@@ -64,12 +70,13 @@ class BlockWriter:
         if counted is not None:
             number = counted if number is None else number
             self._numbers[-1] = number + 1
-            label = label or f"{number}."
+            label = label or f"{self._formats[-1](number)}."
         self._marker = f"{label or '-'} "
 
     def close_list(self) -> None:
         if self._numbers:
             self._numbers.pop()
+            self._formats.pop()
         if not self._numbers:
             self._end_list()
 
@@ -97,6 +104,7 @@ class BlockWriter:
         """All blocks; whatever is still open is closed."""
         self.close_table()
         self._numbers.clear()
+        self._formats.clear()
         self._end_list()
         return tuple(self.blocks)
 

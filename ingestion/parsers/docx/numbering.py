@@ -1,7 +1,7 @@
 """What Word prints before a list's items and its numbered headings: 1., 2.3, (a), iv; it stands nowhere in the text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, cast
 
@@ -9,12 +9,29 @@ from docx.document import Document
 from docx.oxml.parser import parse_xml
 
 from ingestion.parsers.docx.xml_tree import Element, value_at, w
+from ingestion.parsers.numerals import chinese, doubled, roman
 
 _PLACE = re.compile(r"%([1-9])")
 _MAX_LABEL = 40  # characters
-_ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
-          (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))  # fmt: skip
-_CHINESE = "零一二三四五六七八九"
+_WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+_SIGNS = {
+    "decimalEnclosedCircle": _CIRCLED,
+    "decimalEnclosedCircleChinese": _CIRCLED,
+    "ideographEnclosedCircle": "㊀㊁㊂㊃㊄㊅㊆㊇㊈㊉",
+    "ideographTraditional": "甲乙丙丁戊己庚辛壬癸",
+    "ideographZodiac": "子丑寅卯辰巳午未申酉戌亥",
+}
+_FORMATS: Mapping[str, Callable[[int], str]] = {
+    "lowerLetter": doubled,
+    "upperLetter": lambda number: doubled(number).upper(),
+    "lowerRoman": roman,
+    "upperRoman": lambda number: roman(number).upper(),
+    "decimalZero": lambda number: f"{number:02d}",
+    **dict.fromkeys(("decimalFullWidth", "decimalFullWidth2"), lambda number: str(number).translate(_WIDE)),
+    **dict.fromkeys(("chineseCounting", "chineseCountingThousand", "ideographDigital", "japaneseCounting"), chinese),
+    **dict.fromkeys(("taiwaneseCounting", "taiwaneseCountingThousand"), chinese),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +117,5 @@ def _count(text: str | None) -> int | None:
 
 
 def _written(number: int, format: str) -> str:
-    match format:
-        case "lowerLetter" | "upperLetter" if number > 0:
-            letters = chr(97 + (number - 1) % 26) * min((number - 1) // 26 + 1, 4)
-            return letters.upper() if format == "upperLetter" else letters
-        case "lowerRoman" | "upperRoman" if 0 < number < 4000:
-            return _roman(number).upper() if format == "upperRoman" else _roman(number)
-        case "chineseCounting" | "chineseCountingThousand" | "ideographDigital" | "japaneseCounting" if (
-            0 < number < 100
-        ):
-            return _chinese(number)
-        case "decimalZero":
-            return f"{number:02d}"
-        case _:
-            return str(number)
-
-
-def _roman(number: int) -> str:
-    written = ""
-    for value, letters in _ROMAN:
-        count, number = divmod(number, value)
-        written += letters * count
-    return written
-
-
-def _chinese(number: int) -> str:
-    tens, ones = divmod(number, 10)
-    return ("" if tens < 2 else _CHINESE[tens]) + ("十" if tens else "") + (_CHINESE[ones] if ones or not tens else "")
+    signs = _SIGNS.get(format, "")
+    return signs[number - 1] if 0 < number <= len(signs) else _FORMATS.get(format, str)(number)

@@ -1,6 +1,8 @@
 """What the elements of a page's tree mean, before it is read: furniture, main part, links, tables that are none."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,7 +20,7 @@ _PART_OF_TEXT = (
 )
 # What pages call that which stands beside their text, as a word of a class (comment-list) or the id of a division.
 _BESIDE = re.compile(
-    r"(?:.*[-_])?(?:comments?|respond|disqus|repl(?:y|ies)|related|recommend(?:ed|ations?)?|shar(?:e|ing|er)|social|"
+    r"(?:.*[-_])?(comments?|respond|disqus|repl(?:y|ies)|related|recommend(?:ed|ations?)?|shar(?:e|ing|er)|social|"
     r"promo(?:tion)?|newsletter|subscri(?:be|ption)|signup|sidebar|breadcrumbs?|cookies?|consent|gdpr|advert|"
     r"advertisement|ads?|sponsor(?:ed)?|teasers?|popular|trending|toolbar|paginat(?:ion|or)|pager|menu|nav(?:bar)?|"
     r"navigation|footer|masthead|outbrain|taboola|banner|popup|modal|widgets?|toc|tags?|byline|meta|carousel|"
@@ -65,23 +67,42 @@ class PageMap:
 
 
 def _beside(tree: LexborHTMLParser) -> dict[int, LexborNode]:
-    """Elements that are named like something beside the text, unless they hold most of it."""
+    """Elements that are named like something beside the text, unless they hold most of it, alone or with their like:
+    the courses of a restaurant's menu and the replies in a forum are the page's text.
+    """
     if tree.body is None:
         return {}
-    named = {
-        mem: node for mem, node in matching(tree, "[class], [id]").items() if any(map(_BESIDE.fullmatch, _names(node)))
-    }
+    with_names = matching(tree, "[class], [id]")
+    words = {mem: found for mem, node in with_names.items() if (found := _words(node))}
+    named = {mem: with_names[mem] for mem in words}
     lengths = text_lengths(tree.body, named) if named else {}
-    return {mem: node for mem, node in named.items() if lengths[mem] < _MOST_OF_THE_PAGE * lengths[tree.body.mem_id]}
+    most = _MOST_OF_THE_PAGE * lengths.get(tree.body.mem_id, 0)
+    parts = {mem: node for mem, node in named.items() if lengths[mem] < most}
+    told = Counter[str]()
+    for mem, node in parts.items():
+        for word in words[mem]:
+            if not any(around in parts and word in words[around] for around in _around(node)):
+                told[word] += lengths[mem] - sum(len(link.text()) for link in matching(node, "a[href]").values())
+    subjects = {word for word, length in told.items() if length >= most}
+    return {mem: node for mem, node in parts.items() if words[mem] - subjects}
 
 
-def _names(node: LexborNode) -> list[str]:
+def _words(node: LexborNode) -> set[str]:
+    """The words for something beside the text that the element is named by."""
     if node.tag in _NEVER_BESIDE:
-        return []
+        return set()
     attributes = node.attributes
     classes = (attributes.get("class") or "").split()
     by_id = node.tag in _NAMED_BY_ID and "section" not in classes
-    return [*classes, attributes.get("id") or ""] if by_id else classes
+    names = [*classes, attributes.get("id") or ""] if by_id else classes
+    return {found[1].lower().removesuffix("s") for found in map(_BESIDE.fullmatch, names) if found}
+
+
+def _around(node: LexborNode) -> Iterator[int]:
+    parent = node.parent
+    while parent is not None:
+        yield parent.mem_id
+        parent = parent.parent
 
 
 def _layouts(tree: LexborHTMLParser) -> list[int]:

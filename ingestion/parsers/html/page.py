@@ -1,14 +1,17 @@
 """A web page's tree → all its blocks in order, each with what tells the page's text from its furniture."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from selectolax.lexbor import LexborNode
 
-from ingestion.normalize import one_line
+from ingestion.normalize import one_line, unwrap
+from ingestion.parsers.html.hidden import style_of
 from ingestion.parsers.html.map import PageMap
-from ingestion.parsers.writer import BlockWriter
+from ingestion.parsers.numerals import chinese, letters, roman
+from ingestion.parsers.writer import BlockWriter, Format
 from ingestion.types import Block
 
 _INLINE = frozenset(
@@ -22,6 +25,14 @@ _INLINE = frozenset(
 _LISTS = frozenset(("ul", "ol", "dl"))
 _ITEMS = frozenset(("li", "dt", "dd"))
 _TABLE_PARTS = frozenset(("table", "caption", "colgroup", "thead", "tbody", "tfoot", "tr", "td", "th"))
+
+_FORMATS: Mapping[str, Format] = {
+    **dict.fromkeys(("a", "lower-alpha", "lower-latin"), letters),
+    **dict.fromkeys(("A", "upper-alpha", "upper-latin"), lambda number: letters(number).upper()),
+    **dict.fromkeys(("i", "lower-roman"), roman),
+    **dict.fromkeys(("I", "upper-roman"), lambda number: roman(number).upper()),
+    **dict.fromkeys(("cjk-ideographic", "trad-chinese-informal", "simp-chinese-informal"), chinese),
+}
 
 _Number = TypeVar("_Number", int, None)
 
@@ -149,6 +160,8 @@ class PageReader:
         text, tally = "".join(self.gathered), self.current
         self.gathered.clear()
         self.current = _Tally()
+        if not self.code:
+            text = unwrap(text)
         if self.code:
             self.writer.code(text)
         elif self.level:
@@ -171,7 +184,7 @@ class PageReader:
             case "td" | "th":
                 self.cell = (_number(node, "colspan", 1), _number(node, "rowspan", 1))
             case "ul" | "ol" | "dl" if self.cell is None:
-                self.writer.open_list(_number(node, "start", 1) if name == "ol" else None)
+                self.writer.open_list(_number(node, "start", 1) if name == "ol" else None, _format(node))
             case "li" | "dt" if self.cell is None:
                 self.writer.open_item(_number(node, "value", None))
             case "table":
@@ -211,6 +224,14 @@ def _runs_in_text(node: LexborNode) -> bool:
     """Whether an element of the page's own making stands among text."""
     around = (node.prev, node.next)
     return any(other is not None and other.tag == "-text" and (other.text_content or "").strip() for other in around)
+
+
+def _format(node: LexborNode) -> Format:
+    """How a list is counted if it is ordered, by its own attributes; style sheets are not asked."""
+    told = node.attributes
+    style = style_of(node) if told.get("style") else {}
+    name = style.get("list-style-type") or style.get("list-style") or told.get("type") or ""
+    return _FORMATS.get(name, str)
 
 
 def _number(node: LexborNode, attribute: str, otherwise: _Number) -> int | _Number:

@@ -12,7 +12,7 @@ from ingestion.parsers.html import facts, main
 from ingestion.parsers.html.hidden import remove_hidden
 from ingestion.parsers.html.map import PageMap
 from ingestion.parsers.html.page import PageReader
-from ingestion.parsers.html.plain import make_plain
+from ingestion.parsers.html.plain import make_plain, write_looks
 from ingestion.parsers.html.tree import memory_errors, text_lengths
 from ingestion.parsers.markup import flatten
 from ingestion.ports import Parser
@@ -39,7 +39,8 @@ class HtmlParser(Parser):
         body = tree.body
         hidden = remove_hidden(tree)
         shown = text_lengths(body, ())[body.mem_id] if body is not None else 0
-        found = _extract((tree.html or "") if hidden else page)
+        is_changed = write_looks(tree) or hidden > 0
+        found = _extract((tree.html or "") if is_changed else page)
         title, metadata = facts.read(tree, found)
         make_plain(tree)
         passages = PageReader(PageMap.of(tree)).read(body) if body is not None else []
@@ -57,6 +58,7 @@ def read_fragment(html: str) -> tuple[tuple[Block, ...], int]:
     """All blocks of a piece of HTML, such as stands in Markdown, and how many characters of it are hidden."""
     tree = LexborHTMLParser(flatten(html)[0])
     hidden = remove_hidden(tree)
+    write_looks(tree)
     make_plain(tree)
     passages = PageReader(PageMap.of(tree)).read(tree.body) if tree.body is not None else []
     return tuple(passage.block for passage in passages), hidden

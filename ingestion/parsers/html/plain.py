@@ -18,22 +18,32 @@ _NUMBER = re.compile(r"[-+−]?\d[\d.,/]{0,5}|[-+−n]")
 _NOTE_MARK = re.compile(r"\d{1,3}")
 
 
+def write_looks(tree: LexborHTMLParser) -> bool:
+    """Write what only its looks would tell, and take out the signs of headings' links; whether there was any of it."""
+    formulas = matching(tree, _FORMULAS)
+    images = [image for image in matching(tree, "img[alt]").values() if _MATH_IMAGE.search(_class(image))]
+    marks = [link for link in matching(tree, "a[href^='#']").values() if _is_mark(_text(link))]
+    for node in reversed(formulas.values()):
+        node.replace_with(_formula(node))
+    for image in images:
+        image.replace_with(image.attributes.get("alt") or "")
+    drop(marks)
+    raised = [(node, text) for node in reversed(matching(tree, "sup").values()) if (text := _raised(node))]
+    for node, text in raised:
+        node.replace_with(text)
+    return bool(formulas or images or marks or raised)
+
+
 def make_plain(tree: LexborHTMLParser) -> None:
     """Change the tree; only its text and the elements that order it are left to be read."""
-    for node in reversed(matching(tree, _FORMULAS).values()):
-        node.replace_with(_formula(node))
-    for image in matching(tree, "img[alt]").values():
-        attributes = image.attributes
-        if _MATH_IMAGE.search(attributes.get("class") or ""):
-            image.replace_with(attributes.get("alt") or "")
     titled = {mem for heading in matching(tree, _HEADINGS).values() for mem in matching(heading, "button")}
     buttons = matching(tree, "button")
     drop(node for mem, node in buttons.items() if mem not in titled and len(_text(node).split()) < _BUTTON_WORDS)
     drop(matching(tree, _NO_TEXT).values())
-    drop(link for link in matching(tree, "a[href^='#']").values() if _is_mark(_text(link)))
-    for node in reversed(matching(tree, "sup").values()):
-        if raised := _raised(node):
-            node.replace_with(raised)
+
+
+def _class(node: LexborNode) -> str:
+    return node.attributes.get("class") or ""
 
 
 def _formula(node: LexborNode) -> str:

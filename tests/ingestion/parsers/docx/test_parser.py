@@ -200,6 +200,27 @@ def test_white_on_a_colour_is_read(body: str) -> None:
     assert ([block.text for block in parsed.blocks], parsed.counts) == (["read"], {})
 
 
+@pytest.mark.parametrize(
+    ("kind", "number", "label"),
+    [
+        ("chineseCountingThousand", 105, "一百零五"),
+        ("taiwaneseCountingThousand", 12, "十二"),
+        ("ideographTraditional", 3, "丙"),
+        ("decimalEnclosedCircleChinese", 4, "④"),
+        ("decimalFullWidth", 12, "１２"),
+    ],
+)
+def test_numbers_are_written_as_chinese_documents_print_them(kind: str, number: int, label: str) -> None:
+    numbering = (
+        f'<?xml version="1.0"?><w:numbering {W}><w:abstractNum w:abstractNumId="0"><w:lvl w:ilvl="0"><w:start '
+        f'w:val="{number}"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="第%1条"/></w:lvl></w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>'
+    )
+    item = paragraph("保密", '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>')
+
+    assert [block.text for block in parse(word(item, numbering=numbering)).blocks] == [f"第{label}条 保密"]
+
+
 def test_numbers_that_word_prints_are_written() -> None:
     levels = "".join(
         f'<w:lvl w:ilvl="{depth}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/><w:lvlText w:val="{text}"/></w:lvl>'

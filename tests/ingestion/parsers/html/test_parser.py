@@ -200,6 +200,49 @@ def test_levels_of_headings_lists_and_questions_are_kept() -> None:
     ]  # fmt: skip
 
 
+def test_items_are_counted_as_their_list_says() -> None:
+    page = """<ol type=a start=26><li>z<ol type=I><li>one<li value=4>four</ol><li>after</ol>
+        <ol style="list-style-type: lower-roman"><li>x</ol><ol style="list-style:cjk-ideographic" start=11><li>y</ol>"""
+
+    assert [block.text for block in parse(page).blocks] == ["z. z\n  I. one\n  IV. four\naa. after", "i. x", "十一. y"]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("A hut has 24 m<sup>2</sup> and 3 m<sup>3</sup>.", "A hut has 24 m^2 and 3 m^3."),
+        ("No hut<sup><a href='#n'>1</a></sup>, no fence<sup><a href='#m'>2</a></sup>.", "No hut[1], no fence[2]."),
+        ("It is <math alttext='C_dA'><mi>C</mi><mi>d</mi><mi>A</mi></math> times it.", "It is C_dA times it."),
+    ],
+)
+def test_a_short_paragraph_is_found_again_whatever_its_looks_tell(html: str, text: str) -> None:
+    page = f"<nav>Home</nav><article><h1>Huts</h1><p>{SENTENCE * 8}</p><p>{html}</p><p>{SENTENCE * 8}</p></article>"
+
+    assert text in [block.text for block in parse(page).blocks]
+
+
+def test_the_sign_of_a_headings_link_is_no_part_of_the_title() -> None:
+    assert parse(f"<h1>Exposure<a href='#exposure'>¶</a></h1><p>{SENTENCE * 8}</p>").title == "Exposure"
+
+
+@pytest.mark.parametrize("kind", ["menu", "comment"])
+def test_what_most_of_the_page_is_called_is_not_beside_its_text(kind: str) -> None:
+    parts = "".join(f"<div class={kind}-part><h2>Part {n}</h2><p>{SENTENCE}</p></div>" for n in range(3))
+    menu = "".join(f"<div class='{kind}-nav'><a href=/{n}>{SENTENCE}</a></div>" for n in range(9))
+
+    page = f"<h1>All</h1><div class={kind}>{parts}</div><p>Call us.</p>"
+    texts = [block.text for block in parse(page).blocks]
+
+    assert [f"Part {n}" in texts for n in range(3)] == [True] * 3
+    assert "Part 0" not in [block.text for block in parse(f"{menu}<p>{SENTENCE * 9}</p>{parts}").blocks]
+
+
+def test_a_line_end_parts_no_chinese_words() -> None:
+    page = "<p>市里更新老旧电\n  梯，每台 18\n万元。<br>咨询</p><table><tr><td>电\n梯<td>三</table>"
+
+    assert [block.text for block in parse(page).blocks] == ["市里更新老旧电梯，每台 18 万元。 咨询", "电梯 | 三"]
+
+
 def test_a_short_page_is_read_whole() -> None:
     parsed = parse("<h1>Phone list</h1><table><tr><td>Ann</td><td>12</td></tr><tr><td>Bob</td><td>34</td></tr></table>")
 
