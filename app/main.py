@@ -43,6 +43,7 @@ from app.api import (
     versions,
 )
 from app.api.dependencies import App, new_app
+from app.api.description import PROBLEMS
 from app.api.generator_figures import GeneratorFigures
 from app.db.people.audit import AuditStore
 from app.db.types import KeyRecord
@@ -122,7 +123,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.handle)
     add_page(app, services)  # first: a visit asks for many files, and routes are tried in their order
     for module in _ROUTERS:
-        app.include_router(module.router)
+        app.include_router(module.router, responses=dict(PROBLEMS))
     _guard(app, state)
     state.metrics.registry.register(health.StoredFigures(services))
     if services.settings.generator_url:

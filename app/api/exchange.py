@@ -43,7 +43,7 @@ class ImportedCollection(Reply):
     refused: list[str]
 
 
-@router.get("/{name}/export", response_class=Response)
+@router.get("/{name}/export", response_class=Response, responses={200: {"content": {MEDIA_TYPE: {}}}})
 def export_collection(name: str, request: Request, key: KeyGiven, services: ServicesGiven, _: TransferHeld) -> Response:
     """The collection at this instant as one file; made whole before its first byte is sent."""
     [collection] = auth.scope_of(services.collections, key, [name]).collections
@@ -63,7 +63,7 @@ def export_collection(name: str, request: Request, key: KeyGiven, services: Serv
     return StreamingResponse(_blocks(file), 200, headers, MEDIA_TYPE, BackgroundTask(file.close))
 
 
-@router.post("/import")
+@router.post("/import", openapi_extra={"requestBody": {"required": True, "content": {MEDIA_TYPE: {}}}})
 async def import_collection(
     request: Request,
     key: KeyGiven,

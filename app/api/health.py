@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from app.api.bodies import Reply
 from app.api.dependencies import App, AppGiven
+from app.api.description import description_of
 from app.api.overview import take_sample
 from app.db.errors import DatabaseError
 from app.history import SAMPLE_SECONDS
@@ -60,7 +61,7 @@ async def readyz(app: AppGiven, response: Response) -> Ready:
     return Ready(status="not ready" if reasons else "ready", reasons=reasons)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(app: AppGiven) -> Response:
     """The figures in Prometheus' text format."""
     return Response(generate_latest(app.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -69,7 +70,7 @@ def metrics(app: AppGiven) -> Response:
 @router.get("/openapi.json", include_in_schema=False)
 def openapi(request: Request) -> dict[str, object]:
     """The contract, for tools; only for admins, as all that helps an attacker find his way."""
-    return dict(request.app.openapi())
+    return description_of(request.app)
 
 
 async def _database_answers(services: Services) -> bool:

@@ -61,7 +61,7 @@ def get_job(id: Id, scope: Readable, services: ServicesGiven) -> Job:
     return _shown(services.jobs.get(JobId(id), scope))
 
 
-@router.get("/jobs/{id}/events", response_class=Response)
+@router.get("/jobs/{id}/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def watch_job(id: Id, request: Request, scope: Readable, app: AppGiven, _: WatchHeld) -> EventStream:
     """The job now and at each change, until it has ended; raises for an unknown one before the stream begins."""
     first = await run_sync(app.services.jobs.get, JobId(id), scope)

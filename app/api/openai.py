@@ -171,7 +171,7 @@ def show_model(model: str) -> dict[str, Any]:
     return _MODEL
 
 
-@router.post("/chat/completions", response_model=None)
+@router.post("/chat/completions", response_model=None, responses={200: {"content": {"text/event-stream": {}}}})
 async def complete(
     chat: ChatRequest, request: Request, key: KeyGiven, app: AppGiven, _: PlaceHeld
 ) -> dict[str, Any] | EventStream:

@@ -28,7 +28,7 @@ _HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content
 _BoxText = Annotated[str, Field(pattern=r"^\d{1,5}(\.\d+)?(,\d{1,5}(\.\d+)?){3}$", max_length=80)]
 
 
-@router.get("/v1/documents/{id}/file", response_class=Response)
+@router.get("/v1/documents/{id}/file", response_class=Response, responses={200: {"content": {"*/*": {}}}})
 def download(id: Id, request: Request, key: KeyGiven, scope: Readable, services: ServicesGiven) -> Response:
     """The original, always as an attachment, never as something that a browser would run."""
     record = services.documents.get(DocumentId(id), scope)
@@ -44,7 +44,9 @@ def download(id: Id, request: Request, key: KeyGiven, scope: Readable, services:
     return StreamingResponse(_blocks(content), 200, headers, media_type, BackgroundTask(content.close))
 
 
-@router.get("/v1/documents/{id}/pages/{number}.png", response_class=Response)
+@router.get(
+    "/v1/documents/{id}/pages/{number}.png", response_class=Response, responses={200: {"content": {"image/png": {}}}}
+)
 def render_page(
     id: Id,
     number: int,

@@ -9,12 +9,12 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from app.api.bodies import Reply
 
@@ -49,6 +49,14 @@ _PARENTS: Mapping[str, Kind] = {
 _LEAVES: Mapping[str, Kind] = {"code_inline": "code_span", "formula": "formula", "fence": "code"}
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
+Kept = TypeVar("Kept")
+_OrLeftOut: TypeAlias = Annotated[Kept | None, Field(exclude_if=_absent)]
+
+
 class Node(Reply):
     """A part of an answer; what a kind has no use for is left out.
 
@@ -57,16 +65,12 @@ class Node(Reply):
     """
 
     kind: Kind
-    text: str | None = None
-    level: int | None = None
-    start: int | None = None
-    label: int | None = None
-    sentence: int | None = None
-    children: list["Node"] | None = None
-
-    @model_serializer(mode="wrap")
-    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return {name: value for name, value in dump(self).items() if value is not None}
+    text: _OrLeftOut[str] = None
+    level: _OrLeftOut[int] = None
+    start: _OrLeftOut[int] = None
+    label: _OrLeftOut[int] = None
+    sentence: _OrLeftOut[int] = None
+    children: _OrLeftOut[list["Node"]] = None
 
 
 def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  # markdown-it calls it so
