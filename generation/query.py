@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from generation.language import reply_language, without
 from generation.prompts.prompts import rewrite_prompt
@@ -49,6 +50,8 @@ _QUESTION_WORDS_ZH = re.compile(
     "是不是|是否|有没有|能不能|能否|有哪|谁|吗|呢|的|了|[它他她]们?|这个|那个|这些|那些"
 )
 _DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"(?<![\w-])\d[\d.,]*\b|\d{4}年?")  # no part of an identifier
+_NEW_ZH = re.compile("^(?:那么?|换成|如果是)?[，,\\s]*([\u4e00-\u9fff]{2,4})呢[？?]?$")
 _REFUSES = re.compile(
     r"\b(?:sorry|apologi[sz]e|apologies|unable to|as an ai|language model|"
     r"(?:can(?:not|['’]?t)|won['’]?t) (?:help|assist|answer|rewrite|do|provide|comply)|"
@@ -133,9 +136,10 @@ def leans_back(question: str) -> bool:
 
 
 def _salient(before: str, question: str) -> str:
-    """Words of the earlier question that say what it is about and that the new one lacks."""
+    """Words of the earlier question that say what it is about and that the new one neither has nor replaces."""
     if _DIGIT.search(question):  # «and in 2020?» replaces the year that was asked for
-        before = re.sub(r"\b\d[\d.,]*\b|\d{4}年?", " ", before)
+        before = _NUMBER.sub(" ", before)
+    before = _without_replaced(before, question)
     known = content_terms(question)
     words = [word.strip(".-'’") for word in _WORD.findall(without(_QUESTION_WORDS_ZH, before))]
     kept: list[str] = []
@@ -144,6 +148,35 @@ def _salient(before: str, question: str) -> str:
         if about and not about <= known and word not in kept:
             kept.append(word)
     return " ".join(kept)[:_CARRIED].strip()
+
+
+def _without_replaced(before: str, question: str) -> str:
+    """The earlier question without what a new one, as «and E45?» or «那婚假呢», puts another of its kind in place of.
+
+    Of its kind is a name, an identifier that differs in its figures, what stands before the same noun (annual, sick
+    leave), a Chinese word with the same last character. A pronoun means what stood before: it replaces nothing.
+    """
+    if reply_language(question) == "zh":
+        asked = simplified(question.strip())
+        new = _NEW_ZH.search(asked)
+        if new is None or _PRONOUN_ZH.search(asked):
+            return before
+        return without(re.compile(f"[\u4e00-\u9fff]{{{len(new[1]) - 1}}}{new[1][-1]}"), before)
+    if _PRONOUN.search(question):
+        return before
+    own, earlier = _WORD.findall(question), _WORD.findall(before)
+    kinds = {_kind(word, opens=not place) for place, word in enumerate(own)} - {""}
+    nouns = {noun.casefold() for word, noun in pairwise(own) if content_terms(word) and content_terms(noun)}
+    replaced = {word for place, word in enumerate(earlier) if _kind(word, opens=not place) in kinds}
+    replaced |= {word for word, noun in pairwise(earlier) if noun.casefold() in nouns}
+    return " ".join(word for word in earlier if word not in replaced)
+
+
+def _kind(word: str, *, opens: bool) -> str:
+    """Alike for all names, and for identifiers with the same letters; empty for others and for one that only opens."""
+    if _DIGIT.search(word):
+        return re.sub(r"\d+", "0", word).casefold()
+    return "A" if word[0].isupper() and not opens else ""
 
 
 def _one_line(reply: str) -> str:

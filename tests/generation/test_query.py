@@ -95,6 +95,32 @@ def test_a_new_year_takes_the_place_of_the_old_one() -> None:
     assert "2019" not in carry_over("And in 2020?", (Turn("What was the revenue of Apple in 2019?", "Much."),))
 
 
+@pytest.mark.parametrize(
+    ("before", "question", "carried"),
+    [
+        ("How much does the Starter plan cost?", "and Team?", "and Team? (plan cost)"),
+        ("error E12", "and E45?", "and E45? (error)"),
+        ("error E12", "E45", "E45 (error)"),
+        ("How many days of annual leave are there?", "and sick leave?", "and sick leave? (days)"),
+        ("年假有几天？", "那婚假呢", "那婚假呢"),
+        ("氣象站的保固期多長？", "保質期呢？", "保質期呢？ (氣象站 多長)"),
+    ],
+)
+def test_what_a_follow_up_names_takes_the_place_of_its_like(before: str, question: str, carried: str) -> None:
+    assert carry_over(question, (Turn(before, ""),)) == carried
+
+
+@pytest.mark.parametrize(
+    ("question", "carried"),
+    [
+        ("And in 2020?", "And in 2020? (WS-300 compatible SP-10)"),
+        ("Is it better than the WS-400?", "Is it better than the WS-400? (WS-300 compatible SP-10)"),
+    ],
+)
+def test_an_identifier_stays_whole_and_where_a_pronoun_means_it(question: str, carried: str) -> None:
+    assert carry_over(question, (Turn("Is the WS-300 compatible with the SP-10?", ""),)) == carried
+
+
 def test_words_already_there_are_not_said_twice() -> None:
     assert carry_over("Is Obama his name?", HISTORY).count("Obama") == 1
 
