@@ -18,9 +18,10 @@ class Grid:
     _headings: set[int] = field(default_factory=set[int])  # rows that say nothing that those below do not
     _repeats: int = 0
 
-    def open_row(self) -> None:
+    def open_row(self, skipped: int = 0) -> None:
+        """The next row; it begins after that many columns."""
         self._end_row()
-        self.rows.append([])
+        self.rows.append([""] * (self._bounded(skipped + 1) - 1))
 
     def cell(self, text: str, columns: int = 1, rows: int = 1) -> None:
         """The next cell of the row, and how many columns and rows it spans."""

@@ -84,9 +84,10 @@ class BlockWriter:
         self._end_list()
         self.table = Grid()
 
-    def open_row(self) -> None:
+    def open_row(self, skipped: int = 0) -> None:
+        """The next row; it begins after that many columns."""
         if self.table is not None:
-            self.table.open_row()
+            self.table.open_row(skipped)
 
     def close_table(self) -> None:
         table, self.table = self.table, None

@@ -97,6 +97,8 @@ class _Reader:
     contents: int = 0
     """Lines of a table of contents, left out."""
     lists: list[str] = field(default_factory=list[str])
+    begun: str = ""
+    """What the next paragraph goes on: a large first letter, or text whose paragraph's end was deleted."""
     shaded: bool = False
     """Whether what is read stands on a colour: in a box or frame, where white can be seen."""
 
@@ -106,6 +108,7 @@ class _Reader:
                 case "p":
                     self._paragraph(child)
                 case "tbl":
+                    self._end_begun()
                     self._table(child)
                 case "sdt" if value_at(child, "sdtPr/docPartObj/docPartGallery") == _CONTENTS:
                     self.contents += sum(1 for _ in child.iter(w("p")))
@@ -115,6 +118,7 @@ class _Reader:
                     self.walk(child)
                 case _:
                     pass
+        self._end_begun()
 
     def write_notes(self) -> None:
         """The notes that the text has referred to since the last time, each under its number."""
@@ -131,13 +135,22 @@ class _Reader:
         self.invisible += count_invisible(text)
         if style.is_contents:
             self.contents += 1
-        elif text.strip():
-            self._write(text, style)
+        elif _goes_on(paragraph):
+            self.begun += text
+        elif (self.begun + text).strip():
+            begun, self.begun = self.begun, ""
+            self._write(begun + text, style)
         for box in self._boxes(paragraph, paragraph):
             self._walk_frame(box, shaded=True)
         for table in charts(self.document, paragraph):
             self._leave(0)
             self.writer.add(Block("table", table))
+
+    def _end_begun(self) -> None:
+        begun, self.begun = self.begun, ""
+        if begun.strip():
+            self._leave(0)
+            self.writer.text(begun)
 
     def _boxes(self, parent: Element, paragraph: Element) -> Iterator[Element]:
         """The paragraph's text boxes; each stands in the file twice, the second time for old readers."""
@@ -190,15 +203,16 @@ class _Reader:
 
     def _table(self, table: Element) -> None:
         self._leave(0)
-        rows = [list(_children(row, "tc")) for row in _children(table, "tr") if not _is_deleted(row)]
+        parts = [row for row in _children(table, "tr") if not _is_deleted(row)]
+        rows = [list(_children(row, "tc")) for row in parts]
         painted = self.text.styles.shades(value_at(table, "tblPr/tblStyle")) or is_shaded(table.find(w("tblPr")))
         if all(len(row) <= 1 for row in rows):  # a frame around text, no table
             for cell in (cell for row in rows for cell in row):
                 self._walk_frame(cell, shaded=painted or is_shaded(cell.find(w("tcPr"))))
             return
         self.writer.open_table()
-        for row in rows:
-            self.writer.open_row()
+        for part, row in zip(parts, rows, strict=True):
+            self.writer.open_row(_count(value_at(part, "trPr/gridBefore"), 0))
             for cell in row:
                 self._cell(cell, painted=painted)
         self.writer.close_table()
@@ -207,8 +221,7 @@ class _Reader:
     def _cell(self, cell: Element, *, painted: bool) -> None:
         properties = cell.find(w("tcPr"))
         merge = properties.find(w("vMerge")) if properties is not None else None
-        width = value_at(properties, "gridSpan") or "1"
-        columns = int(width) if width.isdecimal() and len(width) < 5 else 1
+        columns = _count(value_at(properties, "gridSpan"), 1)
         grid = self.writer.table
         if grid is None:
             return
@@ -227,6 +240,20 @@ def _children(parent: Element, name: str) -> Iterator[Element]:
             yield child
         elif name_of(child) in ("sdt", "sdtContent", "customXml", "ins"):
             yield from _children(child, name)
+
+
+def _goes_on(paragraph: Element) -> bool:
+    """Whether the next paragraph goes on with what this one says."""
+    properties = paragraph.find(w("pPr"))
+    if properties is None:
+        return False
+    frame, mark = properties.find(w("framePr")), properties.find(w("rPr"))
+    is_large = frame is not None and frame.get(w("dropCap")) in ("drop", "margin")
+    return is_large or (mark is not None and any(mark.find(w(name)) is not None for name in ("del", "moveFrom")))
+
+
+def _count(told: str | None, otherwise: int) -> int:
+    return int(told) if told and told.isdecimal() and len(told) < 5 else otherwise
 
 
 def _is_deleted(row: Element) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from ingestion.normalize import fold_glyphs
 from ingestion.parsers.docx.formulas import formula
 from ingestion.parsers.docx.styles import Styles
-from ingestion.parsers.docx.xml_tree import Element, count_letters, m, name_of, value_at, w
+from ingestion.parsers.docx.symbols import shown
+from ingestion.parsers.docx.xml_tree import Element, count_letters, is_on, m, name_of, value_at, w
 
 _SKIPPED = frozenset(
     (
@@ -74,6 +75,8 @@ class TextReader:
                 self._walk(child, paragraph, boxes=boxes, shaded=True)
             elif name == "sym":
                 self._parts.append(_symbol(child))
+            elif name == "checkBox":
+                self._parts.append("☒" if _is_checked(child) else "☐")
             elif name == "p":
                 self._parts.append(" ")
                 self._walk(child, child, boxes=boxes, shaded=shaded)
@@ -87,6 +90,8 @@ class TextReader:
             return
         before, start = "".join(self._parts[-2:])[-1:], len(self._parts)
         self._walk(run, paragraph, boxes=boxes, shaded=shaded)
+        if font := _font(run):
+            self._parts[start:] = [shown(part, font) for part in self._parts[start:]]
         is_raised = before.isalnum() and value_at(run, "rPr/vertAlign") == "superscript"
         if is_raised and _RAISED_NUMBER.fullmatch("".join(self._parts[start:])):
             self._parts.insert(start, "^")
@@ -119,10 +124,21 @@ def _description(drawing: Element) -> str:
     return "" if _NO_DESCRIPTION.fullmatch(told) else f" {told} "
 
 
+def _font(run: Element) -> str:
+    """The font that the run asks for itself."""
+    fonts = run.find(f"{w('rPr')}/{w('rFonts')}")
+    return (fonts.get(w("ascii")) or "") if fonts is not None else ""
+
+
+def _is_checked(box: Element) -> bool:
+    said = is_on(box, "checked")
+    return bool(is_on(box, "default") if said is None else said)
+
+
 def _symbol(symbol: Element) -> str:
     """A character of a symbol font, where it is one that is known; Word moves them into the private area."""
     code = symbol.get(w("char")) or ""
     if not re.fullmatch("[0-9A-Fa-f]{2,5}", code):
         return ""
-    character = fold_glyphs(chr(int(code, 16)))
+    character = fold_glyphs(shown(chr(int(code, 16)), symbol.get(w("font")) or ""))
     return "" if "\ue000" <= character <= "\uf8ff" else character

@@ -129,6 +129,50 @@ def test_what_a_reader_sees_is_read_once(body: str, expected: list[str]) -> None
     assert texts(body) == expected
 
 
+@pytest.mark.parametrize(
+    "begun", ["<w:rPr><w:del/></w:rPr>", '<w:framePr w:dropCap="drop" w:lines="3"/>', "<w:rPr><w:moveFrom/></w:rPr>"]
+)
+def test_a_paragraph_whose_end_is_deleted_and_a_large_first_letter_go_on_in_the_next(begun: str) -> None:
+    first = paragraph("The dep", begun)
+    cell = "<w:tc>{}</w:tc>"
+    table = f"<w:tbl><w:tr>{cell.format(paragraph('a'))}{cell.format(paragraph('b'))}</w:tr></w:tbl>"
+
+    assert texts(first + paragraph("osit is due.") + first + table + first) == [
+        "The deposit is due.",
+        "The dep",
+        "a | b",
+        "The dep",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "text"),
+    [
+        ('<w:sym w:font="Symbol" w:char="F0A3"/>', "≤"),
+        ('<w:sym w:font="Wingdings" w:char="F0FE"/>', "☑"),
+        ('<w:rPr><w:rFonts w:ascii="Symbol" w:hAnsi="Symbol"/></w:rPr><w:t>m</w:t>', "μ"),
+        ('<w:rPr><w:rFonts w:ascii="Symbol"/></w:rPr><w:t>\uf0b1</w:t>', "±"),
+        ('<w:rPr><w:rFonts w:ascii="Arial"/></w:rPr><w:t>m</w:t>', "m"),
+        ('<w:ffData><w:checkBox><w:default w:val="1"/></w:checkBox></w:ffData>', "☒"),
+        ('<w:ffData><w:checkBox><w:default w:val="1"/><w:checked w:val="0"/></w:checkBox></w:ffData>', "☐"),
+    ],
+)
+def test_what_a_symbol_font_or_a_box_shows_is_read(symbol: str, text: str) -> None:
+    assert texts(f"<w:p>{run('a ')}<w:r>{symbol}</w:r>{run(' 5')}</w:p>") == [f"a {text} 5"]
+
+
+def test_a_row_that_begins_further_right_keeps_its_columns() -> None:
+    def row(*cells: str, properties: str = "") -> str:
+        return f"<w:tr>{properties}{''.join(f'<w:tc>{paragraph(cell)}</w:tc>' for cell in cells)}</w:tr>"
+
+    skipped = '<w:trPr><w:gridBefore w:val="1"/></w:trPr>'
+    table = (
+        f"<w:tbl>{row('Code', 'Name', 'Pay')}{row('Osei', '31', properties=skipped)}{row('K', 'Lund', '28')}</w:tbl>"
+    )
+
+    assert texts(table) == ["Code | Name | Pay\n | Osei | 31\nK | Lund | 28"]
+
+
 def styled(*styles: str) -> str:
     return f'<?xml version="1.0"?><w:styles {W}>{"".join(styles)}</w:styles>'
 
