@@ -1,12 +1,22 @@
 """A run in brief: its figures with their intervals, its curve and its times, as they are shown and stored."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from app.api.bodies import Closed, Text
 
+
+def _in_utc(moment: datetime) -> datetime:
+    """One without a zone is taken for UTC, and so is one at the ends of the calendar, which UTC cannot tell."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Name = Annotated[Text, Field(min_length=1, max_length=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(ge=0, le=1e9)]
@@ -59,7 +69,7 @@ class Summary(Closed):
     dataset: Name
     collection: Name
     configuration: Configuration
-    asked_at: datetime
+    asked_at: Moment
     questions: Count
     unanswerable: Count
     foreign: Count

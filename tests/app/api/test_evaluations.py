@@ -27,6 +27,20 @@ def test_an_evaluation_is_kept_as_it_was_given(admin: httpx.Client) -> None:
     assert {name: whole[name] for name in SUMMARY} == SUMMARY
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("2026-11-30T12:00:00", "2026-11-30T12:00:00Z"),
+        ("2026-11-30T20:00:00+08:00", "2026-11-30T12:00:00Z"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_its_time_is_told_in_utc(admin: httpx.Client, given: str, told: str) -> None:
+    made = admin.post(EVALUATIONS, json={**SUMMARY, "asked_at": given}).json()
+    assert made["asked_at"] == told
+    assert admin.get(f"{EVALUATIONS}/{made['id']}").json() == made
+
+
 def test_a_list_of_evaluations_shows_their_figures_newest_first(admin: httpx.Client) -> None:
     ids = [admin.post(EVALUATIONS, json={**SUMMARY, "dataset": name}).json()["id"] for name in ("old", "new")]
     newest, older = admin.get(EVALUATIONS, params={"limit": 2}).json()["items"]
