@@ -9,7 +9,7 @@ import { beginning, when } from "../core/strings.js";
 
 const PAGE = 50;
 
-/** Makes a conversation named after its first question and gives its head. */
+/** Makes one named after its first question and gives its head. */
 export async function createConversation(question) {
   const title = [...question].length > 80 ? `${beginning(question, 79)}…` : question;
   return request("POST", "/v1/conversations", { title });
@@ -20,7 +20,7 @@ export function readConversation(id) {
   return request("GET", path`/v1/conversations/${id}`);
 }
 
-/** The side list. `left(id)` is called when a conversation was deleted, `changed()` when one is others now, `fail(problem)` on trouble. */
+/** The side list. `left(id)` is called when one was deleted, `changed()` when one is others now, `fail(problem)` on trouble. */
 export function conversationList(left, changed, fail) {
   const list = el("ul", { class: "conversations" });
   const none = el("p", { class: "hint", hidden: true });
@@ -92,8 +92,8 @@ export function conversationList(left, changed, fail) {
     mark();
   };
   const load = async () => {
-    const query = find.value.trim() ? `?${new URLSearchParams({ q: find.value.trim() })}` : "";
-    rows = pages(`/v1/conversations${query}`, PAGE);
+    const q = find.value.trim();
+    rows = pages(`/v1/conversations${q && `?${new URLSearchParams({ q })}`}`, PAGE);
     await next(true);
   };
   more.addEventListener("click", () => next(false).catch(fail));
@@ -109,8 +109,9 @@ export function conversationList(left, changed, fail) {
     node,
     load,
     find: () => find.focus(),
-    /** Puts a conversation first, as the newest. */
+    /** Puts a conversation first, once. */
     add(conversation) {
+      list.querySelector(`[data-id=${conversation.id}]`)?.remove();
       list.prepend(row(conversation));
       none.hidden = true;
     },

@@ -1,9 +1,10 @@
 """Conversations at the side: found, renamed, exported, deleted, long, and open in two tabs."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.conftest import Service
 from tests.acceptance.page.browsing import QUESTIONS, Watched, answer_of, ask, enter
@@ -52,6 +53,27 @@ def test_a_conversation_is_renamed_found_exported_and_deleted(inside: Watched, t
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
     expect(row).to_have_count(0)
+
+
+def test_a_conversation_is_listed_once_though_the_list_that_holds_it_comes_before_its_own_reply(
+    inside: Watched,
+) -> None:
+    """As where the first question is asked while the list is still on its way."""
+    page = inside.page
+    held: dict[str, Route] = {}
+    page.route(re.compile(r"/v1/conversations(\?.*)?$"), lambda route: held.__setitem__(route.request.method, route))
+    page.reload()
+    ask(page, WARRANTY)
+    while {"GET", "POST"} - held.keys():
+        page.wait_for_timeout(20)
+    made = held["POST"].fetch()
+    held["GET"].continue_()
+    rows = page.locator(f".conversations li[data-id={made.json()['id']}]")
+    expect(rows).to_have_count(1)
+    held["POST"].fulfill(response=made)
+    page.unroute_all()
+    answer_of(page)
+    expect(rows).to_have_count(1)
 
 
 def test_another_tab_sees_what_was_asked_here(inside: Watched, service: Service) -> None:
