@@ -153,8 +153,9 @@ def _salient(before: str, question: str) -> str:
 def _without_replaced(before: str, question: str) -> str:
     """The earlier question without what a new one, as «and E45?» or «那婚假呢», puts another of its kind in place of.
 
-    Of its kind is a name, an identifier that differs in its figures, what stands before the same noun (annual, sick
-    leave), a Chinese word with the same last character. A pronoun means what stood before: it replaces nothing.
+    Of its kind is an identifier that differs in its figures, what stands before the same noun (annual, sick leave), a
+    name, where it is told which (`_replaced_name`), a Chinese word with the same last character. A pronoun means what
+    stood before: it replaces nothing.
     """
     if reply_language(question) == "zh":
         asked = simplified(question.strip())
@@ -165,18 +166,36 @@ def _without_replaced(before: str, question: str) -> str:
     if _PRONOUN.search(question):
         return before
     own, earlier = _WORD.findall(question), _WORD.findall(before)
-    kinds = {_kind(word, opens=not place) for place, word in enumerate(own)} - {""}
     nouns = {noun.casefold() for word, noun in pairwise(own) if content_terms(word) and content_terms(noun)}
-    replaced = {word for place, word in enumerate(earlier) if _kind(word, opens=not place) in kinds}
-    replaced |= {word for word, noun in pairwise(earlier) if noun.casefold() in nouns}
-    return " ".join(word for word in earlier if word not in replaced)
+    shapes = {_shape(word) for word in own if _DIGIT.search(word)}
+    replaced = {place for place, noun in enumerate(earlier[1:]) if noun.casefold() in nouns}
+    replaced |= {place for place, word in enumerate(earlier) if _DIGIT.search(word) and _shape(word) in shapes}
+    replaced |= set(_replaced_name(_names(own), _names(earlier), own, earlier))
+    return " ".join(word for place, word in enumerate(earlier) if place not in replaced)
 
 
-def _kind(word: str, *, opens: bool) -> str:
-    """Alike for all names, and for identifiers with the same letters; empty for others and for one that only opens."""
-    if _DIGIT.search(word):
-        return re.sub(r"\d+", "0", word).casefold()
-    return "A" if word[0].isupper() and not opens else ""
+def _shape(word: str) -> str:
+    """Alike for identifiers with the same letters."""
+    return re.sub(r"\d+", "0", word).casefold()
+
+
+def _names(words: Sequence[str]) -> list[range]:
+    """Where words with capitals stand side by side; the word that opens is none."""
+    found: list[range] = []
+    for place, word in enumerate(words):
+        if place and word[0].isupper():
+            start = found.pop().start if found and found[-1].stop == place else place
+            found.append(range(start, place + 1))
+    return found
+
+
+def _replaced_name(new: Sequence[range], old: Sequence[range], own: Sequence[str], earlier: Sequence[str]) -> range:
+    """Of the earlier names the one after the same word («in Paris» for «in Berlin»), else the only one; else none."""
+    if not new or _DIGIT.search(own[new[0].start]):
+        return range(0)
+    before = own[new[0].start - 1].casefold() if new[0].start > 1 else ""  # what opens, as «and», goes with any
+    alike = [name for name in old if earlier[name.start - 1].casefold() == before]
+    return alike[0] if len(alike) == 1 else old[0] if len(old) == 1 else range(0)
 
 
 def _one_line(reply: str) -> str:

@@ -102,6 +102,8 @@ def test_a_new_year_takes_the_place_of_the_old_one() -> None:
         ("error E12", "and E45?", "and E45? (error)"),
         ("error E12", "E45", "E45 (error)"),
         ("How many days of annual leave are there?", "and sick leave?", "and sick leave? (days)"),
+        ("What does Tom earn at Acme?", "and at Globex Inc?", "and at Globex Inc? (Tom earn)"),
+        ("Did Apple pay Microsoft?", "and Google?", "and Google? (Apple pay Microsoft)"),
         ("年假有几天？", "那婚假呢", "那婚假呢"),
         ("氣象站的保固期多長？", "保質期呢？", "保質期呢？ (氣象站 多長)"),
     ],
