@@ -10,6 +10,8 @@ from fastapi.routing import APIRoute
 from python_multipart.multipart import parse_options_header
 from starlette.formparsers import MultiPartException
 
+FILE = "file"
+
 
 class FormRoute(APIRoute):
     """A route whose form must come to its end.
@@ -48,18 +50,41 @@ class _WholeForm(Request):
 
 
 def closed_form(*single: str, several: str | None = None) -> Callable[[Request], Awaitable[None]]:
-    """What refuses a form with other fields than these, or with one of them twice that is not the one for `several`."""
+    """What refuses all but a form of these fields, each there once at most but for `several`; `file` is a file."""
 
     async def require(request: Request) -> None:
-        names = [name for name, _ in (await request.form()).multi_items()]
+        form = await request.form()
+        names = [name for name, _ in form.multi_items()]
         wrong = [
-            {"type": "extra_forbidden", "loc": ("body", name), "msg": "Extra inputs are not permitted"}
-            if name not in single
-            else {"type": "too_long", "loc": ("body", name), "msg": f"Given {names.count(name)} times: give it once"}
-            for name in dict.fromkeys(names)
-            if name != several and (name not in single or names.count(name) > 1)
+            *_not_a_form(request),
+            *(
+                _error("extra_forbidden", name, "Extra inputs are not permitted")
+                for name in dict.fromkeys(names)
+                if name not in (*single, several)
+            ),
+            *(
+                _error("too_long", name, f"Given {names.count(name)} times: give it once")
+                for name in single
+                if names.count(name) > 1
+            ),
+            *(
+                _error("no_file", FILE, "Expected a file: its part has no filename, as with curl -F file=@PATH")
+                for content in form.getlist(FILE)
+                if isinstance(content, str)
+            ),
         ]
         if wrong:
             raise RequestValidationError(wrong)
 
     return require
+
+
+def _not_a_form(request: Request) -> list[dict[str, Any]]:
+    media_type, _ = parse_options_header(request.headers.get("content-type"))
+    if media_type == b"multipart/form-data":
+        return []
+    return [{"type": "no_form", "loc": ("body",), "msg": "Input should be a form, sent as multipart/form-data"}]
+
+
+def _error(kind: str, field: str, words: str) -> dict[str, Any]:
+    return {"type": kind, "loc": ("body", field), "msg": words}

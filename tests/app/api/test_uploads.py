@@ -317,6 +317,22 @@ def test_a_form_with_a_field_that_is_unknown_or_stands_there_twice_is_refused(
     assert admin.get("/v1/documents", params={"q": "astray"}).json()["items"] == []
 
 
+def test_a_file_that_was_sent_as_text_is_refused_with_the_way_out(admin: httpx.Client) -> None:
+    for method, address in (("POST", DOCUMENTS), ("PUT", f"{DOCUMENTS}/doc_1")):
+        reply = admin.request(method, address, files={"file": (None, "report.pdf")})
+        assert reply.status_code == 422
+        assert "curl -F file=@PATH" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "sent", [{"json": {"file": "a.txt"}}, {"data": {"file": "a.txt"}}, {"content": b"a"}, {"content": b""}]
+)
+def test_an_upload_that_is_no_form_is_refused_with_the_way_out(sent: dict[str, Any], admin: httpx.Client) -> None:
+    reply = admin.post(DOCUMENTS, **sent)
+    assert reply.status_code == 422
+    assert "body: Input should be a form, sent as multipart/form-data" in reply.json()["detail"]
+
+
 def test_a_new_version_is_one_file(admin: httpx.Client) -> None:
     (document,) = upload(admin, ("one.txt", b"One file.")).json()["documents"]
     files = [("file", ("one.txt", b"The first.")), ("file", ("one.txt", b"The second."))]
