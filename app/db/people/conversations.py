@@ -19,6 +19,8 @@ from app.db.types import AnswerId, ConversationId, ConversationRecord, KeyId, Me
 MESSAGES: Final = 1000
 """How many messages of one conversation are given, the last ones."""
 
+_TITLE_CHARACTERS = 80  # of a title that is a question's beginning
+
 _MESSAGE = (
     tables.Message.id,
     tables.Message.conversation_id,
@@ -95,7 +97,10 @@ class ConversationStore:
         question: str,
         answer: Mapping[str, Any],
     ) -> MessageRecord:
-        """Keep a question with its answer's whole body. Raises UnknownConversation."""
+        """Keep a question with its answer's whole body; it names a conversation without a title.
+
+        Raises UnknownConversation.
+        """
         record = MessageRecord(answer_id, conversation, storable(question), answer, None, self.clock())
         row = {
             "id": answer_id,
@@ -107,11 +112,11 @@ class ConversationStore:
         }
         with self.db.write() as session:
             if conversation is not None:
-                _owned(session, key, conversation)
+                title = _owned(session, key, conversation).title or _beginning(record.question)
                 session.execute(
                     update(tables.Conversation)
                     .where(tables.Conversation.id == conversation)
-                    .values(updated_at=record.created_at)
+                    .values(updated_at=record.created_at, title=title)
                 )
             insert_all(session, tables.Message, [row])
         return record
@@ -162,6 +167,11 @@ class ConversationStore:
                 return
             session.execute(delete(tables.Feedback).where(tables.Feedback.message_id == answer_id))
             insert_all(session, tables.Feedback, [row])
+
+
+def _beginning(question: str) -> str:
+    words = " ".join(question.split())
+    return words if len(words) <= _TITLE_CHARACTERS else f"{words[: _TITLE_CHARACTERS - 1]}…"
 
 
 def _owned(session: Session, key: KeyId, id: ConversationId) -> tables.Conversation:

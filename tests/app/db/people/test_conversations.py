@@ -66,6 +66,23 @@ def test_another_s_conversation_is_unknown_for_everything(
     assert len(conversations.get(you, talk.id)[1]) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "question", "title"),
+    [
+        ("", "How long\n is it?", "How long is it?"),
+        ("", "long " * 30, f"{'long ' * 15}long…"),
+        ("Mine", "How long is it?", "Mine"),
+    ],
+)
+def test_a_conversation_without_a_title_is_named_by_its_first_question(
+    conversations: ConversationStore, me: KeyId, given: str, question: str, title: str
+) -> None:
+    made = conversations.create(me, given)
+    for asked in (question, "And then?"):
+        conversations.add_message(me, made.id, _answer(), asked, {})
+    assert conversations.get(me, made.id)[0].title == title
+
+
 def test_a_deleted_conversation_takes_its_messages_with_it(conversations: ConversationStore, me: KeyId) -> None:
     talk = conversations.create(me, "title")
     answer = conversations.add_message(me, talk.id, _answer(), "q", {}).id
