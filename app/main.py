@@ -205,6 +205,8 @@ class SafeHeaders:
                     headers.setdefault(name, value)
                 headers.setdefault("Content-Security-Policy", _PAGE_POLICY if own else _API_POLICY)
                 headers.setdefault("Cache-Control", "no-store")
+                if message["status"] == 204:
+                    del headers["Content-Type"]  # FastAPI's; some clients parse by it what is not there
             await send(message)
 
         await self._app(scope, receive, safe)

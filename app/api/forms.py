@@ -53,10 +53,13 @@ def closed_form(*single: str, several: str | None = None) -> Callable[[Request],
     """What refuses all but a form of these fields, each there once at most but for `several`; `file` is a file."""
 
     async def require(request: Request) -> None:
+        media_type, _ = parse_options_header(request.headers.get("content-type"))
+        if media_type != b"multipart/form-data":
+            words = "Input should be a form, sent as multipart/form-data"
+            raise RequestValidationError([{"type": "no_form", "loc": ("body",), "msg": words}])
         form = await request.form()
         names = [name for name, _ in form.multi_items()]
         wrong = [
-            *_not_a_form(request),
             *(
                 _error("extra_forbidden", name, "Extra inputs are not permitted")
                 for name in dict.fromkeys(names)
@@ -77,13 +80,6 @@ def closed_form(*single: str, several: str | None = None) -> Callable[[Request],
             raise RequestValidationError(wrong)
 
     return require
-
-
-def _not_a_form(request: Request) -> list[dict[str, Any]]:
-    media_type, _ = parse_options_header(request.headers.get("content-type"))
-    if media_type == b"multipart/form-data":
-        return []
-    return [{"type": "no_form", "loc": ("body",), "msg": "Input should be a form, sent as multipart/form-data"}]
 
 
 def _error(kind: str, field: str, words: str) -> dict[str, Any]:

@@ -123,6 +123,12 @@ def test_every_reply_and_every_problem_carries_the_request_id(anonymous: httpx.C
     assert re.fullmatch("[0-9a-f]{16}", forged.headers["x-request-id"])
 
 
+def test_a_reply_without_a_body_has_no_media_type(admin: httpx.Client) -> None:
+    conversation = admin.post("/v1/conversations", json={}).json()["id"]
+    gone = admin.delete(f"/v1/conversations/{conversation}")
+    assert (gone.status_code, gone.content, gone.headers.get("content-type")) == (204, b"", None)
+
+
 def test_the_contract_is_for_admins(admin: httpx.Client) -> None:
     contract = admin.get("/openapi.json").json()
     assert "/v1/answers" in contract["paths"]
