@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ingestion.parsers.pdf.lines import RIGHT_TO_LEFT, Line, beside, union
 from retrieval.types import Box
@@ -11,6 +12,9 @@ _WOVEN_ROWS = 5
 _MARKER_GAP = 4.0  # in line heights, between a bullet and its text
 _PROSE_WORDS = 4
 _PROSE_SHARE = 0.6
+_STRETCHED_WORDS = 3
+_STRETCHED_GAP = 2.0  # in line heights
+_ALIKE = 0.1
 
 _ONLY_CURRENCY = re.compile(r"[(\s]*(?:[$€£¥₩₹]|US\$|R\$)")
 _ONLY_SUFFIX = re.compile(r"(?:[%)]|pts?|bps|x)+[)%]*")
@@ -60,7 +64,13 @@ def rows(lines: Sequence[Line]) -> list[Row]:
             found[-1].append(line)
         else:
             found.append([line])
-    return _unwoven([level_row(_as_read(row)) for row in found])
+    return _unwoven(
+        [row_of([(line,) for line in flat(row)]) if _is_stretched(row) else row for row in map(_level, found)]
+    )
+
+
+def _level(row: Sequence[Line]) -> Row:
+    return level_row(_as_read(row))
 
 
 def level_row(lines: Sequence[Line]) -> Row:
@@ -112,6 +122,15 @@ def flat(row: Row) -> list[Line]:
         hyphen=lines[-1].hyphen,
     )
     return [whole]
+
+
+def _is_stretched(row: Row) -> bool:
+    """Whether it is a line of prose whose words were driven apart to fill a narrow column: as far each, wide or not."""
+    lines = row.lines
+    if len(lines) < _STRETCHED_WORDS or any(" " in line.text or not line.text[:1].isalpha() for line in lines):
+        return False
+    gaps, widths = [_distance(*pair) for pair in pairwise(lines)], [line.box[2] - line.box[0] for line in lines]
+    return max(gaps) < _STRETCHED_GAP and max(gaps) - min(gaps) < _ALIKE and max(widths) - min(widths) > row.height
 
 
 def _unwoven(found: Sequence[Row]) -> list[Row]:

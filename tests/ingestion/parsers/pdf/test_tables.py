@@ -143,3 +143,19 @@ def test_gaps_in_two_lines_of_prose_make_no_table() -> None:
     ]
 
     assert read(texts) == [("paragraph", "We map to a context and apply the matrix to it.")]
+
+
+def test_words_that_are_driven_apart_to_fill_a_column_are_no_cells() -> None:
+    said = [
+        Text(72, 720, "Every crack was inspected with an endoscope of 8"),
+        Text(72, 708, "millimetres diameter. The observers", paint="15 Tw"),
+        Text(72, 696, "recorded species, position and the", paint="14 Tw"),
+        Text(72, 684, "temperature of the wall."),
+    ]
+
+    assert read(said) == [("paragraph", " ".join(text.text for text in said))]
+    words = [
+        *row(700, [(72, "Team"), (120, "Monday"), (180, "Tuesday"), (240, "Wednesday")]),
+        *row(688, [(72, "Blue"), (120, "early"), (180, "late"), (240, "off")]),
+    ]
+    assert read(words) == [("table", "Team | Monday | Tuesday | Wednesday\nBlue | early | late | off")]
