@@ -13,7 +13,7 @@ QUESTION = re.compile(r"[?？][\"'”’)\]」』）》】]*\Z")
 _CODE = re.compile(
     r"\A(?:[@#$>]|>>>|(?:def|class|import|from|return|if|for|while|with|const|let|var|function|public|SELECT|async|await)\b)"
     r"|[{};:(,\[\\]\Z|\A[})\]]|\A\[[\w.\- ]+\]\Z|\w\(.*\)|\w\s*(?:=|->|=>|:=)\s*\S|\A[a-z]+ --?\w"
-    r"|\A\s*[\"']?\w+[\"']?:\s(?!.*[.!?]\Z)"
+    r"|\A\s*(?:[\"']\w+[\"']|[a-z_]\w*):\s(?!.*[.!?]\Z)"  # a key; «Owner: Finance» is prose
 )
 _STEP = re.compile(r"(\d{1,2})[.)、]\s?(?=\D)")
 _ASKS_FOR_STEPS = re.compile(

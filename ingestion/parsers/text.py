@@ -12,6 +12,7 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]")  # what terminals colour te
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _UNDERLINE = re.compile(r"[=~-]{3,}")
 _NO_HEADINGS_END = "-,.:;!?，、。：；！？"
+_LABELLED = re.compile(r"[^\W\d_][^:：]{0,30}(?::[ \t]|：)[ \t]*\S")
 _LISTED = re.compile(r"(?:[-*•‣·]|\d{1,3}[.)]) ")
 
 
@@ -36,7 +37,11 @@ def _blocks(paragraph: str) -> Iterator[Block]:
     """A paragraph and the heading right above it: left there, it would pass for the first sentence's beginning."""
     first, _, rest = paragraph.partition("\n")
     second, _, below = rest.partition("\n")
-    if first[-1:] in _NO_HEADINGS_END:
+    if second and all(map(_LABELLED.match, paragraph.split("\n"))):
+        yield from (
+            Block("paragraph", line) for line in paragraph.split("\n")
+        )  # they end in no full stop: all would be one sentence
+    elif first[-1:] in _NO_HEADINGS_END:
         yield Block("paragraph", paragraph)
     elif _UNDERLINE.fullmatch(second):
         yield from (Block("heading", first, level=1), Block("paragraph", below))

@@ -163,6 +163,11 @@ def test_a_labelled_sentence_and_the_line_below_it_are_no_code() -> None:
     assert pieces(request("What is the budget?", hit(text, near=[0.9, 0.1])), 1) == ["Budget: 3,200 euros a month. [1]"]
 
 
+def test_lines_that_each_have_a_label_are_no_block_of_code() -> None:
+    text = "Depth: 10 cm\n\nInterface: SDI-12"
+    assert pieces(request("depth", hit(text, near=[0.9, 0.1])), 1) == ["Depth: 10 cm [1]"]
+
+
 def test_brackets_of_the_document_are_never_taken_for_labels() -> None:
     text = "The tax was raised in 1999 [2], as [3, 4] and 【5】 say."
     asked = request("When was the tax raised?", hit(text), hit("Bread is baked.", 2, near=0.0, score=0.1))

@@ -54,6 +54,18 @@ class TestTextParser(ParserContract):
         assert [block.text for block in parser.parse(paragraph.encode()).blocks] == [paragraph]
 
 
+@pytest.mark.parametrize(
+    "lines", [("Cable length: 5 m", "Depth: 10 cm, 20 cm"), ("出租方：云栖公司", "承租方：启明公司")]
+)
+def test_lines_that_each_have_a_label_are_parted(lines: tuple[str, ...]) -> None:
+    assert [block.text for block in TextParser().parse("\n".join(lines).encode()).blocks] == [*lines]
+
+
+@pytest.mark.parametrize("text", ["Note: all of it\nwas written before.", "https://a.example\nhttps://b.example"])
+def test_lines_of_which_one_has_no_label_stay_together(text: str) -> None:
+    assert [block.text for block in TextParser().parse(text.encode()).blocks] == [text]
+
+
 def test_what_cannot_be_seen_is_left_out_and_counted() -> None:
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
     parsed = TextParser().parse(f"A ha\u200brmless{hidden} line.\n\n\x1b[32mgreen\x1b[0m".encode())
