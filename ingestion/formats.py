@@ -25,6 +25,9 @@ _BY_EXTENSION: dict[str, MediaType] = {
 SUFFIXES = frozenset(_BY_EXTENSION)
 """The endings of names that can be ingested, in lower case."""
 
+LOCK_PREFIX = "~$"
+"""How the name of a lock begins that Word keeps, hidden, beside a document for as long as it is open."""
+
 _EXPECTED = "expected pdf, docx, html, md or txt"
 
 # Signatures of what people and attackers upload under another name; the wording completes "the content is …".

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.cli.terminal import Key, Url, connected, console, fail
-from ingestion.formats import SUFFIXES
+from ingestion.formats import LOCK_PREFIX, SUFFIXES
 
 commands = typer.Typer()
 
@@ -61,10 +61,14 @@ def ingest(
         raise typer.Exit(1)
 
 
+def _is_document(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(LOCK_PREFIX) and path.is_file()
+
+
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
+            yield from sorted(each for each in path.rglob("*") if _is_document(each))
         else:
             yield path
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ingestion.formats import SUFFIXES
+from ingestion.formats import LOCK_PREFIX, SUFFIXES
 
 SETTLE_SECONDS: Final = 2.0
 """A file that has not changed for so long is whole."""
@@ -76,7 +76,7 @@ class Folder:
             return
         for entry in entries:
             source = f"{below}/{entry.name}" if below else entry.name
-            if entry.name.startswith("."):
+            if entry.name.startswith((".", LOCK_PREFIX)):
                 scan.passed_over[source] = "is hidden"
             elif entry.is_symlink():
                 scan.passed_over[source] = "is a symbolic link"

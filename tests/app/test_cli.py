@@ -45,6 +45,7 @@ def library(tmp_path: Path) -> Path:
     (folder / "gallium.md").write_text("# Gallium\n\nGallium melts at 29.8 degrees Celsius.\n")
     (folder / "deep" / "tin.txt").write_text("Tin melts at 231.9 degrees Celsius.\n")
     (folder / "picture.png").write_bytes(b"\x89PNG")
+    (folder / "~$tin.docx").write_bytes(b"\x03Ann has it open.")
     return folder
 
 

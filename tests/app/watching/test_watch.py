@@ -152,6 +152,7 @@ def test_a_folder_that_is_gone_or_empty_deletes_nothing(desk: Desk) -> None:
 def test_what_cannot_be_ingested_is_told_once_with_the_reason(desk: Desk) -> None:
     desk.write("good.md", "Good.")
     desk.write(".hidden.md", "Hidden.")
+    desk.write("~$good.docx", "Ann has it open.")
     desk.write("picture.png", "No picture.")
     desk.write("wrong.pdf", "<html><body>not a pdf</body></html>")
     (desk.root / "link.md").symlink_to(desk.root / "good.md")
@@ -162,6 +163,7 @@ def test_what_cannot_be_ingested_is_told_once_with_the_reason(desk: Desk) -> Non
         "link.md is a symbolic link",
         "picture.png is of no format that can be read",
         "wrong.pdf is refused: wrong.pdf: the name says pdf but the content is HTML.",
+        "~$good.docx is hidden",
     ]
     assert desk.compare() == []
 
