@@ -39,7 +39,7 @@ def add_page(app: FastAPI, services: Services) -> None:
             shown = shown.replace('id="session">', f'id="session">{told}')
         return HTMLResponse(shown)
 
-    app.add_api_route("/", index, include_in_schema=False)
+    app.add_api_route("/", index, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount(place, _Files(files), name="static")
 
 

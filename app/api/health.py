@@ -44,12 +44,14 @@ class Ready(Reply):
 
 
 @router.get("/livez")
+@router.head("/livez")
 async def livez() -> Live:
     """200 while the process turns."""
     return Live()
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
+@router.head("/readyz", responses={503: {"model": Ready}})
 async def readyz(app: AppGiven, response: Response) -> Ready:
     """200 when database, model and indexes can be used, else 503 with the reasons."""
     reasons = dict(app.not_ready)

@@ -52,10 +52,13 @@ class Rule:
 
 RULES = (
     Rule("GET", "/", "open"),
+    Rule("HEAD", "/", "open"),
     Rule("GET", "/static/{version}/{path}", "open"),
     Rule("GET", "/static/{version}/{folder}/{path}", "open"),
     Rule("GET", "/livez", "open"),
+    Rule("HEAD", "/livez", "open"),
     Rule("GET", "/readyz", "open"),
+    Rule("HEAD", "/readyz", "open"),
     Rule("GET", "/login/{token}", "open"),
     Rule("POST", "/v1/session", "open"),
     Rule("GET", "/v1/session", "reader"),

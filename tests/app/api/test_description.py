@@ -58,7 +58,8 @@ def test_all_but_the_open_routes_need_a_key(description: dict[str, Any]) -> None
     assert set(description["components"]["securitySchemes"]) == {"key", "session"}
     assert description["security"] == [{"key": []}, {"session": []}]
     open_routes = {(method, path) for method, path, each in operations(description) if each.get("security") == []}
-    assert open_routes == {("get", "/livez"), ("get", "/readyz"), ("post", "/v1/session")}
+    health = {(method, path) for method in ("get", "head") for path in ("/livez", "/readyz")}
+    assert open_routes == {*health, ("post", "/v1/session")}
 
 
 def test_replies_and_problems_are_as_they_are_described(

@@ -24,6 +24,17 @@ def test_a_started_service_lives_and_becomes_ready(anonymous: httpx.Client) -> N
     assert ready(anonymous).json() == {"status": "ready", "reasons": {}}
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/"])
+def test_what_watches_may_ask_for_the_head_alone(path: str, anonymous: httpx.Client) -> None:
+    ready(anonymous)
+    head, whole = anonymous.head(path), anonymous.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert {name: head.headers[name] for name in ("content-length", "content-type")} == {
+        "content-length": str(len(whole.content)),
+        "content-type": whole.headers["content-type"],
+    }
+
+
 def test_a_service_without_its_database_lives_but_is_not_ready(
     anonymous: httpx.Client, reader: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
