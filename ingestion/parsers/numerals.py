@@ -42,4 +42,4 @@ def chinese(number: int) -> str:
             written += _DIGITS[digit] + unit
         elif written and number % value and not written.endswith("零"):
             written += "零"
-    return written.removeprefix("一") if number < 20 and number >= 10 else written
+    return written.removeprefix("一") if 10 <= number < 20 else written

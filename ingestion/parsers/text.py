@@ -38,9 +38,8 @@ def _blocks(paragraph: str) -> Iterator[Block]:
     first, _, rest = paragraph.partition("\n")
     second, _, below = rest.partition("\n")
     if second and all(map(_LABELLED.match, paragraph.split("\n"))):
-        yield from (
-            Block("paragraph", line) for line in paragraph.split("\n")
-        )  # they end in no full stop: all would be one sentence
+        # They end in no full stop: all would be one sentence.
+        yield from (Block("paragraph", line) for line in paragraph.split("\n"))
     elif first[-1:] in _NO_HEADINGS_END:
         yield Block("paragraph", paragraph)
     elif _UNDERLINE.fullmatch(second):

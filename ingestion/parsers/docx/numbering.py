@@ -8,7 +8,7 @@ from typing import Self, cast
 from docx.document import Document
 from docx.oxml.parser import parse_xml
 
-from ingestion.parsers.docx.xml_tree import Element, value_at, w
+from ingestion.parsers.docx.xml_tree import Element, count, value_at, w
 from ingestion.parsers.numerals import chinese, doubled, roman
 
 _PLACE = re.compile(r"%([1-9])")
@@ -71,10 +71,10 @@ class Numbering:
             for number in root.iter(w("num")):
                 name, shape = number.get(w("numId")) or "", value_at(number, "abstractNumId") or ""
                 for part in shapes[shape].iter(w("lvl")) if shape in shapes else ():
-                    if (depth := _count(part.get(w("ilvl")))) is not None:
+                    if (depth := count(part.get(w("ilvl")))) is not None:
                         levels[name, min(depth, 8)] = _level(part, shape, min(depth, 8))
                 for override in number.iter(w("lvlOverride")):
-                    depth, start = _count(override.get(w("ilvl"))), _count(value_at(override, "startOverride"))
+                    depth, start = count(override.get(w("ilvl"))), count(value_at(override, "startOverride"))
                     if depth is not None and start is not None:
                         restarts[name, depth] = start
         return cls(levels, restarts)
@@ -108,12 +108,8 @@ def _level(part: Element, numbering: str, depth: int) -> Level:
         depth=depth,
         format=value_at(part, "numFmt") or "decimal",
         text=f"%{depth + 1}." if text is None else text,
-        start=1 if (start := _count(value_at(part, "start"))) is None else start,
+        start=1 if (start := count(value_at(part, "start"))) is None else start,
     )
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 7 else None
 
 
 def _written(number: int, format: str) -> str:

@@ -22,7 +22,7 @@ from ingestion.parsers.docx.numbering import Numbering
 from ingestion.parsers.docx.placing import Page, remove_unseen
 from ingestion.parsers.docx.styles import ParagraphStyle, Styles, is_shaded
 from ingestion.parsers.docx.text import TextReader
-from ingestion.parsers.docx.xml_tree import Element, name_of, value_at, w
+from ingestion.parsers.docx.xml_tree import Element, count, name_of, value_at, w
 from ingestion.parsers.writer import BlockWriter
 from ingestion.ports import Parser
 from ingestion.types import Block, MediaType, ParsedDocument
@@ -32,6 +32,7 @@ _AROUND_BLOCKS = frozenset(("sdt", "sdtContent", "customXml", "ins", "moveTo", "
 _CONTENTS = "Table of Contents"
 _NOTES = ("footnotes", "endnotes")
 _MAX_KEYWORDS = 30
+_SPAN_DIGITS = 4  # of the columns that a cell spans or a row leaves out
 _NO_MEMORY = 2  # libxml2's XML_ERR_NO_MEMORY: lxml raises it as if the document's syntax were at fault
 
 
@@ -212,7 +213,7 @@ class _Reader:
             return
         self.writer.open_table()
         for part, row in zip(parts, rows, strict=True):
-            self.writer.open_row(_count(value_at(part, "trPr/gridBefore"), 0))
+            self.writer.open_row(count(value_at(part, "trPr/gridBefore"), _SPAN_DIGITS) or 0)
             for cell in row:
                 self._cell(cell, painted=painted)
         self.writer.close_table()
@@ -221,7 +222,7 @@ class _Reader:
     def _cell(self, cell: Element, *, painted: bool) -> None:
         properties = cell.find(w("tcPr"))
         merge = properties.find(w("vMerge")) if properties is not None else None
-        columns = _count(value_at(properties, "gridSpan"), 1)
+        columns = count(value_at(properties, "gridSpan"), _SPAN_DIGITS) or 1
         grid = self.writer.table
         if grid is None:
             return
@@ -250,10 +251,6 @@ def _goes_on(paragraph: Element) -> bool:
     frame, mark = properties.find(w("framePr")), properties.find(w("rPr"))
     is_large = frame is not None and frame.get(w("dropCap")) in ("drop", "margin")
     return is_large or (mark is not None and any(mark.find(w(name)) is not None for name in ("del", "moveFrom")))
-
-
-def _count(told: str | None, otherwise: int) -> int:
-    return int(told) if told and told.isdecimal() and len(told) < 5 else otherwise
 
 
 def _is_deleted(row: Element) -> bool:

@@ -44,6 +44,11 @@ def value_at(parent: Element | None, path: str) -> str | None:
     return found.get(w("val")) if found is not None else None
 
 
+def count(told: str | None, digits: int = 6) -> int | None:
+    """The number that an attribute holds in so many digits at most; None for anything else."""
+    return int(told) if told and told.isdecimal() and len(told) <= digits else None
+
+
 def is_on(parent: Element | None, name: str) -> bool | None:
     """Whether a switch such as `w:vanish` is on; None where it is not said."""
     switch = parent.find(w(name)) if parent is not None else None
